@@ -1,0 +1,1 @@
+//! What brings a room and its people back: journal, restore, resume.

@@ -1,0 +1,1 @@
+//! Facilitation templates, phases, floors and turns: pure, told the time.

@@ -1,0 +1,71 @@
+//! The messages between a page and the signaling service, as `docs/WIRE.md` specifies them.
+//!
+//! A connection is one WebSocket carrying JSON text frames. The page's first message is
+//! [`ClientMessage::Hello`]; the answer is [`ServerMessage::Welcome`], [`ServerMessage::Resumed`] or
+//! [`ServerMessage::Closing`]. After that every change of the room is an [`Event`] with a
+//! consecutive number. An event carries the whole new value of one part of the [`RoomView`], so
+//! applying it is replacing that part: a page never computes the state of the floor itself.
+
+mod client;
+mod event;
+mod refusal;
+mod server;
+mod view;
+
+pub use client::{
+    ClientMessage, Command, CommandId, Hello, MediaOffer, Resume, SeatView, ViewSize,
+};
+pub use event::{ChatLine, Event, RoomEvent};
+pub use refusal::{ClosingReason, RefusalCode};
+pub use server::{Answer, MediaAnswer, MediaPlan, Missed, ServerMessage, Welcome};
+pub use view::{
+    Blocked, ClockView, Firmness, FloorPolicyKind, FloorView, GrantView, HandView, Person, PhaseInfo,
+    PhaseView, Presence, RoomState, RoomView, SessionStage, TemplateInfo, WaitReason,
+};
+
+/// The wire version this crate speaks. A page of another version is told to reload.
+pub const WIRE_VERSION: u32 = 1;
+
+/// The largest message either side may send, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Parses a message of a page.
+///
+/// # Errors
+/// [`BadMessage`] naming the first thing wrong: too long, not JSON, an unknown type, a field missing
+/// or out of range. It never holds the message's content.
+pub fn parse_client_message(text: &str) -> Result<ClientMessage, BadMessage> {
+    if text.len() > MAX_MESSAGE_BYTES {
+        return Err(BadMessage::TooLong { bytes: text.len() });
+    }
+    serde_json::from_str(text).map_err(|error| BadMessage::NotUnderstood {
+        line: error.line(),
+        column: error.column(),
+        category: match error.classify() {
+            serde_json::error::Category::Io | serde_json::error::Category::Eof => "ends too early",
+            serde_json::error::Category::Syntax => "is not JSON",
+            serde_json::error::Category::Data => "has an unknown type, or a field missing or out of range",
+        },
+    })
+}
+
+/// Why a message of a page was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadMessage {
+    /// Over [`MAX_MESSAGE_BYTES`].
+    #[error("the message is {bytes} bytes long, {MAX_MESSAGE_BYTES} at most")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Not a message of this wire version.
+    #[error("the message {category} (line {line}, column {column})")]
+    NotUnderstood {
+        /// Where, from 1.
+        line: usize,
+        /// Where, from 1.
+        column: usize,
+        /// What is wrong, in words.
+        category: &'static str,
+    },
+}

@@ -1,0 +1,145 @@
+//! What the signaling service says.
+
+use palabre_ids::{EventSeq, Seat, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use crate::{ClosingReason, CommandId, Event, RefusalCode, RoomView};
+
+/// A message of the signaling service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The page is in, with the whole room.
+    Welcome(Box<Welcome>),
+    /// The page is back; the events it missed follow here, in order.
+    Resumed(Missed),
+    /// The room changed.
+    Event(Event),
+    /// The answer to a command.
+    Answer {
+        /// Which command.
+        id: CommandId,
+        /// What became of it.
+        answer: Answer,
+    },
+    /// The answer to the media offer.
+    MediaAnswer(MediaAnswer),
+    /// The media offer was refused: the page may offer again once it has mended what is wrong.
+    MediaRefused {
+        /// The offer's generation.
+        generation: u32,
+        /// What was wrong, for a developer.
+        detail: String,
+    },
+    /// The SFU holds no media session of this page (it restarted, or lost it): offer anew, from a
+    /// new peer connection.
+    MediaLost,
+    /// Who is heard now. Not numbered: each replaces the one before.
+    Speaking {
+        /// The seats with voice in the last moments.
+        seats: Vec<Seat>,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// The ping's `at`.
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
+        at: u64,
+        /// The server's clock: deadlines are on it.
+        now: UnixMillis,
+    },
+    /// A message was not understood; the connection goes on.
+    NotUnderstood {
+        /// What was wrong and where, for a developer.
+        detail: String,
+    },
+    /// The last message: the connection closes behind it.
+    Closing {
+        /// Why; a page words it, and knows from it whether to come back.
+        reason: ClosingReason,
+    },
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Answer {
+    /// Done; the events it caused were sent before this.
+    Done,
+    /// Not done.
+    Refused {
+        /// Why.
+        code: RefusalCode,
+    },
+}
+
+/// The first answer to a page that is let in.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Welcome {
+    /// The wire version of the server.
+    pub version: u32,
+    /// The person's own seat.
+    pub seat: Seat,
+    /// Gives this connection's place back after a loss; secret, and new at each welcome.
+    pub resume_token: String,
+    /// The last event that `room` includes.
+    pub seq: EventSeq,
+    /// The server's clock now.
+    pub now: UnixMillis,
+    /// The highest command id of this page's seat that was answered: a page numbers on from there.
+    pub last_command: CommandId,
+    /// How to lay out the media offer.
+    pub media: MediaPlan,
+    /// The whole room, as this person sees it.
+    pub room: RoomView,
+}
+
+impl std::fmt::Debug for Welcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Welcome").field("seat", &self.seat).field("seq", &self.seq).finish_non_exhaustive()
+    }
+}
+
+/// How a page lays out its one offer: sections in this order, `a=mid` being the section's index.
+///
+/// 0 microphone (`sendonly` audio) · 1 camera (`sendonly` video, simulcast RIDs `q`, `h`, `f` from
+/// small to large) · 2 screen (`sendonly` video) · then, for each seat of `slots` in order, one
+/// `recvonly` audio and one `recvonly` video · last, one `recvonly` video: whoever shares a screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct MediaPlan {
+    /// Every other seat of the room, ascending, taken or not.
+    pub slots: Vec<Seat>,
+}
+
+/// The events a page missed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Missed {
+    /// The server's clock now.
+    pub now: UnixMillis,
+    /// The highest command id of this page's seat that was answered.
+    pub last_command: CommandId,
+    /// Whether the SFU still holds the page's media session; otherwise the page offers anew.
+    pub media_alive: bool,
+    /// In order, consecutive from the page's last one.
+    pub events: Vec<Event>,
+}
+
+/// The answer to a media offer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct MediaAnswer {
+    /// The offer's.
+    pub generation: u32,
+    /// The SDP answer.
+    pub sdp: String,
+}
+
+impl std::fmt::Debug for MediaAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MediaAnswer").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,1 @@
+//! The signaling service: WebSockets in, one task a room.

@@ -1,1 +1,78 @@
 //! The sans-IO media engine: from a datagram to the datagrams it causes.
+//!
+//! It has no socket, no task, no thread and no clock. Drive it in this order: give it what happened
+//! (a datagram, a command, the time), send everything in the outbox, take every [`MediaEvent`],
+//! and call it again no later than `Engine::poll_timeout` says.
+
+pub mod session;
+
+use std::net::{IpAddr, SocketAddr};
+
+use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
+
+/// The two ends of a datagram: the address of ours it came to (and answers leave from), and the
+/// peer's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// Our address; the port is the shard's.
+    pub local: IpAddr,
+    /// The peer's address and port.
+    pub remote: SocketAddr,
+}
+
+impl std::fmt::Debug for Path {
+    /// No address: it points at a person.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Path(…)")
+    }
+}
+
+/// The whole table of who may send what in a room. It replaces the one before when its epoch is
+/// newer, and is ignored otherwise; a seat that is not in it may send nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateTable {
+    /// Grows with every change of the room's rights.
+    pub epoch: Epoch,
+    /// The seats that may send something.
+    pub rights: Vec<(Seat, MediaRights)>,
+}
+
+/// How large a receiver shows a seat's camera: it decides the layer that is forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum ViewSize {
+    /// Nothing is forwarded.
+    Hidden,
+    /// The lowest layer.
+    #[default]
+    Thumbnail,
+    /// The middle layer.
+    Medium,
+    /// The highest layer.
+    Large,
+}
+
+/// What the engine noticed about a peer, coarse enough for signaling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// DTLS is done: media can flow.
+    PeerUp {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
+    },
+    /// Nothing authentic came from the peer for [`session::PEER_SILENCE`], or it said goodbye.
+    PeerLost {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
+    },
+    /// The set of seats with voice changed; only forwarded audio counts.
+    Speaking {
+        /// The room.
+        room: RoomId,
+        /// Who, ascending.
+        seats: Vec<Seat>,
+    },
+}

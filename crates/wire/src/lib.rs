@@ -10,6 +10,8 @@ mod client;
 mod event;
 mod refusal;
 mod server;
+#[cfg(feature = "ts")]
+pub mod typescript;
 mod view;
 
 pub use client::{
@@ -19,8 +21,8 @@ pub use event::{ChatLine, Event, RoomEvent};
 pub use refusal::{ClosingReason, RefusalCode};
 pub use server::{Answer, MediaAnswer, MediaPlan, Missed, ServerMessage, Welcome};
 pub use view::{
-    Blocked, ClockView, Firmness, FloorPolicyKind, FloorView, GrantView, HandView, Person, PhaseInfo,
-    PhaseView, Presence, RoomState, RoomView, SessionStage, TemplateInfo, WaitReason,
+    Blocked, ClockView, Firmness, FloorPolicyKind, FloorView, GrantView, HandView, Person,
+    PhaseInfo, PhaseView, Presence, RoomState, RoomView, SessionStage, TemplateInfo, WaitReason,
 };
 
 /// The wire version this crate speaks. A page of another version is told to reload.
@@ -44,7 +46,9 @@ pub fn parse_client_message(text: &str) -> Result<ClientMessage, BadMessage> {
         category: match error.classify() {
             serde_json::error::Category::Io | serde_json::error::Category::Eof => "ends too early",
             serde_json::error::Category::Syntax => "is not JSON",
-            serde_json::error::Category::Data => "has an unknown type, or a field missing or out of range",
+            serde_json::error::Category::Data => {
+                "has an unknown type, or a field missing or out of range"
+            }
         },
     })
 }

@@ -98,7 +98,10 @@ pub struct Welcome {
 
 impl std::fmt::Debug for Welcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Welcome").field("seat", &self.seat).field("seq", &self.seq).finish_non_exhaustive()
+        f.debug_struct("Welcome")
+            .field("seat", &self.seat)
+            .field("seq", &self.seq)
+            .finish_non_exhaustive()
     }
 }
 
@@ -115,9 +118,11 @@ pub struct MediaPlan {
 }
 
 /// The events a page missed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Missed {
+    /// Gives this connection's place back after the next loss; the one before is void.
+    pub resume_token: String,
     /// The server's clock now.
     pub now: UnixMillis,
     /// The highest command id of this page's seat that was answered.
@@ -126,6 +131,15 @@ pub struct Missed {
     pub media_alive: bool,
     /// In order, consecutive from the page's last one.
     pub events: Vec<Event>,
+}
+
+impl std::fmt::Debug for Missed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Missed")
+            .field("media_alive", &self.media_alive)
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The answer to a media offer.

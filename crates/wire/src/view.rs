@@ -292,4 +292,3 @@ pub struct RoomState {
     #[cfg_attr(feature = "ts", ts(optional))]
     pub paused_for: Option<Seat>,
 }
-

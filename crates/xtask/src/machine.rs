@@ -1,0 +1,67 @@
+//! What the machine must have, and how it gets it.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::shell;
+
+/// A program that the project needs, and the Debian package that has it.
+pub(crate) struct Need {
+    program: &'static str,
+    package: &'static str,
+    why: &'static str,
+}
+
+/// What building and serving needs.
+pub(crate) const RUN: &[Need] = &[
+    Need { program: "cc", package: "build-essential", why: "compiles the cryptography library" },
+    Need { program: "npm", package: "npm", why: "builds the web client" },
+];
+
+/// What the tests need beyond [`RUN`].
+pub(crate) const TEST: &[Need] = &[
+    Need { program: "cc", package: "build-essential", why: "compiles the cryptography library" },
+    Need { program: "npm", package: "npm", why: "builds the web client" },
+    Need { program: "cmake", package: "cmake", why: "builds the Opus library of the load test" },
+    Need {
+        program: "chromium",
+        package: "chromium",
+        why: "is the browser of the end-to-end tests",
+    },
+    Need {
+        program: "espeak-ng",
+        package: "espeak-ng",
+        why: "speaks the speech that tests listen to",
+    },
+];
+
+/// Makes sure that every program is there: installs the missing ones when that is possible.
+///
+/// # Errors
+/// Names what is missing and how to install it, when this program may not.
+pub(crate) fn need(needs: &[Need]) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !shell::has(need.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for need in &missing {
+        shell::say(&format!("missing: {} ({})", need.program, need.why));
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    if !(is_root() && shell::has("apt-get")) {
+        bail!("install them first; on Debian: apt-get install {}", packages.join(" "));
+    }
+    let mut update = Command::new("apt-get");
+    shell::run(update.args(["update", "-qq"]))?;
+    let mut install = Command::new("apt-get");
+    install
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(packages);
+    shell::run(&mut install)
+}
+
+fn is_root() -> bool {
+    shell::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}

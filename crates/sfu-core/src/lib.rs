@@ -4,6 +4,8 @@
 //! (a datagram, a command, the time), send everything in the outbox, take every [`MediaEvent`],
 //! and call it again no later than `Engine::poll_timeout` says.
 
+pub mod engine;
+pub mod outbox;
 pub mod session;
 
 use std::net::{IpAddr, SocketAddr};

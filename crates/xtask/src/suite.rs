@@ -15,6 +15,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "format", run: || shell::run(shell::cargo().args(["fmt", "--all", "--check"])) },
     Step { name: "tidy", run: tidy::check },
+    Step { name: "deny", run: deny },
     Step { name: "web-build", run: web::build },
     Step { name: "web-check", run: || shell::run(web::npm().args(["run", "check"])) },
     Step { name: "web-test", run: || shell::run(web::npm().args(["test"])) },
@@ -66,6 +67,16 @@ pub(crate) fn run(only: &[String], skip: &[String]) -> Result<()> {
     }
     shell::say(&format!("\nall passed: {}", times.join(" · ")));
     Ok(())
+}
+
+/// Licences, sources and banned crates. Building the checker takes minutes, so a machine without it
+/// goes on, and says so.
+fn deny() -> Result<()> {
+    if !shell::has("cargo-deny") {
+        shell::say("not checked: cargo-deny is not installed (cargo install cargo-deny --locked)");
+        return Ok(());
+    }
+    shell::run(shell::cargo().args(["deny", "check", "licenses", "bans", "sources"]))
 }
 
 /// Documentation that does not warn.

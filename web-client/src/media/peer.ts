@@ -1,0 +1,123 @@
+/**
+ * The page's media behind one small interface, so that what decides (`machine.ts`, `controller.ts`) is
+ * tested without a browser. `BrowserPeer` is the real one: a single `RTCPeerConnection` whose sections
+ * are laid out once, as the wire's `MediaPlan` says, and never renegotiated but for an ICE restart.
+ */
+import type { MediaPlan, Seat } from '../wire/index.ts';
+import { totalReceived } from './pathwatch.ts';
+
+/** What the page sends; `null` sends nothing. */
+export interface Outgoing {
+  audio: MediaStreamTrack | null;
+  camera: MediaStreamTrack | null;
+  screen: MediaStreamTrack | null;
+}
+
+/** Something received: a seat's microphone or camera, or the shared screen. */
+export type Incoming =
+  | { kind: 'audio' | 'video'; seat: Seat; track: MediaStreamTrack }
+  | { kind: 'screen'; track: MediaStreamTrack };
+
+/** One peer connection. */
+export interface Peer {
+  /** Makes an offer, over a new path if asked, and gives its SDP. */
+  offer(iceRestart: boolean): Promise<string>;
+  /** Takes the answer to the last offer. */
+  answer(sdp: string): Promise<void>;
+  /** Changes what is sent in a section; no negotiation. */
+  send(kind: keyof Outgoing, track: MediaStreamTrack | null): Promise<void>;
+  /** How much came in so far, in whatever unit the browser counts. */
+  received(): Promise<number>;
+  close(): void;
+}
+
+/** Makes peers: the browser's in the product, a fake in tests. */
+export type PeerFactory = (
+  plan: MediaPlan,
+  outgoing: Outgoing,
+  onFailed: () => void,
+) => {
+  peer: Peer;
+  incoming: Incoming[];
+};
+
+/**
+ * The camera's layers, small to large. The smallest is a thumbnail for eight tiles at once; the largest
+ * is the speaker's. Lower rates save the speaker's uplink, higher ones show more than a face needs.
+ */
+export const CAMERA_LAYERS: RTCRtpEncodingParameters[] = [
+  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
+];
+
+/** A shared screen: mostly still, but text must be sharp when it moves. */
+export const SCREEN_BITRATE = 2_500_000;
+
+/** The codecs to offer, best first: the offer stays small, and everyone can decode what is sent. */
+export function preferred(kind: 'audio' | 'video', codecs: RTCRtpCodec[]): RTCRtpCodec[] {
+  const order = kind === 'audio' ? ['audio/opus', 'audio/red'] : ['video/vp8', 'video/rtx'];
+  return order.flatMap((type) => codecs.filter((codec) => codec.mimeType.toLowerCase() === type));
+}
+
+function prefer(transceiver: RTCRtpTransceiver, kind: 'audio' | 'video'): void {
+  const codecs = preferred(kind, RTCRtpReceiver.getCapabilities(kind)?.codecs ?? []);
+  if (codecs.length > 0) transceiver.setCodecPreferences(codecs);
+}
+
+/** The browser's own. */
+export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
+  const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
+  pc.addEventListener('connectionstatechange', () => {
+    if (pc.connectionState === 'failed') onFailed();
+  });
+
+  const microphone = pc.addTransceiver(outgoing.audio ?? 'audio', { direction: 'sendonly' });
+  prefer(microphone, 'audio');
+  const camera = pc.addTransceiver(outgoing.camera ?? 'video', {
+    direction: 'sendonly',
+    sendEncodings: CAMERA_LAYERS.map((layer) => ({ ...layer })),
+  });
+  prefer(camera, 'video');
+  const screen = pc.addTransceiver(outgoing.screen ?? 'video', {
+    direction: 'sendonly',
+    sendEncodings: [{ maxBitrate: SCREEN_BITRATE }],
+  });
+  prefer(screen, 'video');
+
+  const incoming: Incoming[] = [];
+  const receive = (kind: 'audio' | 'video') => {
+    const transceiver = pc.addTransceiver(kind, { direction: 'recvonly' });
+    prefer(transceiver, kind);
+    return transceiver.receiver.track;
+  };
+  for (const seat of plan.slots) {
+    incoming.push({ kind: 'audio', seat, track: receive('audio') });
+    incoming.push({ kind: 'video', seat, track: receive('video') });
+  }
+  incoming.push({ kind: 'screen', track: receive('video') });
+
+  const senders = { audio: microphone.sender, camera: camera.sender, screen: screen.sender };
+  const peer: Peer = {
+    async offer(iceRestart) {
+      // An offer that was never answered is replaced, not stacked upon.
+      if (pc.signalingState === 'have-local-offer') await pc.setLocalDescription({ type: 'rollback' });
+      const offer = await pc.createOffer({ iceRestart });
+      await pc.setLocalDescription(offer);
+      // The server is ICE-lite: it answers checks and needs none of our candidates, so nothing waits
+      // for them to be gathered.
+      return offer.sdp ?? '';
+    },
+    async answer(sdp) {
+      await pc.setRemoteDescription({ type: 'answer', sdp });
+    },
+    async send(kind, track) {
+      await senders[kind].replaceTrack(track);
+    },
+    async received() {
+      return totalReceived([...(await pc.getStats()).values()] as Record<string, unknown>[]);
+    },
+    close: () => pc.close(),
+  };
+  return { peer, incoming };
+};

@@ -1,0 +1,132 @@
+/** The hands of the signaling machine: one WebSocket, one timer. */
+import type {
+  Answer,
+  ClientMessage,
+  Command,
+  Language,
+  Missed,
+  ServerMessage,
+  Welcome,
+} from '../wire/index.ts';
+import { parseServerMessage } from '../wire/index.ts';
+import { initial, transition, type Credentials, type Effect, type Input, type Phase } from './machine.ts';
+
+/** How often deadlines are looked at, in milliseconds: it bounds how late a retry or a ping leaves. */
+const TICK = 100;
+
+/** What the connection tells its owner. */
+export interface Handlers {
+  phase(phase: Phase): void;
+  welcome(welcome: Welcome, again: boolean): void;
+  resumed(missed: Missed): void;
+  message(message: ServerMessage): void;
+  answered(command: Command, answer: Answer): void;
+}
+
+/** A page's connection to the signaling service; it comes back by itself. */
+export class Connection {
+  #state;
+  #socket: WebSocket | null = null;
+  #timer: ReturnType<typeof setInterval>;
+  readonly #url: string;
+  readonly #handlers: Handlers;
+  readonly #online = () => this.#step({ type: 'online', now: performance.now() });
+
+  constructor(url: string, credentials: Credentials, handlers: Handlers) {
+    this.#url = url;
+    this.#handlers = handlers;
+    this.#state = initial(credentials);
+    this.#timer = setInterval(
+      () => this.#step({ type: 'tick', now: performance.now(), jitter: Math.random() }),
+      TICK,
+    );
+    window.addEventListener('online', this.#online);
+  }
+
+  /** Opens the connection, or opens it again after it stopped. */
+  start(): void {
+    this.#step({ type: 'start', now: performance.now() });
+  }
+
+  /** Asks the room for something; the answer comes to `answered`. */
+  command(command: Command): void {
+    this.#step({ type: 'command', command });
+  }
+
+  /** Says something that is worth saying only while connected. */
+  say(message: ClientMessage): void {
+    this.#step({ type: 'say', message });
+  }
+
+  /** Changes the language the person reads. */
+  language(language: Language): void {
+    this.#step({ type: 'language', language, now: performance.now() });
+  }
+
+  /** Leaves for good. */
+  leave(): void {
+    this.#step({ type: 'leave' });
+    this.dispose();
+  }
+
+  /** Stops everything without a word. */
+  dispose(): void {
+    clearInterval(this.#timer);
+    window.removeEventListener('online', this.#online);
+    this.#closeSocket();
+  }
+
+  #step(input: Input): void {
+    const before = this.#state.phase;
+    const { state, effects } = transition(this.#state, input);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    if (this.#state.phase.kind !== before.kind || this.#state.phase.kind === 'waiting') {
+      this.#handlers.phase(this.#state.phase);
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.do) {
+      case 'open':
+        return this.#open();
+      case 'close':
+        return this.#closeSocket();
+      case 'send':
+        if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(effect.message));
+        return;
+      case 'welcome':
+        return this.#handlers.welcome(effect.welcome, effect.again);
+      case 'resumed':
+        return this.#handlers.resumed(effect.missed);
+      case 'deliver':
+        return this.#handlers.message(effect.message);
+      case 'answered':
+        return this.#handlers.answered(effect.command, effect.answer);
+    }
+  }
+
+  #open(): void {
+    this.#closeSocket();
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    const current = (input: () => Input) => {
+      if (this.#socket === socket) this.#step(input());
+    };
+    socket.onopen = () => current(() => ({ type: 'opened', now: performance.now() }));
+    socket.onclose = () =>
+      current(() => ({ type: 'socket_closed', now: performance.now(), jitter: Math.random() }));
+    socket.onmessage = ({ data }: MessageEvent) => {
+      const message = typeof data === 'string' ? parseServerMessage(data) : null;
+      if (message) {
+        current(() => ({ type: 'message', now: performance.now(), message, jitter: Math.random() }));
+      }
+    };
+  }
+
+  #closeSocket(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+}

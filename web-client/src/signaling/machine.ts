@@ -1,0 +1,310 @@
+/**
+ * The signaling connection as a pure machine: `transition(state, event)` gives the next state and what
+ * to do, in order. It owns no socket and no clock; `Connection` in `connection.ts` is its hands.
+ *
+ * A connection that is lost is taken up again with the resume token and the last event's number.
+ * Commands carry numbers and are kept until answered, so that one sent into a dying socket is sent
+ * again and carried out once.
+ */
+import type {
+  ClientMessage,
+  ClosingReason,
+  Command,
+  CommandId,
+  EventSeq,
+  Language,
+  Missed,
+  ServerMessage,
+  Welcome,
+} from '../wire/index.ts';
+import { WIRE_VERSION } from '../wire/index.ts';
+import { retryDelay } from './backoff.ts';
+
+/** A ping leaves this often; the server's silence is measured against it. */
+export const PING_EVERY = 2000;
+/** No message for so long: the connection is lost, whatever the socket believes. */
+export const SILENCE_LIMIT = 6000;
+/** A socket that has not opened, or has not answered the hello, within this is given up. */
+export const OPEN_LIMIT = 5000;
+/** A flooding page pauses this long before it comes back. */
+export const FLOOD_PAUSE = 5000;
+/** Unanswered commands kept; past it the oldest is dropped (and its promise refused). */
+export const MAX_PENDING = 64;
+
+/** What a page presents at the door. */
+export interface Credentials {
+  token: string;
+  language: Language;
+}
+
+/** A command on its way. */
+export interface Pending {
+  id: CommandId;
+  command: Command;
+}
+
+/** Where a page that was in left off. */
+export interface Place {
+  resumeToken: string;
+  lastSeq: EventSeq;
+}
+
+/** Where the connection stands. */
+export type Phase =
+  | { kind: 'idle' }
+  /** A socket is being opened, or has said hello and waits. */
+  | { kind: 'connecting'; attempt: number; lostAt: number; since: number; place: Place | null }
+  | { kind: 'joined'; place: Place; lastHeard: number; nextPing: number }
+  /** Between two attempts. */
+  | { kind: 'waiting'; attempt: number; lostAt: number; retryAt: number; place: Place | null }
+  /** Tried for long enough: the person decides. */
+  | { kind: 'stopped'; place: Place | null }
+  | { kind: 'closed'; reason: ClosingReason };
+
+/** The whole state. */
+export interface State {
+  credentials: Credentials;
+  phase: Phase;
+  /** Commands not answered yet, ascending. */
+  pending: Pending[];
+  /** The number the next command gets; unknown before the first welcome. */
+  nextId: CommandId;
+  /** Said before the first welcome: numbered when it comes. */
+  unnumbered: Command[];
+  /** Whether a welcome was ever received. */
+  wasIn: boolean;
+}
+
+/** What happens to the connection. */
+export type Input =
+  | { type: 'start'; now: number }
+  | { type: 'opened'; now: number }
+  | { type: 'socket_closed'; now: number; jitter: number }
+  | { type: 'message'; now: number; message: ServerMessage; jitter: number }
+  | { type: 'tick'; now: number; jitter: number }
+  | { type: 'online'; now: number }
+  | { type: 'command'; command: Command }
+  | { type: 'say'; message: ClientMessage }
+  | { type: 'language'; language: Language; now: number }
+  | { type: 'leave' };
+
+/** What the machine asks of its hands. */
+export type Effect =
+  | { do: 'open' }
+  | { do: 'close' }
+  | { do: 'send'; message: ClientMessage }
+  | { do: 'welcome'; welcome: Welcome; again: boolean }
+  | { do: 'resumed'; missed: Missed }
+  | { do: 'deliver'; message: ServerMessage }
+  | { do: 'answered'; command: Command; answer: import('../wire/index.ts').Answer };
+
+/** A machine that has done nothing yet. */
+export function initial(credentials: Credentials): State {
+  return { credentials, phase: { kind: 'idle' }, pending: [], nextId: 1, unnumbered: [], wasIn: false };
+}
+
+type Step = { state: State; effects: Effect[] };
+
+/** The next state, and what to do. */
+export function transition(state: State, input: Input): Step {
+  switch (input.type) {
+    case 'start':
+      if (state.phase.kind !== 'idle' && state.phase.kind !== 'stopped' && state.phase.kind !== 'closed') {
+        return stay(state);
+      }
+      return connect(
+        state,
+        input.now,
+        1,
+        input.now,
+        state.phase.kind === 'stopped' ? state.phase.place : null,
+      );
+    case 'opened': {
+      if (state.phase.kind !== 'connecting') return stay(state);
+      return { state, effects: [{ do: 'send', message: hello(state, state.phase.place) }] };
+    }
+    case 'socket_closed':
+      return lost(state, input.now, input.jitter);
+    case 'online':
+      // The browser has a network again: no reason to sit out the delay.
+      if (state.phase.kind !== 'waiting') return stay(state);
+      return connect(state, input.now, state.phase.attempt, state.phase.lostAt, state.phase.place);
+    case 'tick':
+      return tick(state, input.now, input.jitter);
+    case 'command':
+      return command(state, input.command);
+    case 'say':
+      return state.phase.kind === 'joined'
+        ? { state, effects: [{ do: 'send', message: input.message }] }
+        : stay(state);
+    case 'language': {
+      const next = { ...state, credentials: { ...state.credentials, language: input.language } };
+      // Prompts come in the hello's language: ask for the whole room again.
+      if (state.phase.kind !== 'joined') return stay(next);
+      const step = connect(next, input.now, 1, input.now, null);
+      return { state: step.state, effects: [{ do: 'close' }, ...step.effects] };
+    }
+    case 'leave': {
+      const effects: Effect[] = [];
+      if (state.phase.kind === 'joined') effects.push({ do: 'send', message: { type: 'leave' } });
+      effects.push({ do: 'close' });
+      return { state: { ...state, phase: { kind: 'closed', reason: 'left' }, pending: [] }, effects };
+    }
+    case 'message':
+      return heard(state, input.message, input.now, input.jitter);
+  }
+}
+
+function stay(state: State): Step {
+  return { state, effects: [] };
+}
+
+function hello(state: State, place: Place | null): ClientMessage {
+  return {
+    type: 'hello',
+    version: WIRE_VERSION,
+    token: state.credentials.token,
+    language: state.credentials.language,
+    ...(place ? { resume: { token: place.resumeToken, last_seq: place.lastSeq } } : {}),
+  };
+}
+
+function connect(state: State, now: number, attempt: number, lostAt: number, place: Place | null): Step {
+  return {
+    state: { ...state, phase: { kind: 'connecting', attempt, lostAt, since: now, place } },
+    effects: [{ do: 'open' }],
+  };
+}
+
+/** The connection is gone: the next attempt is at once, later, or up to the person. */
+function lost(state: State, now: number, jitter: number, pause = 0): Step {
+  const { phase } = state;
+  if (phase.kind !== 'joined' && phase.kind !== 'connecting') return stay(state);
+  const first = phase.kind === 'joined';
+  const attempt = first ? 1 : phase.attempt + 1;
+  const lostAt = first ? now : phase.lostAt;
+  const retry = retryDelay(attempt, now - lostAt, jitter);
+  if (!retry.retry)
+    return { state: { ...state, phase: { kind: 'stopped', place: phase.place } }, effects: [] };
+  const retryAt = now + Math.max(retry.delay, pause);
+  return {
+    state: { ...state, phase: { kind: 'waiting', attempt, lostAt, retryAt, place: phase.place } },
+    effects: [],
+  };
+}
+
+function tick(state: State, now: number, jitter: number): Step {
+  const { phase } = state;
+  switch (phase.kind) {
+    case 'connecting':
+      if (now - phase.since < OPEN_LIMIT) return stay(state);
+      return withClose(lost(state, now, jitter));
+    case 'waiting':
+      return now >= phase.retryAt
+        ? connect(state, now, phase.attempt, phase.lostAt, phase.place)
+        : stay(state);
+    case 'joined': {
+      if (now - phase.lastHeard >= SILENCE_LIMIT) return withClose(lost(state, now, jitter));
+      if (now < phase.nextPing) return stay(state);
+      return {
+        state: { ...state, phase: { ...phase, nextPing: now + PING_EVERY } },
+        effects: [{ do: 'send', message: { type: 'ping', at: Math.round(now) } }],
+      };
+    }
+    default:
+      return stay(state);
+  }
+}
+
+function withClose(step: Step): Step {
+  return { state: step.state, effects: [{ do: 'close' }, ...step.effects] };
+}
+
+function command(state: State, asked: Command): Step {
+  if (state.phase.kind === 'closed') return stay(state);
+  if (!state.wasIn) return stay({ ...state, unnumbered: [...state.unnumbered, asked].slice(-MAX_PENDING) });
+  const entry = { id: state.nextId, command: asked };
+  const next = {
+    ...state,
+    nextId: state.nextId + 1,
+    pending: [...state.pending, entry].slice(-MAX_PENDING),
+  };
+  const effects: Effect[] =
+    state.phase.kind === 'joined' ? [{ do: 'send', message: { type: 'command', ...entry } }] : [];
+  return { state: next, effects };
+}
+
+function heard(state: State, message: ServerMessage, now: number, jitter: number): Step {
+  if (message.type === 'closing') return closing(state, message.reason, now, jitter);
+  if (message.type === 'welcome') {
+    if (state.phase.kind !== 'connecting') return stay(state);
+    const { type: _, ...welcome } = message;
+    return entered(
+      state,
+      { resumeToken: welcome.resume_token, lastSeq: welcome.seq },
+      welcome.last_command,
+      now,
+      { do: 'welcome', welcome, again: state.wasIn },
+    );
+  }
+  if (message.type === 'resumed') {
+    if (state.phase.kind !== 'connecting' || !state.phase.place) return stay(state);
+    const { type: _, ...missed } = message;
+    const lastSeq = missed.events.reduce((seq, event) => Math.max(seq, event.seq), state.phase.place.lastSeq);
+    return entered(state, { resumeToken: missed.resume_token, lastSeq }, missed.last_command, now, {
+      do: 'resumed',
+      missed,
+    });
+  }
+  if (state.phase.kind !== 'joined') return stay(state);
+  let phase = { ...state.phase, lastHeard: now };
+  if (message.type === 'event') {
+    // An event that was seen already must not be applied twice (a chat line would show twice).
+    if (message.seq <= phase.place.lastSeq) return stay({ ...state, phase });
+    phase = { ...phase, place: { ...phase.place, lastSeq: message.seq } };
+  }
+  if (message.type === 'answer') {
+    const done = state.pending.find((entry) => entry.id === message.id);
+    return {
+      state: { ...state, phase, pending: state.pending.filter((entry) => entry.id !== message.id) },
+      effects: done ? [{ do: 'answered', command: done.command, answer: message.answer }] : [],
+    };
+  }
+  return { state: { ...state, phase }, effects: [{ do: 'deliver', message }] };
+}
+
+/** The page is in: what is unanswered is sent (again), what waited for a number gets one. */
+function entered(state: State, place: Place, lastCommand: CommandId, now: number, first: Effect): Step {
+  const pending = state.pending.filter((entry) => entry.id > lastCommand);
+  let nextId = Math.max(lastCommand + 1, state.wasIn ? state.nextId : 1);
+  for (const asked of state.unnumbered) pending.push({ id: nextId++, command: asked });
+  return {
+    state: {
+      ...state,
+      wasIn: true,
+      unnumbered: [],
+      pending,
+      nextId,
+      phase: { kind: 'joined', place, lastHeard: now, nextPing: now },
+    },
+    effects: [
+      first,
+      ...pending.map((entry): Effect => ({ do: 'send', message: { type: 'command', ...entry } })),
+    ],
+  };
+}
+
+function closing(state: State, reason: ClosingReason, now: number, jitter: number): Step {
+  switch (reason) {
+    case 'too_slow':
+    case 'restarting':
+      return withClose(lost(state, now, jitter));
+    case 'flooding':
+      return withClose(lost(state, now, jitter, FLOOD_PAUSE));
+    default:
+      return {
+        state: { ...state, phase: { kind: 'closed', reason }, pending: [] },
+        effects: [{ do: 'close' }],
+      };
+  }
+}

@@ -6,7 +6,9 @@
 
 pub mod engine;
 pub mod outbox;
+pub mod negotiate;
 pub mod session;
+pub mod transport;
 
 use std::net::{IpAddr, SocketAddr};
 

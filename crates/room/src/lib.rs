@@ -1,1 +1,18 @@
 //! One whole room, pure: seats, presence, phases, floor and what must be told to whom.
+//!
+//! A [`Room`] has no clock and no task. Drive it so: give it each [`Input`] with the time, carry its
+//! [`Effects`] out in order, and give it [`Input::Tick`] no later than [`Room::poll_timeout`] says
+//! (asked anew after each input). An input that is refused leaves the room as it was. Inputs with
+//! their times are all there is: giving a new room the same ones makes the same room.
+
+mod effect;
+mod input;
+mod room;
+mod view;
+
+pub use effect::{ChatLine, Effect, Effects, GateChange, Part, Refusal};
+pub use input::{Command, ConfigError, Input, MAX_SPEAKERS, PersonConfig, RoomConfig};
+pub use room::Room;
+pub use view::{
+    FloorView, HandView, PersonView, PhaseView, Presence, Stage, StateView, TurnView, Waiting,
+};

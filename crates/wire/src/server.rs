@@ -3,7 +3,7 @@
 use palabre_ids::{EventSeq, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::{ClosingReason, CommandId, Event, RefusalCode, RoomView};
+use crate::{ClosingReason, CommandId, Event, PhaseInfo, RefusalCode, RoomView};
 
 /// A message of the signaling service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,12 @@ pub enum ServerMessage {
     Resumed(Missed),
     /// The room changed.
     Event(Event),
+    /// Replaces `RoomView::phases`: the person's role changed, and the prompts with it. Not numbered:
+    /// each person has their own.
+    Phases {
+        /// The phases with the texts for the person's new role.
+        phases: Vec<PhaseInfo>,
+    },
     /// The answer to a command.
     Answer {
         /// Which command.

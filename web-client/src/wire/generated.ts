@@ -572,7 +572,11 @@ size: ViewSize, };
 /**
  * A message of the signaling service.
  */
-export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "resumed" } & Missed | { "type": "event" } & Event | { "type": "answer", 
+export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "resumed" } & Missed | { "type": "event" } & Event | { "type": "phases", 
+/**
+ * The phases with the texts for the person's new role.
+ */
+phases: Array<PhaseInfo>, } | { "type": "answer", 
 /**
  * Which command.
  */

@@ -115,6 +115,7 @@ pub fn server() -> Vec<(String, ServerMessage)> {
                 detail: "section 1 is not sendonly video".into(),
             },
         ),
+        ("server.phases".into(), ServerMessage::Phases { phases: room().phases }),
         ("server.media_lost".into(), ServerMessage::MediaLost),
         ("server.speaking".into(), ServerMessage::Speaking { seats: vec![Seat(0), Seat(2)] }),
         ("server.pong".into(), ServerMessage::Pong { at: 12_345, now: NOW }),

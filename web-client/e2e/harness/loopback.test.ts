@@ -17,7 +17,7 @@ const LOOPBACK_PAGE = `<!doctype html><link rel="icon" href="data:,"><button dat
 <div data-testid="tile-3" data-name="Laura"><audio autoplay></audio><video autoplay muted playsinline></video></div>
 <script type="module">
 document.querySelector("button").onclick = async () => {
-  const own = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 180 } });
+  const own = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true }, video: { width: 320, height: 180 } });
   const [a, b] = [new RTCPeerConnection(), new RTCPeerConnection()];
   a.onicecandidate = ({ candidate }) => b.addIceCandidate(candidate);
   b.onicecandidate = ({ candidate }) => a.addIceCandidate(candidate);

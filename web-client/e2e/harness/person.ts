@@ -1,0 +1,174 @@
+/** A person at their browser: what they do, see and hear, through the page's lasting hooks alone. */
+import type { Locator, Page } from 'playwright-core';
+import { Browser, type BrowserSetup, type ConsoleLine } from './browser.ts';
+import { type Heard, identify, inWords, type Reference } from './identify.ts';
+import { listen, type TilePicture, watch } from './listen.ts';
+import type { Link } from './server.ts';
+import { expectNow, until } from './until.ts';
+
+/** Long enough to tell a voice from eight others, short enough to fall into a turn. */
+const LISTEN_SECONDS = 2.5;
+
+/** One person and the browser they use at the moment. */
+export class Person {
+  readonly link: Link;
+  private readonly setup: BrowserSetup;
+  private readonly references: readonly Reference[];
+  private readonly earlier: ConsoleLine[] = [];
+  private browser: Browser | undefined;
+  /** Runs in each of their pages before anything else. */
+  initScript: string | undefined;
+
+  constructor(link: Link, setup: BrowserSetup, references: readonly Reference[]) {
+    this.link = link;
+    this.setup = setup;
+    this.references = references;
+  }
+
+  /** The page that is open. */
+  get page(): Page {
+    if (this.browser === undefined) throw new Error(`${this.link.name} has no browser open`);
+    return this.browser.page;
+  }
+
+  /** What was written to the console of all their pages. */
+  get console(): readonly ConsoleLine[] {
+    return [...this.earlier, ...(this.browser?.console ?? [])];
+  }
+
+  /** Opens a browser and the link in it, and joins. */
+  async join(): Promise<void> {
+    await this.openLink();
+    await this.enter();
+  }
+
+  /** Opens a browser and the link in it. */
+  async openLink(): Promise<void> {
+    this.browser = await Browser.start(this.setup);
+    if (this.initScript !== undefined) await this.page.addInitScript(this.initScript);
+    await this.page.goto(this.link.url);
+  }
+
+  /** Joins from the page that a link opens, and waits until they are in. */
+  async enter(): Promise<void> {
+    await this.on('join').click({ timeout: 20_000 });
+    await this.isIn();
+  }
+
+  /** Waits until the page shows the room and says that it is connected. */
+  async isIn(seconds = 30): Promise<void> {
+    await until(
+      `${this.link.name} is in the room`,
+      async () => {
+        const state = await this.connection();
+        expectNow(state === 'connected', `the connection is ${state}`);
+        expectNow((await this.tiles().count()) > 0, 'no tile is there');
+      },
+      { seconds },
+    );
+  }
+
+  /** Kills their browser as a crash does. */
+  async kill(): Promise<void> {
+    this.remember();
+    await this.browser?.kill();
+    this.browser = undefined;
+  }
+
+  /** Closes their browser. */
+  async close(): Promise<void> {
+    this.remember();
+    await this.browser?.close();
+    this.browser = undefined;
+  }
+
+  /** The element with a test hook. */
+  on(hook: string): Locator {
+    return this.page.getByTestId(hook);
+  }
+
+  /** Everybody's tiles. */
+  tiles(): Locator {
+    return this.page.locator('[data-testid^="tile-"]');
+  }
+
+  /** The state of the connection, as the page's hook names it. */
+  async connection(): Promise<string> {
+    return (await this.on('connection-state').getAttribute('data-state', { timeout: 1_000 })) ?? 'unnamed';
+  }
+
+  /** The phase's name on the screen. */
+  async phase(): Promise<string> {
+    return (await this.on('phase-name').innerText({ timeout: 2_000 })).trim();
+  }
+
+  /** The seat that holds the floor by the page, if one does. */
+  async holder(): Promise<number | undefined> {
+    const holder = this.on('turn-holder');
+    if ((await holder.count()) === 0) return undefined;
+    const seat = await holder.first().getAttribute('data-seat', { timeout: 2_000 });
+    return seat === null || seat === '' ? undefined : Number(seat);
+  }
+
+  /** Seconds on a clock, `phase-clock` or `turn-clock`. */
+  async clock(hook: 'phase-clock' | 'turn-clock'): Promise<number> {
+    const seconds = await this.on(hook).first().getAttribute('data-seconds', { timeout: 2_000 });
+    expectNow(seconds !== null, `${hook} carries no seconds`);
+    return Number(seconds);
+  }
+
+  /** Whether a switch of theirs (`mic`, `camera`, `hand`) is on. */
+  async isOn(hook: string): Promise<boolean> {
+    return (await this.on(hook).getAttribute('aria-pressed', { timeout: 2_000 })) === 'true';
+  }
+
+  /** What comes out of each other seat's tile. */
+  async hears(seconds = LISTEN_SECONDS): Promise<Map<number, Heard>> {
+    const tiles = await listen(this.page, seconds);
+    return new Map(
+      tiles
+        .filter(({ seat }) => seat !== this.link.seat)
+        .map(({ seat, sound }) => [seat, identify(sound, this.references)]),
+    );
+  }
+
+  /** Waits until exactly `seats` are heard, each by their own voice, and the others are silent. */
+  async hearsExactly(seats: readonly number[], seconds = 25): Promise<void> {
+    const wanted = seats.filter((seat) => seat !== this.link.seat);
+    await until(
+      `${this.link.name} hears exactly ${wanted.join(', ') || 'nobody'}`,
+      async () => {
+        const wrong: string[] = [];
+        for (const [seat, heard] of await this.hears()) {
+          const fine = wanted.includes(seat)
+            ? heard.kind === 'speaker' && heard.name === voiceOf(seat)
+            : heard.kind === 'silence';
+          if (!fine) wrong.push(`tile-${seat}: ${inWords(heard)}`);
+        }
+        const tiles = await this.tiles().count();
+        expectNow(wrong.length === 0, `${tiles} tiles; ${wrong.join('; ')}`);
+      },
+      { seconds },
+    );
+  }
+
+  /** What each other seat's tile shows. */
+  async sees(seconds = 1.5): Promise<TilePicture[]> {
+    return (await watch(this.page, seconds)).filter(({ seat }) => seat !== this.link.seat);
+  }
+
+  /** Saves what their page shows now, for a failure. */
+  async snapshot(base: string): Promise<void> {
+    if (this.browser === undefined) return;
+    await this.page.screenshot({ path: `${base}.png`, timeout: 5_000 });
+  }
+
+  private remember(): void {
+    this.earlier.push(...(this.browser?.console ?? []));
+  }
+}
+
+/** The speaker whose words a seat says, in every proof. */
+export function voiceOf(seat: number): string {
+  return `speaker-${seat}`;
+}

@@ -1,0 +1,126 @@
+/** Lines between a page and the server that can be cut and mended, or change their address. */
+import { createSocket, type RemoteInfo, type Socket as Datagrams } from 'node:dgram';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** Carries TCP to a port on loopback until it is cut. */
+export class TcpLine {
+  readonly port: number;
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+  private whole = true;
+  /** Connections that were refused while it was cut. */
+  refused = 0;
+
+  private constructor(server: Server, port: number, to: number) {
+    this.server = server;
+    this.port = port;
+    server.on('connection', (near) => {
+      if (!this.whole) {
+        this.refused++;
+        near.resetAndDestroy();
+        return;
+      }
+      const far = connect(to, '127.0.0.1');
+      for (const [from, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.sockets.add(from);
+        from.setNoDelay(true);
+        from.on('error', () => other.destroy());
+        from.on('close', () => {
+          this.sockets.delete(from);
+          other.destroy();
+        });
+        from.pipe(other);
+      }
+    });
+  }
+
+  /** Listens on `port` and carries to `to`. */
+  static async open(port: number, to: number): Promise<TcpLine> {
+    const server = createServer();
+    await new Promise<void>((done, failed) => {
+      server.once('error', failed);
+      server.listen(port, '127.0.0.1', done);
+    });
+    return new TcpLine(server, port, to);
+  }
+
+  /** Breaks every connection and refuses new ones. */
+  cut(): void {
+    this.whole = false;
+    for (const socket of this.sockets) socket.resetAndDestroy();
+  }
+
+  /** Carries again. */
+  mend(): void {
+    this.whole = true;
+  }
+
+  /** Ends it. */
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((done) => this.server.close(done));
+  }
+}
+
+/**
+ * Carries UDP to a port on loopback as a home router does: the server sees one address of ours for
+ * each address of the page's, and `rebind` gives all of them new ones without a word to anybody.
+ */
+export class UdpLine {
+  readonly port: number;
+  private readonly near: Datagrams;
+  private readonly to: number;
+  private readonly far = new Map<string, Datagrams>();
+  /** Datagrams carried each way. */
+  readonly carried = { up: 0, down: 0 };
+
+  private constructor(near: Datagrams, port: number, to: number) {
+    this.near = near;
+    this.port = port;
+    this.to = to;
+    near.on('message', (datagram, from) => {
+      this.carried.up++;
+      this.outside(from).send(datagram, this.to, '127.0.0.1');
+    });
+  }
+
+  /** Listens on `port` and carries to `to`. */
+  static async open(port: number, to: number): Promise<UdpLine> {
+    const near = createSocket('udp4');
+    await new Promise<void>((done, failed) => {
+      near.once('error', failed);
+      near.bind(port, '127.0.0.1', done);
+    });
+    return new UdpLine(near, port, to);
+  }
+
+  /** What comes from the page leaves from new ports from now on, and the old ones are dead. */
+  rebind(): void {
+    for (const socket of this.far.values()) socket.close();
+    this.far.clear();
+  }
+
+  /** Ends it. */
+  close(): void {
+    this.rebind();
+    this.near.close();
+  }
+
+  private outside(from: RemoteInfo): Datagrams {
+    const key = `${from.address} ${from.port}`;
+    const known = this.far.get(key);
+    if (known !== undefined) return known;
+    const socket = createSocket('udp4');
+    socket.on('message', (datagram) => {
+      this.carried.down++;
+      this.near.send(datagram, from.port, from.address);
+    });
+    // A refusal that loopback reports for a dead server is a lost datagram, as anywhere else.
+    socket.on('error', () => undefined);
+    this.far.set(key, socket);
+    return socket;
+  }
+}

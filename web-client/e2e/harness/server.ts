@@ -1,0 +1,134 @@
+/** The palabre binary, on ports and a data folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { freePort } from './ports.ts';
+import { killTree, stop } from './process.ts';
+import { expectNow, until } from './until.ts';
+
+/** The parts people play. */
+export type Role = 'facilitator' | 'co_facilitator' | 'client' | 'consultant' | 'scribe' | 'observer';
+
+/** A room to make. */
+export interface RoomOrder {
+  readonly template: string;
+  readonly language?: 'fr' | 'en';
+  /** How much faster than written its clocks run. */
+  readonly speed?: number;
+  readonly people: readonly { readonly name: string; readonly role: Role }[];
+}
+
+/** A person's way in. */
+export interface Link {
+  readonly name: string;
+  readonly role: Role;
+  readonly seat: number;
+  readonly url: string;
+}
+
+/** A program of this repository: `variable`, or where cargo puts it. */
+export function binary(name: string, variable: string): string {
+  const target = process.env['CARGO_TARGET_DIR'] ?? join(import.meta.dirname, '../../../target');
+  const path = process.env[variable] ?? join(resolve(target), 'debug', name);
+  if (!existsSync(path)) throw new Error(`${path} is missing: build it, or name it in ${variable}`);
+  return path;
+}
+
+/** Nothing outlives a run that was itself killed. */
+const EXIT_AFTER_SECONDS = 600;
+
+/** A server that can be killed and started again as the same one. */
+export class Server {
+  readonly httpPort: number;
+  readonly mediaPort: number;
+  private readonly data = mkdtempSync(join(tmpdir(), 'palabre-data-'));
+  private readonly logFile = `${this.data}.log`;
+  private child: ChildProcess | undefined;
+
+  private constructor(httpPort: number, mediaPort: number) {
+    this.httpPort = httpPort;
+    this.mediaPort = mediaPort;
+  }
+
+  /** Starts one on free ports. */
+  static async start(): Promise<Server> {
+    const server = new Server(await freePort(), await freePort());
+    await server.launch();
+    return server;
+  }
+
+  /** Where it is reached. */
+  get origin(): string {
+    return `http://127.0.0.1:${this.httpPort}`;
+  }
+
+  /** What it logged so far, over all its lives. */
+  get log(): string {
+    return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : '';
+  }
+
+  /** Its process. */
+  get pid(): number {
+    if (this.child?.pid === undefined) throw new Error('the server is not running');
+    return this.child.pid;
+  }
+
+  /** Whether its process lives. */
+  get running(): boolean {
+    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Ends it with SIGKILL. */
+  async kill(): Promise<void> {
+    if (this.child !== undefined) await killTree(this.child);
+  }
+
+  /** Starts it, or starts it again on the same ports and data. */
+  async launch(): Promise<void> {
+    const log = openSync(this.logFile, 'a');
+    const media = `127.0.0.1:${this.mediaPort}`;
+    const child = spawn(
+      binary('palabre', 'PALABRE_BIN'),
+      [
+        'serve',
+        ...['--http', `127.0.0.1:${this.httpPort}`],
+        ...['--media', media],
+        ...['--data', this.data],
+        ...['--exit-after', `${EXIT_AFTER_SECONDS}s`],
+      ],
+      { stdio: ['ignore', log, log], env: { ...process.env, RUST_BACKTRACE: '1' } },
+    );
+    closeSync(log);
+    this.child = child;
+    await until(
+      'the server is ready',
+      async () => {
+        expectNow(child.exitCode === null, `it ended with ${child.exitCode}:\n${this.log}`);
+        const answer = await fetch(`${this.origin}/readyz`);
+        expectNow(answer.ok, `it answers ${answer.status}`);
+      },
+      { everyMs: 50 },
+    );
+  }
+
+  /** Makes a room; the links come in the order of its people. */
+  async makeRoom(order: RoomOrder): Promise<Link[]> {
+    const answer = await fetch(`${this.origin}/api/rooms`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ language: 'fr', ...order }),
+    });
+    const text = await answer.text();
+    if (answer.status !== 201) throw new Error(`no room: ${answer.status} ${text}`);
+    const { links } = JSON.parse(text) as { links: Link[] };
+    return links;
+  }
+
+  /** Stops it and forgets its data. */
+  async close(): Promise<void> {
+    if (this.child !== undefined) await stop(this.child);
+    rmSync(this.data, { recursive: true, force: true });
+    rmSync(this.logFile, { force: true });
+  }
+}

@@ -1,0 +1,121 @@
+/** A proof's stage: a server, a room, people and bots; cleared away at its end, explained when it fails. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'vitest';
+import { Bots } from './bots.ts';
+import { reference } from './identify.ts';
+import { Person } from './person.ts';
+import { picture } from './picture.ts';
+import { type Link, type RoomOrder, Server } from './server.ts';
+import { speakers } from './speech.ts';
+
+const RESULTS = join(import.meta.dirname, '../../test-results');
+const everyone = speakers();
+const references = everyone.map(({ name, pcm }) => reference(name, pcm));
+
+/** Eight people, as a session of codéveloppement seats them. */
+export const EIGHT: RoomOrder['people'] = [
+  { name: 'Laura', role: 'facilitator' },
+  { name: 'Karim', role: 'client' },
+  { name: 'Inès', role: 'consultant' },
+  { name: 'Jonas', role: 'consultant' },
+  { name: 'Mei', role: 'consultant' },
+  { name: 'Paul', role: 'consultant' },
+  { name: 'Sofia', role: 'consultant' },
+  { name: 'Tomas', role: 'consultant' },
+];
+
+/** Where a proof plays. */
+export class Stage {
+  readonly server: Server;
+  readonly people: Person[] = [];
+  readonly bots: Bots[] = [];
+  readonly closing: (() => Promise<void> | void)[] = [];
+  /** Console lines that this proof brings about on purpose, such as a lost connection's. */
+  readonly expected: RegExp[] = [];
+
+  constructor(server: Server) {
+    this.server = server;
+  }
+
+  /** A person with the voice and the picture of their seat. */
+  person(link: Link, setup: { language?: 'fr' | 'en'; width?: number; height?: number } = {}): Person {
+    const person = new Person(
+      link,
+      { microphone: everyone[link.seat]?.file, camera: picture(link.seat), ...setup },
+      references,
+    );
+    this.people.push(person);
+    return person;
+  }
+
+  /** Bots for some links, each with the voice of its seat. */
+  async bring(links: readonly Link[], ...more: string[]): Promise<Bots> {
+    const bots = await Bots.start(links, (seat) => everyone[seat]?.file, more);
+    this.bots.push(bots);
+    return bots;
+  }
+
+  /** Fails when a console holds an error that the proof did not expect. */
+  checkConsoles(): void {
+    const errors = this.people.flatMap((person) =>
+      person.console
+        .filter(({ kind, text }) => kind === 'uncaught' || (kind === 'error' && !this.expected.some((e) => e.test(text))))
+        .map(({ kind, text }) => `${person.link.name}: ${kind}: ${text}`),
+    );
+    if (errors.length > 0) throw new Error(`errors in the console:\n${errors.join('\n')}`);
+  }
+
+  /** Saves what explains a failure into test-results/. */
+  async explain(name: string, error: unknown): Promise<void> {
+    const folder = join(RESULTS, name.replace(/[^a-z0-9]+/gi, '-').toLowerCase());
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'error.txt'), error instanceof Error ? (error.stack ?? error.message) : String(error));
+    writeFileSync(join(folder, 'server.log'), this.server.log);
+    this.bots.forEach((bots, i) => writeFileSync(join(folder, `bots-${i}.log`), bots.log));
+    for (const person of this.people) {
+      const base = join(folder, person.link.name);
+      writeFileSync(`${base}.console.txt`, person.console.map(({ kind, text }) => `${kind}: ${text}\n`).join(''));
+      await person.snapshot(base).catch(() => undefined);
+    }
+  }
+
+  /** Ends everything on it. */
+  async close(): Promise<void> {
+    await Promise.all(this.people.map((person) => person.close()));
+    await Promise.all(this.bots.map((bots) => bots.close()));
+    for (const end of this.closing.reverse()) await end();
+    await this.server.close();
+  }
+}
+
+/** A test on a stage of its own, over within `seconds`. */
+export function proof(name: string, seconds: number, play: (stage: Stage) => Promise<void>): void {
+  const SPARE_SECONDS = 45;
+  test(name, { timeout: 1_000 * (seconds + SPARE_SECONDS) }, async () => {
+    const stage = new Stage(await Server.start());
+    try {
+      await within(seconds, play(stage));
+      stage.checkConsoles();
+    } catch (error) {
+      await stage.explain(name, error);
+      throw error;
+    } finally {
+      await stage.close();
+    }
+  });
+}
+
+async function within(seconds: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`not over after ${seconds} s`)), 1_000 * seconds);
+  });
+  // What goes on after a failure ends with the stage; its own failure then says nothing new.
+  work.catch(() => undefined);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

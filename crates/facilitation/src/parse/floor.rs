@@ -1,0 +1,206 @@
+//! One floor of a phase.
+
+use std::ops::Range;
+
+use palabre_ids::{Millis, Role};
+use toml::Spanned;
+
+use super::raw::{RawFloor, RawWho};
+use super::{Parsed, fault, length_of, length_or, one_of, role, roles, spanned_roles};
+use crate::{FloorKind, FloorPolicy, PairBy, RoleSet, RoundOrder, Step, TurnLimits};
+
+pub(super) fn lower(raw: Spanned<RawFloor>) -> Parsed<Step> {
+    let at = raw.span();
+    let mut raw = raw.into_inner();
+    let kind = one_of(
+        &raw.policy,
+        "policy",
+        &[
+            ("open", FloorKind::Open),
+            ("holder", FloorKind::Holder),
+            ("queue", FloorKind::Queue),
+            ("round_robin", FloorKind::RoundRobin),
+            ("pair", FloorKind::Pair),
+            ("silence", FloorKind::Silence),
+        ],
+    )?;
+    let name = raw.policy.get_ref().clone();
+    let floor = match kind {
+        FloorKind::Open => {
+            FloorPolicy::Open { hands: raw.hands.take().is_some_and(Spanned::into_inner) }
+        }
+        FloorKind::Silence => FloorPolicy::Silence,
+        FloorKind::Holder => {
+            let who = required(raw.who.take(), "who", &name, &at)?;
+            FloorPolicy::Holder { who: single(&who)?, turn: optional_turn(&mut raw)? }
+        }
+        FloorKind::Queue => {
+            let who = required(raw.who.take(), "who", &name, &at)?;
+            FloorPolicy::Queue { who: several(&who)?, turn: required_turn(&mut raw, &name, &at)? }
+        }
+        FloorKind::RoundRobin => {
+            let who = several(&required(raw.who.take(), "who", &name, &at)?)?;
+            let turn = required_turn(&mut raw, &name, &at)?;
+            FloorPolicy::RoundRobin { who, turn, order: order(&mut raw, who)? }
+        }
+        FloorKind::Pair => pair(&mut raw, &name, &at)?,
+    };
+    let lasts = match raw.lasts.take() {
+        None => None,
+        Some(lasts) if matches!(kind, FloorKind::Open | FloorKind::Silence) => {
+            Some(length_of(&lasts)?)
+        }
+        Some(lasts) => {
+            return fault(lasts.span(), "only `open` and `silence` have `lasts`: turns end a round");
+        }
+    };
+    nothing_left(&raw, &name)?;
+    Ok(Step { floor, lasts })
+}
+
+fn pair(raw: &mut RawFloor, name: &str, at: &Range<usize>) -> Parsed<FloorPolicy> {
+    let asking = required(raw.ask.take(), "ask", name, at)?;
+    let ask = spanned_roles(asking.get_ref())?;
+    if ask.is_empty() {
+        return fault(asking.span(), "nobody is named");
+    }
+    let answering = required(raw.answer.take(), "answer", name, at)?;
+    let answer = one_person(answering.get_ref(), answering.span())?;
+    if ask.contains(answer) {
+        return fault(answering.span(), "the one who answers cannot be among those who ask");
+    }
+    let warning = raw.warning.take();
+    let grace = length_or(raw.grace.take(), GRACE)?;
+    let side = |length: Option<Spanned<String>>, field| -> Parsed<TurnLimits> {
+        let length = required(length, field, name, at)?;
+        limits(&length, None, warning.as_ref(), grace)
+    };
+    let ask_turn = side(raw.ask_turn.take(), "ask_turn")?;
+    let answer_turn = side(raw.answer_turn.take(), "answer_turn")?;
+    let by_queue = match raw.by.take() {
+        None => false,
+        Some(by) => one_of(&by, "by", &[("round", false), ("queue", true)])?,
+    };
+    let by = if by_queue { PairBy::Queue } else { PairBy::Round(order(raw, ask)?) };
+    Ok(FloorPolicy::Pair { ask, ask_turn, answer, answer_turn, by })
+}
+
+/// The grace of a turn that names none: enough to end a sentence.
+const GRACE: Millis = Millis::from_secs(10);
+/// The warning of a turn that names none.
+const WARNING: Millis = Millis::from_secs(15);
+
+fn required<T>(value: Option<T>, field: &str, policy: &str, at: &Range<usize>) -> Parsed<T> {
+    value.map_or_else(|| fault(at.clone(), format!("policy `{policy}` has no `{field}`")), Ok)
+}
+
+fn required_turn(raw: &mut RawFloor, policy: &str, at: &Range<usize>) -> Parsed<TurnLimits> {
+    let turn = optional_turn(raw)?;
+    required(turn, "turn", policy, at)
+}
+
+fn optional_turn(raw: &mut RawFloor) -> Parsed<Option<TurnLimits>> {
+    let Some(length) = raw.turn.take() else { return Ok(None) };
+    let expert = raw.expert_turn.take();
+    let warning = raw.warning.take();
+    let grace = length_or(raw.grace.take(), GRACE)?;
+    limits(&length, expert.as_ref(), warning.as_ref(), grace).map(Some)
+}
+
+fn limits(
+    length_at: &Spanned<String>,
+    expert: Option<&Spanned<String>>,
+    warning: Option<&Spanned<String>>,
+    grace: Millis,
+) -> Parsed<TurnLimits> {
+    let length = length_of(length_at)?;
+    let expert = match expert {
+        None => length,
+        Some(raw) => match length_of(raw)? {
+            expert if expert <= length => expert,
+            _ => return fault(raw.span(), "`expert_turn` is longer than `turn`"),
+        },
+    };
+    let warning = match warning {
+        None => WARNING.min(Millis(length.0 / 2)),
+        Some(raw) => match length_of(raw)? {
+            warning if warning < length => warning,
+            _ => return fault(raw.span(), "`warning` is not shorter than the turn"),
+        },
+    };
+    Ok(TurnLimits { length, expert, warning, grace })
+}
+
+fn single(who: &Spanned<RawWho>) -> Parsed<Role> {
+    match who.get_ref() {
+        RawWho::One(name) => one_person(name, who.span()),
+        RawWho::Many(_) => fault(who.span(), "policy `holder` names one role, not a list"),
+    }
+}
+
+/// A role that one person has.
+fn one_person(name: &str, at: Range<usize>) -> Parsed<Role> {
+    match role(name, at.clone())? {
+        role @ (Role::Client | Role::Facilitator) => Ok(role),
+        _ => fault(at, format!("`{name}` may be several people (one of: client, facilitator)")),
+    }
+}
+
+fn several(who: &Spanned<RawWho>) -> Parsed<RoleSet> {
+    let set = match who.get_ref() {
+        RawWho::One(name) => roles([(name.as_str(), who.span())].into_iter())?,
+        RawWho::Many(names) => roles(names.iter().map(|name| (name.as_str(), who.span())))?,
+    };
+    if set.is_empty() { fault(who.span(), "nobody is named") } else { Ok(set) }
+}
+
+fn order(raw: &mut RawFloor, who: RoleSet) -> Parsed<RoundOrder> {
+    let reversed = match raw.order.take() {
+        None => false,
+        Some(order) => one_of(&order, "order", &[("seats", false), ("reversed", true)])?,
+    };
+    let experts_last = match raw.experts.take() {
+        None => false,
+        Some(experts) => one_of(&experts, "experts", &[("in_turn", false), ("last", true)])?,
+    };
+    let last = match raw.last.take() {
+        None => RoleSet::NONE,
+        Some(last) => {
+            let set = spanned_roles(last.get_ref())?;
+            if let Some(stranger) = set.iter().find(|role| !who.contains(*role)) {
+                return fault(
+                    last.span(),
+                    format!("`{}` is `last` but has no turn", stranger.as_str()),
+                );
+            }
+            set
+        }
+    };
+    Ok(RoundOrder { reversed, experts_last, last })
+}
+
+/// What the policy did not take means nothing to it.
+fn nothing_left(raw: &RawFloor, policy: &str) -> Parsed<()> {
+    let text = |value: &Option<Spanned<String>>| value.as_ref().map(Spanned::span);
+    let list = |value: &Option<Spanned<Vec<Spanned<String>>>>| value.as_ref().map(Spanned::span);
+    let left = [
+        ("hands", raw.hands.as_ref().map(Spanned::span)),
+        ("who", raw.who.as_ref().map(Spanned::span)),
+        ("turn", text(&raw.turn)),
+        ("expert_turn", text(&raw.expert_turn)),
+        ("warning", text(&raw.warning)),
+        ("grace", text(&raw.grace)),
+        ("order", text(&raw.order)),
+        ("experts", text(&raw.experts)),
+        ("last", list(&raw.last)),
+        ("ask", list(&raw.ask)),
+        ("ask_turn", text(&raw.ask_turn)),
+        ("answer", text(&raw.answer)),
+        ("answer_turn", text(&raw.answer_turn)),
+        ("by", text(&raw.by)),
+    ];
+    match left.into_iter().find_map(|(field, at)| at.map(|at| (field, at))) {
+        None => Ok(()),
+        Some((field, at)) => fault(at, format!("`{field}` means nothing to policy `{policy}`")),
+    }
+}

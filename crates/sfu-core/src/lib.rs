@@ -5,6 +5,7 @@
 //! and call it again no later than `Engine::poll_timeout` says.
 
 pub mod engine;
+pub mod media;
 pub mod outbox;
 pub mod negotiate;
 pub mod session;

@@ -35,6 +35,8 @@ use crate::transport::srtp::{SrtpKeys, SrtpProfile};
 const FIRST_PATIENCE: Duration = Duration::from_millis(50);
 /// How often a flight is sent again before the peer is given up: after 50 ms × (2⁸ − 1) = 12.8 s.
 const MAX_RESENDS: u32 = 8;
+/// How often it is sent again because the peer repeats itself.
+const MAX_REPEATS: u32 = 16;
 /// How many handshake fragments and not yet readable records a peer may send in an association's
 /// life. A browser needs about 8, and as many again for each flight that is lost.
 const MAX_FRAGMENTS: usize = 160;
@@ -156,7 +158,10 @@ enum Phase {
 /// The flight that waits for its answer.
 struct Flight {
     datagrams: Vec<BytesMut>,
-    resends: u32,
+    /// How often our patience ended.
+    timeouts: u32,
+    /// How often the peer's did.
+    repeats: u32,
     due: Instant,
 }
 
@@ -215,7 +220,7 @@ impl DtlsServer {
             Phase::Closed => return Ok(()),
             Phase::Hello { kept, .. } => kept.push(BytesMut::from(datagram)),
             Phase::Handshake { answered, .. } if hello.is_some_and(|hello| hello.sequence < *answered) => {
-                return self.resend(now);
+                return self.resend(now, |flight| flight.repeats += 1);
             }
             Phase::Handshake { .. } if hello.is_none() => {
                 // The peer is past our last flight: from here on its own timer repairs.
@@ -226,7 +231,7 @@ impl DtlsServer {
         match self.endpoint.read(now, PEER, None, BytesMut::from(datagram)) {
             Ok(events) => self.advance(now, &events),
             Err(Error::ErrServerNoMatchingSrtpProfile) => self.try_next_profile(now),
-            Err(error) => self.fail(now, &error),
+            Err(error) => self.fail(&error),
         }
     }
 
@@ -246,7 +251,11 @@ impl DtlsServer {
     /// # Errors
     /// [`DtlsError::NoAnswer`] when the peer is given up.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsError> {
-        if self.flight.as_ref().is_some_and(|flight| flight.due <= now) { self.resend(now) } else { Ok(()) }
+        if self.flight.as_ref().is_some_and(|flight| flight.due <= now) {
+            self.resend(now, |flight| flight.timeouts += 1)
+        } else {
+            Ok(())
+        }
     }
 
     /// The keys, once, after a handshake with the expected peer.
@@ -324,29 +333,29 @@ impl DtlsServer {
             _ => return,
         };
         self.phase = Phase::Handshake { profile, answered };
-        self.flight = Some(Flight { datagrams, resends: 0, due: now + FIRST_PATIENCE });
+        self.flight = Some(Flight { datagrams, timeouts: 0, repeats: 0, due: now + FIRST_PATIENCE });
     }
 
     /// Sends the last flight as it was: what the peer has of it, its replay window drops.
-    fn resend(&mut self, now: Instant) -> Result<(), DtlsError> {
+    fn resend(&mut self, now: Instant, count: impl FnOnce(&mut Flight)) -> Result<(), DtlsError> {
         let Some(flight) = &mut self.flight else { return Ok(()) };
-        flight.resends += 1;
-        if flight.resends > MAX_RESENDS {
+        count(flight);
+        if flight.timeouts > MAX_RESENDS || flight.repeats > MAX_REPEATS {
             self.end();
             return Err(DtlsError::NoAnswer);
         }
-        flight.due = now + FIRST_PATIENCE * 2_u32.pow(flight.resends);
+        flight.due = now + FIRST_PATIENCE * 2_u32.pow(flight.timeouts);
         self.outgoing.extend(flight.datagrams.iter().cloned());
         Ok(())
     }
 
     fn try_next_profile(&mut self, now: Instant) -> Result<(), DtlsError> {
         let Phase::Hello { profile, kept } = &mut self.phase else {
-            return self.fail(now, &Error::ErrServerNoMatchingSrtpProfile);
+            return self.fail(&Error::ErrServerNoMatchingSrtpProfile);
         };
         let next = *profile + 1;
         if next >= PROFILES.len() {
-            return self.fail(now, &Error::ErrServerNoMatchingSrtpProfile);
+            return self.fail(&Error::ErrServerNoMatchingSrtpProfile);
         }
         *profile = next;
         let kept = kept.clone();
@@ -355,13 +364,13 @@ impl DtlsServer {
             match self.endpoint.read(now, PEER, None, datagram) {
                 Ok(events) => self.advance(now, &events)?,
                 Err(Error::ErrServerNoMatchingSrtpProfile) => return self.try_next_profile(now),
-                Err(error) => return self.fail(now, &error),
+                Err(error) => return self.fail(&error),
             }
         }
         Ok(())
     }
 
-    fn fail(&mut self, _now: Instant, error: &Error) -> Result<(), DtlsError> {
+    fn fail(&mut self, error: &Error) -> Result<(), DtlsError> {
         self.collect();
         match (&self.phase, error) {
             // Ends what is up: only an encrypted alert does. Anything else is not the peer's.

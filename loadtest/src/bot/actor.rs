@@ -1,0 +1,570 @@
+//! The task of one bot: it owns the WebSocket, the peer connection and what it knows of the room.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use palabre_ids::MediaRights;
+use palabre_wire::{
+    ClientMessage, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, MediaPlan, Resume,
+    ServerMessage, Welcome,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use super::listener::Listener;
+use super::mouth::Mouth;
+use super::peer::{Camera, Peer, PeerState};
+use super::plan::SlotMap;
+use super::room::Room;
+use super::tap::Tapped;
+use super::{BotConfig, Drop, Note, Order, Report, Return};
+use crate::signaling::{self, Incoming, Outgoing};
+
+/// The wire wants a ping every 2 s.
+const PING_EVERY: Duration = Duration::from_secs(2);
+
+/// How often a bot looks after what is not due at a moment of its own.
+const CARE_EVERY: Duration = Duration::from_millis(200);
+
+/// Opening a WebSocket takes no longer.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// From one attempt to come back to the next.
+const RETRY_EVERY: Duration = Duration::from_millis(400);
+
+/// Packets taken at once, before anything else gets its turn.
+const BATCH: usize = 256;
+
+/// Troubles kept, so that a bot in a loop of failures stays small.
+const TROUBLES: usize = 20;
+
+pub(super) async fn run(
+    config: BotConfig,
+    mut orders: mpsc::Receiver<Order>,
+    notes: mpsc::Sender<Note>,
+) {
+    let mouth = match Mouth::new(
+        config.link.seat,
+        config.voice.clone(),
+        config.ledger.clone(),
+        config.microphone,
+        config.camera.is_some(),
+    ) {
+        Ok(mouth) => mouth,
+        Err(error) => {
+            tracing::error!(%error, "a bot cannot be made");
+            return;
+        }
+    };
+    let listener = Listener::new(config.cast.clone(), config.ledger.clone(), config.decode);
+    let now = Instant::now();
+    let mut actor = Actor {
+        config,
+        notes,
+        wire: Wire::Away { retry: Some(now), how: Return::Anew },
+        away: None,
+        place: None,
+        media: None,
+        generation: 0,
+        mouth,
+        listener,
+        joins: Vec::new(),
+        returns: Vec::new(),
+        troubles: Vec::new(),
+        next_ping: now,
+        next_care: now,
+    };
+    while actor.step(&mut orders).await {}
+}
+
+/// The signaling connection.
+enum Wire {
+    Open {
+        outgoing: Outgoing,
+        incoming: Incoming,
+        opened: Instant,
+    },
+    /// Not there; it comes by itself when it has a time to.
+    Away {
+        retry: Option<Instant>,
+        how: Return,
+    },
+    /// For good.
+    Ended,
+}
+
+/// What the bot keeps from its welcome.
+struct Place {
+    room: Room,
+    plan: MediaPlan,
+    resume_token: String,
+    last_command: CommandId,
+    asked: Vec<(CommandId, &'static str)>,
+}
+
+/// A media session.
+struct Media {
+    peer: Peer,
+    packets: mpsc::Receiver<Tapped>,
+    overflow: Arc<AtomicU64>,
+    state: watch::Receiver<PeerState>,
+    began: Instant,
+    /// Whether the peer was connected when it was last looked at.
+    connected: bool,
+    fresh: bool,
+}
+
+struct Actor {
+    config: BotConfig,
+    notes: mpsc::Sender<Note>,
+    wire: Wire,
+    /// Since when it is away, and by which rung it comes back.
+    away: Option<(Instant, &'static str)>,
+    place: Option<Place>,
+    media: Option<Media>,
+    generation: u32,
+    mouth: Mouth,
+    listener: Listener,
+    joins: Vec<f64>,
+    returns: Vec<(&'static str, f64)>,
+    troubles: Vec<String>,
+    next_ping: Instant,
+    next_care: Instant,
+}
+
+/// What woke the bot up.
+enum Wake {
+    Order(Option<Order>),
+    Message(Result<Option<ServerMessage>>),
+    Packets(Vec<Tapped>),
+    Time,
+}
+
+impl Actor {
+    /// One turn of the loop; false at the end.
+    async fn step(&mut self, orders: &mut mpsc::Receiver<Order>) -> bool {
+        let due = self.next_care.min(self.mouth_due());
+        let wake = {
+            let wire = &mut self.wire;
+            let media = &mut self.media;
+            let message = async {
+                match wire {
+                    Wire::Open { incoming, .. } => incoming.next().await,
+                    Wire::Away { .. } | Wire::Ended => std::future::pending().await,
+                }
+            };
+            let packets = async {
+                match media {
+                    Some(media) => {
+                        let mut batch = Vec::with_capacity(BATCH);
+                        media.packets.recv_many(&mut batch, BATCH).await;
+                        batch
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                order = orders.recv() => Wake::Order(order),
+                message = message => Wake::Message(message),
+                batch = packets => Wake::Packets(batch),
+                () = tokio::time::sleep_until(due.into()) => Wake::Time,
+            }
+        };
+        let now = Instant::now();
+        let outcome = match wake {
+            Wake::Order(None) => {
+                self.leave(Drop::Leave).await;
+                return false;
+            }
+            Wake::Order(Some(order)) => self.order(order, now).await,
+            Wake::Message(Ok(Some(message))) => self.message(message, now).await,
+            Wake::Message(Ok(None)) => {
+                self.disconnected(now);
+                Ok(())
+            }
+            Wake::Message(Err(error)) => Err(error),
+            Wake::Packets(batch) if batch.is_empty() => {
+                // The tap is gone with its connection.
+                self.media = None;
+                self.note(Note::MediaLost);
+                Ok(())
+            }
+            Wake::Packets(batch) => self.packets(batch),
+            Wake::Time => Ok(()),
+        };
+        let outcome = match outcome {
+            Ok(()) => self.care(Instant::now()).await,
+            failed => failed,
+        };
+        if let Err(error) = outcome {
+            self.trouble(format!("{error:#}"));
+        }
+        true
+    }
+
+    fn mouth_due(&self) -> Instant {
+        match &self.media {
+            Some(media) if media.connected => self.mouth.due(),
+            _ => self.next_care,
+        }
+    }
+
+    fn note(&self, note: Note) {
+        // A reader that is this slow loses notes; reports still tell everything that counts.
+        if self.notes.try_send(note).is_err() {
+            tracing::debug!("a note was not taken");
+        }
+    }
+
+    fn trouble(&mut self, what: String) {
+        tracing::warn!(seat = self.config.link.seat.0, what, "trouble");
+        self.note(Note::Trouble { what: what.clone() });
+        if self.troubles.len() < TROUBLES {
+            self.troubles.push(what);
+        }
+    }
+
+    async fn order(&mut self, order: Order, now: Instant) -> Result<()> {
+        match order {
+            Order::Ask(command) => self.ask(command, now).await?,
+            Order::View(seats) => self.say(&ClientMessage::View { seats }).await?,
+            Order::Drop(how) => self.leave(how).await,
+            Order::Return(how) => {
+                let rung = match how {
+                    Return::Resume => "signaling",
+                    Return::Anew => "rejoin",
+                };
+                self.away = Some((self.away.map_or(now, |(since, _)| since), rung));
+                self.wire = Wire::Away { retry: Some(now), how };
+            }
+            Order::RestartIce => self.restart_ice().await?,
+            Order::Microphone(microphone) => self.mouth.microphone = microphone,
+            Order::Camera(on) => {
+                self.mouth.camera = on;
+                self.ask(Command::SetCamera { on }, now).await?;
+            }
+            Order::Screen(on) => self.mouth.screen = on,
+            Order::Report(answer) => {
+                // Whoever asked may have gone.
+                let _ = answer.send(self.report(now));
+            }
+            Order::Gaps(answer) => {
+                let gaps = self.listener.audio_gaps(now);
+                let _ = answer.send(
+                    gaps.into_iter()
+                        .map(|(seat, gap)| (seat, gap.as_secs_f64() * 1_000.0))
+                        .collect(),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, message: &ClientMessage) -> Result<()> {
+        match &mut self.wire {
+            Wire::Open { outgoing, .. } => outgoing.send(message).await,
+            Wire::Away { .. } | Wire::Ended => bail!("the bot is not connected"),
+        }
+    }
+
+    async fn ask(&mut self, command: Command, now: Instant) -> Result<()> {
+        let place = self.place.as_mut().context("the bot is not in the room yet")?;
+        place.last_command = CommandId(place.last_command.0 + 1);
+        let id = place.last_command;
+        place.asked.push((id, command.name()));
+        self.config.causes.set(now);
+        self.say(&ClientMessage::Command { id, command }).await
+    }
+
+    async fn leave(&mut self, how: Drop) {
+        if how == Drop::Leave {
+            // It may be gone already, and leaving is then done.
+            let _ = self.say(&ClientMessage::Leave).await;
+            if let Some(media) = self.media.take() {
+                media.peer.close().await;
+            }
+        }
+        self.wire = match how {
+            Drop::Leave => Wire::Ended,
+            Drop::Signaling | Drop::Everything => Wire::Away { retry: None, how: Return::Resume },
+        };
+        self.away = Some((Instant::now(), "signaling"));
+        if how == Drop::Everything {
+            self.media = None;
+            self.note(Note::MediaLost);
+        }
+        if how != Drop::Leave {
+            self.note(Note::Disconnected);
+        }
+    }
+
+    fn disconnected(&mut self, now: Instant) {
+        self.note(Note::Disconnected);
+        self.away = self.away.or(Some((now, "signaling")));
+        self.wire = Wire::Away { retry: Some(now), how: Return::Resume };
+    }
+
+    fn back(&mut self, now: Instant) {
+        if let Some((since, rung)) = self.away.take() {
+            self.returns.push((rung, now.saturating_duration_since(since).as_secs_f64()));
+        }
+    }
+
+    async fn open(&mut self, how: Return, now: Instant) -> Result<()> {
+        let resume = match (how, &self.place) {
+            (Return::Resume, Some(place)) => {
+                Some(Resume { token: place.resume_token.clone(), last_seq: place.room.seq })
+            }
+            _ => None,
+        };
+        let hello = signaling::hello(&self.config.link, resume);
+        let (mut outgoing, incoming) =
+            timeout(OPEN_TIMEOUT, signaling::connect(&self.config.link.server))
+                .await
+                .context("opening the WebSocket")??;
+        outgoing.send(&hello).await?;
+        if how == Return::Anew {
+            self.media = None;
+        }
+        self.wire = Wire::Open { outgoing, incoming, opened: now };
+        self.next_ping = now + PING_EVERY;
+        Ok(())
+    }
+
+    async fn message(&mut self, message: ServerMessage, now: Instant) -> Result<()> {
+        match message {
+            ServerMessage::Welcome(welcome) => self.welcomed(*welcome, now).await?,
+            ServerMessage::Resumed(missed) => {
+                self.back(now);
+                let place = self.place.as_mut().context("resumed without having been welcomed")?;
+                for event in &missed.events {
+                    place.room.apply(event)?;
+                }
+                place.last_command = missed.last_command;
+                let cause = self.config.causes.recent(now);
+                self.listener.rights_changed(now, cause, &place.room);
+                self.note(Note::Resumed {
+                    missed: missed.events.len(),
+                    media_alive: missed.media_alive,
+                });
+                if !missed.media_alive || self.media.is_none() {
+                    self.offer_anew(now).await?;
+                }
+            }
+            ServerMessage::Event(event) => {
+                let place = self.place.as_mut().context("an event before the welcome")?;
+                place.room.apply(&event)?;
+                let cause = self.config.causes.recent(now);
+                self.listener.rights_changed(now, cause, &place.room);
+                self.note(Note::Room { change: Box::new(event) });
+            }
+            ServerMessage::Answer { id, answer } => {
+                let place = self.place.as_mut().context("an answer before the welcome")?;
+                let index = place.asked.iter().position(|(asked, _)| *asked == id);
+                let (_, name) =
+                    place.asked.remove(index.context("an answer to no command of ours")?);
+                self.note(Note::Answer { command: name.to_owned(), answer });
+            }
+            ServerMessage::MediaAnswer(answer) => self.media_answered(answer, now).await?,
+            ServerMessage::MediaRefused { detail, .. } => {
+                bail!("the media offer was refused: {detail}")
+            }
+            ServerMessage::MediaLost => self.offer_anew(now).await?,
+            ServerMessage::Phases { phases } => {
+                let place = self.place.as_mut().context("phases before the welcome")?;
+                place.room.view.phases = phases;
+            }
+            ServerMessage::Speaking { seats } => self.note(Note::Speaking { seats }),
+            ServerMessage::Pong { .. } => {}
+            ServerMessage::NotUnderstood { detail } => {
+                bail!("the server did not understand: {detail}")
+            }
+            ServerMessage::Closing { reason } => {
+                self.note(Note::Closing { reason });
+                let back = matches!(
+                    reason,
+                    ClosingReason::TooSlow | ClosingReason::Flooding | ClosingReason::Restarting
+                );
+                if back {
+                    self.disconnected(now);
+                } else {
+                    self.wire = Wire::Ended;
+                    self.media = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn welcomed(&mut self, welcome: Welcome, now: Instant) -> Result<()> {
+        self.back(now);
+        let room = Room::new(&welcome);
+        self.note(Note::Welcomed { stage: room.stage().to_owned(), holder: room.holder() });
+        self.place = Some(Place {
+            room,
+            plan: welcome.media,
+            resume_token: welcome.resume_token,
+            last_command: welcome.last_command,
+            asked: Vec::new(),
+        });
+        // A welcome means that the server has no media session of ours, or that we kept none.
+        self.offer_anew(now).await
+    }
+
+    async fn offer_anew(&mut self, now: Instant) -> Result<()> {
+        let place = self.place.as_ref().context("an offer before the welcome")?;
+        let camera = self.config.camera.unwrap_or(Camera::Simulcast);
+        let (peer, output) = Peer::new(&place.plan, camera).await?;
+        let state = peer.state();
+        // The old session, if any, goes without goodbye: the server replaces it.
+        self.media = Some(Media {
+            peer,
+            packets: output.packets,
+            overflow: output.overflow,
+            state,
+            began: now,
+            connected: false,
+            fresh: true,
+        });
+        self.offer().await
+    }
+
+    async fn restart_ice(&mut self) -> Result<()> {
+        let media = self.media.as_mut().context("no media session to restart")?;
+        media.peer.restart_ice().await?;
+        media.fresh = false;
+        self.offer().await
+    }
+
+    async fn offer(&mut self) -> Result<()> {
+        let media = self.media.as_mut().context("no media session to offer")?;
+        let sdp = media.peer.offer().await?;
+        self.generation += 1;
+        self.say(&ClientMessage::MediaOffer(MediaOffer { generation: self.generation, sdp })).await
+    }
+
+    async fn media_answered(&mut self, answer: MediaAnswer, now: Instant) -> Result<()> {
+        if answer.generation != self.generation {
+            return Ok(());
+        }
+        let (Some(place), Some(media)) = (&self.place, &mut self.media) else {
+            bail!("an answer to no offer");
+        };
+        let map = SlotMap::from_answer(&place.plan, &answer.sdp)?;
+        if media.fresh {
+            self.listener.session(map, now, &place.room);
+            self.mouth.restart(now);
+        } else {
+            self.listener.same_session(map);
+        }
+        media.peer.accept(answer.sdp).await
+    }
+
+    fn packets(&mut self, batch: Vec<Tapped>) -> Result<()> {
+        let (Some(place), Some(media)) = (&self.place, &self.media) else { return Ok(()) };
+        for tapped in batch {
+            match tapped {
+                Tapped::Rtp(packet) => self.listener.packet(&packet, &place.room)?,
+                Tapped::KeyFrameWanted(ssrc) => self.mouth.key_frame_wanted(&media.peer, ssrc),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is due.
+    async fn care(&mut self, now: Instant) -> Result<()> {
+        self.connection_state(now);
+        let rights = match &self.place {
+            Some(place) => place.room.rights(self.config.link.seat),
+            None => MediaRights::NONE,
+        };
+        if let Some(media) = &self.media
+            && media.connected
+        {
+            self.mouth.speak(now, &media.peer, rights).await?;
+        }
+        if now < self.next_care {
+            return Ok(());
+        }
+        self.next_care = now + CARE_EVERY;
+        self.listener.tick(now);
+        if let Some(media) = &self.media {
+            for (_, ssrc) in self.listener.key_frames_wanted(now) {
+                media.peer.ask_key_frame(ssrc).await?;
+            }
+        }
+        if let Wire::Away { retry: Some(at), how, .. } = self.wire
+            && at <= now
+            && let Err(error) = self.open(how, now).await
+        {
+            tracing::debug!(%error, "the server is not there yet");
+            if let Wire::Away { retry, .. } = &mut self.wire {
+                *retry = Some(Instant::now() + RETRY_EVERY);
+            }
+        }
+        if let Wire::Open { outgoing, .. } = &mut self.wire
+            && now >= self.next_ping
+        {
+            self.next_ping = now + PING_EVERY;
+            outgoing.send(&ClientMessage::Ping { at: 0 }).await?;
+        }
+        Ok(())
+    }
+
+    fn connection_state(&mut self, now: Instant) {
+        let Some(media) = &mut self.media else { return };
+        let connected = *media.state.borrow() == PeerState::Connected;
+        if connected == media.connected {
+            return;
+        }
+        media.connected = connected;
+        if !connected {
+            self.note(Note::MediaLost);
+            return;
+        }
+        let since = match &self.wire {
+            Wire::Open { opened, .. } => (*opened).min(media.began),
+            Wire::Away { .. } | Wire::Ended => media.began,
+        };
+        let after = now.saturating_duration_since(since).as_secs_f64();
+        self.joins.push(after);
+        self.mouth.restart(now);
+        self.note(Note::Connected { after });
+    }
+
+    fn report(&self, now: Instant) -> Report {
+        let (received, expected, lost) = self.listener.packets();
+        let room = self.place.as_ref().map(|place| &place.room);
+        let allowed = |allows: fn(MediaRights) -> bool| {
+            room.map_or_else(Vec::new, |room| {
+                let seats = room.view.people.iter().map(|person| person.seat);
+                seats.filter(|seat| allows(room.rights(*seat))).collect()
+            })
+        };
+        Report {
+            seat: self.config.link.seat,
+            online: matches!(self.wire, Wire::Open { .. }),
+            connected: self.media.as_ref().is_some_and(|media| media.connected),
+            stage: room.map(|room| room.stage().to_owned()),
+            holder: room.and_then(Room::holder),
+            hands: room.map_or_else(Vec::new, |room| {
+                room.view.floor.hands.iter().map(|hand| hand.seat).collect()
+            }),
+            may_speak: allowed(|rights| rights.audio),
+            may_be_seen: allowed(|rights| rights.video),
+            sent: self.mouth.sent,
+            received,
+            expected,
+            lost,
+            overflow: self.media.as_ref().map_or(0, |media| media.overflow.load(Ordering::Relaxed)),
+            leaks: self.listener.leaks,
+            slots: self.listener.report(now),
+            joins: self.joins.clone(),
+            returns: self.returns.clone(),
+            times: self.listener.times.clone(),
+            troubles: self.troubles.clone(),
+        }
+    }
+}

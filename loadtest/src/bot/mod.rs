@@ -1,0 +1,287 @@
+//! A full bot: a person's whole client, without the person.
+
+mod actor;
+pub mod listener;
+mod mouth;
+pub mod peer;
+pub mod plan;
+pub mod room;
+pub mod tap;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use palabre_ids::{Role, Seat};
+use palabre_wire::{Answer, ClosingReason, Command, Event, SeatView};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ledger::Ledger;
+use crate::link::Link;
+use crate::media::speech::Voice;
+use listener::{Cast, Leaks, SlotReport, Times};
+use peer::Camera;
+
+/// Notes that wait for their reader. A bot whose reader is this far behind is told so by a gap.
+const NOTES: usize = 4_096;
+
+/// Orders that wait for a bot.
+const ORDERS: usize = 64;
+
+/// When a bot sends sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Microphone {
+    /// Always: the floor is the server's business. What a page with an open microphone does.
+    #[default]
+    Open,
+    /// Only with the right to.
+    Floor,
+    /// Never.
+    Off,
+}
+
+/// A bot's part.
+#[derive(Clone)]
+pub struct BotConfig {
+    /// How it gets in.
+    pub link: Link,
+    /// What it says.
+    pub voice: Arc<Voice>,
+    /// Whom it recognises.
+    pub cast: Cast,
+    /// The process's record of what was sent.
+    pub ledger: Ledger,
+    /// What made the floor change, shared by the bots of a room.
+    pub causes: Causes,
+    /// When it sends sound.
+    pub microphone: Microphone,
+    /// How it sends its camera; not at all when none.
+    pub camera: Option<Camera>,
+    /// Whether it decodes what it hears.
+    pub decode: bool,
+}
+
+/// When a bot of the room last asked for something that may move the floor.
+#[derive(Debug, Clone, Default)]
+pub struct Causes(Arc<Mutex<Option<Instant>>>);
+
+impl Causes {
+    fn set(&self, at: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+    }
+
+    /// What may have caused a change seen at `now`.
+    fn recent(&self, now: Instant) -> Option<Instant> {
+        let at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A change that comes later than this was caused by a clock of the room's.
+        at.filter(|at| now.saturating_duration_since(*at).as_secs() < 2)
+    }
+}
+
+/// How a bot goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drop {
+    /// The WebSocket breaks without goodbye; media goes on.
+    Signaling,
+    /// Everything stops without goodbye, as when a page is killed.
+    Everything,
+    /// Its person leaves.
+    Leave,
+}
+
+/// How a bot comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Return {
+    /// With the token of the connection it lost.
+    Resume,
+    /// By its link alone, knowing nothing, as a page that is opened again.
+    Anew,
+}
+
+/// What a bot can be told.
+#[derive(Debug)]
+pub enum Order {
+    /// To send a command.
+    Ask(Command),
+    /// How large it shows each seat.
+    View(Vec<SeatView>),
+    /// To go.
+    Drop(Drop),
+    /// To come back.
+    Return(Return),
+    /// To make new ICE credentials and offer again.
+    RestartIce,
+    /// To send sound, or not.
+    Microphone(Microphone),
+    /// To send its camera, or not.
+    Camera(bool),
+    /// To send its screen, or not (its right to is asked for by a command).
+    Screen(bool),
+    /// To say what it found so far.
+    Report(oneshot::Sender<Report>),
+    /// To give the silences since the last time, by seat, in milliseconds.
+    Gaps(oneshot::Sender<Vec<(Seat, f64)>>),
+}
+
+/// What a bot has to tell as it happens.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Note {
+    /// It is in the room, by a welcome.
+    Welcomed {
+        /// The room's stage.
+        stage: String,
+        /// Who has the turn.
+        holder: Option<Seat>,
+    },
+    /// It is back, by a resume.
+    Resumed {
+        /// How many events it had missed.
+        missed: usize,
+        /// Whether its media went on.
+        media_alive: bool,
+    },
+    /// Its media is connected.
+    Connected {
+        /// Seconds from the opening of the WebSocket.
+        after: f64,
+    },
+    /// Its media is connected no longer.
+    MediaLost,
+    /// Something happened in the room.
+    Room {
+        /// What, in the wire's own form.
+        change: Box<Event>,
+    },
+    /// The answer to a command.
+    Answer {
+        /// The command's name.
+        command: String,
+        /// What became of it.
+        #[serde(flatten)]
+        answer: Answer,
+    },
+    /// Who is heard, says the server.
+    Speaking {
+        /// The seats.
+        seats: Vec<Seat>,
+    },
+    /// The server closed the connection.
+    Closing {
+        /// Why.
+        reason: ClosingReason,
+    },
+    /// The connection broke.
+    Disconnected,
+    /// Something is wrong.
+    Trouble {
+        /// What.
+        what: String,
+    },
+}
+
+/// What a bot sent and received so far.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Its seat.
+    pub seat: Seat,
+    /// Whether its WebSocket is open.
+    pub online: bool,
+    /// Whether its media is connected.
+    pub connected: bool,
+    /// The room's stage: `lobby`, a phase's name, `ended`; none before the first welcome.
+    pub stage: Option<String>,
+    /// Who has the turn.
+    pub holder: Option<Seat>,
+    /// The hands, in order.
+    pub hands: Vec<Seat>,
+    /// The seats that may be heard.
+    pub may_speak: Vec<Seat>,
+    /// The seats whose cameras are forwarded.
+    pub may_be_seen: Vec<Seat>,
+    /// Packets sent.
+    pub sent: u64,
+    /// Packets received.
+    pub received: u64,
+    /// Packets that should have been.
+    pub expected: u64,
+    /// Packets missing.
+    pub lost: u64,
+    /// Packets it was too slow to take: they were received, and not counted.
+    pub overflow: u64,
+    /// What leaked to it.
+    pub leaks: Leaks,
+    /// Slot by slot, those that ever gave something.
+    pub slots: Vec<SlotReport>,
+    /// Seconds from opening the WebSocket to connected media, at each session.
+    #[serde(skip)]
+    pub joins: Vec<f64>,
+    /// Seconds from a drop to being back, by rung.
+    #[serde(skip)]
+    pub returns: Vec<(&'static str, f64)>,
+    /// What it measured.
+    #[serde(skip)]
+    pub times: Times,
+    /// What went wrong at its own end.
+    pub troubles: Vec<String>,
+}
+
+/// A running bot.
+pub struct Bot {
+    /// Its seat.
+    pub seat: Seat,
+    /// Its part.
+    pub role: Role,
+    orders: mpsc::Sender<Order>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Bot {
+    /// Starts a bot; it joins at once.
+    #[must_use]
+    pub fn start(config: BotConfig) -> (Self, mpsc::Receiver<Note>) {
+        let (orders, orders_rx) = mpsc::channel(ORDERS);
+        let (notes, notes_rx) = mpsc::channel(NOTES);
+        let (seat, role) = (config.link.seat, config.link.role);
+        let task = tokio::spawn(actor::run(config, orders_rx, notes));
+        (Self { seat, role, orders, task }, notes_rx)
+    }
+
+    /// Gives an order; false when the bot has ended.
+    pub async fn order(&self, order: Order) -> bool {
+        self.orders.send(order).await.is_ok()
+    }
+
+    /// What it found so far.
+    ///
+    /// # Errors
+    /// When the bot has ended.
+    pub async fn report(&self) -> anyhow::Result<Report> {
+        let (answer, report) = oneshot::channel();
+        self.order(Order::Report(answer)).await;
+        report.await.map_err(|_| anyhow::anyhow!("the bot of seat {} has ended", self.seat))
+    }
+
+    /// The longest silences it heard since it was last asked, in milliseconds, by speaker.
+    ///
+    /// # Errors
+    /// When the bot has ended.
+    pub async fn gaps(&self) -> anyhow::Result<Vec<(Seat, f64)>> {
+        let (answer, gaps) = oneshot::channel();
+        self.order(Order::Gaps(answer)).await;
+        gaps.await.map_err(|_| anyhow::anyhow!("the bot of seat {} has ended", self.seat))
+    }
+
+    /// Ends it: its person leaves the room.
+    pub async fn end(self) {
+        self.order(Order::Drop(Drop::Leave)).await;
+        let Self { orders, task, .. } = self;
+        drop(orders);
+        if let Err(error) = task.await {
+            tracing::warn!(%error, "a bot ended badly");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The room as a bot knows it: the welcome's view, kept up to date by events.
+
+use anyhow::{Result, ensure};
+use palabre_ids::{EventSeq, MediaRights, Seat};
+use palabre_wire::{Event, RoomEvent, RoomView, SessionStage, Welcome};
+
+/// A view and the last event it includes.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// The bot's own seat.
+    pub seat: Seat,
+    /// The view.
+    pub view: RoomView,
+    /// The last event applied.
+    pub seq: EventSeq,
+}
+
+impl Room {
+    /// From the welcome.
+    #[must_use]
+    pub fn new(welcome: &Welcome) -> Self {
+        Self { seat: welcome.seat, view: welcome.room.clone(), seq: welcome.seq }
+    }
+
+    /// Applies an event.
+    ///
+    /// # Errors
+    /// When it is not the next one: the server lost or repeated one, which it never may.
+    pub fn apply(&mut self, event: &Event) -> Result<()> {
+        ensure!(
+            event.seq == self.seq.next(),
+            "event {} came after event {}",
+            event.seq.0,
+            self.seq.0
+        );
+        self.seq = event.seq;
+        match &event.event {
+            RoomEvent::Person(person) => {
+                let people = &mut self.view.people;
+                match people.iter_mut().find(|known| known.seat == person.seat) {
+                    Some(known) => known.clone_from(person),
+                    None => people.push((**person).clone()),
+                }
+            }
+            RoomEvent::Phase(phase) => self.view.phase = phase.clone(),
+            RoomEvent::Floor(floor) => self.view.floor = floor.clone(),
+            RoomEvent::State(state) => self.view.state = *state,
+            RoomEvent::Chat(line) => self.view.chat.push(line.clone()),
+            RoomEvent::CannotHear { .. } | RoomEvent::OutOfContract { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// What a seat may send, mute included.
+    #[must_use]
+    pub fn rights(&self, seat: Seat) -> MediaRights {
+        let listed = self.view.floor.rights.iter().find(|(of, _)| *of == seat);
+        let mut rights = listed.map_or(MediaRights::NONE, |(_, rights)| *rights);
+        if self.view.people.iter().any(|person| person.seat == seat && person.muted) {
+            rights.audio = false;
+        }
+        rights
+    }
+
+    /// Who has the turn.
+    #[must_use]
+    pub fn holder(&self) -> Option<Seat> {
+        self.view.floor.turn.as_ref().map(|turn| turn.seat)
+    }
+
+    /// The phase's name in the template; none in the lobby and after the end.
+    #[must_use]
+    pub fn phase(&self) -> Option<&str> {
+        match self.view.phase.stage {
+            SessionStage::Running { index } => {
+                self.view.phases.get(usize::from(index)).map(|phase| phase.id.as_str())
+            }
+            SessionStage::Lobby | SessionStage::Ended => None,
+        }
+    }
+
+    /// `lobby`, the phase's name, or `ended`.
+    #[must_use]
+    pub fn stage(&self) -> &str {
+        match self.view.phase.stage {
+            SessionStage::Lobby => "lobby",
+            SessionStage::Running { .. } => self.phase().unwrap_or("running"),
+            SessionStage::Ended => "ended",
+        }
+    }
+}

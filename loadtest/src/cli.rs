@@ -1,0 +1,131 @@
+//! What the command line can be asked for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use palabre_ids::Seat;
+use palabre_loadtest::bot::peer::Camera;
+use palabre_loadtest::bot::{Bot, BotConfig, Causes, Microphone};
+use palabre_loadtest::control;
+use palabre_loadtest::ledger::Ledger;
+use palabre_loadtest::link::RoomAnswer;
+use palabre_loadtest::media::speech::{self, Voice};
+
+/// Bots that join Palabre rooms, speak, listen and measure.
+#[derive(Debug, Parser)]
+#[command(name = "palabre-loadtest", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Wanted,
+}
+
+#[derive(Debug, Subcommand)]
+enum Wanted {
+    /// Keeps bots in a room, driven by JSON lines on standard input (see README.md).
+    Bots(BotsArgs),
+    /// Writes what the bot of a seat says, as a WAV file: a page that plays it is recognised as that seat.
+    Voice {
+        /// Whose voice.
+        #[arg(long)]
+        seat: u8,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct BotsArgs {
+    /// The answer of POST /api/rooms, in a file.
+    #[arg(long)]
+    links: PathBuf,
+    /// The seats the bots take.
+    #[arg(long, value_delimiter = ',', required = true)]
+    seats: Vec<u8>,
+    /// Orders come by standard input: always on, named so that a command line says it.
+    #[arg(long)]
+    control: bool,
+    /// When they send sound: open (always), floor (with the right to), off.
+    #[arg(long, default_value = "open", value_parser = microphone)]
+    microphone: Microphone,
+    /// They send no camera.
+    #[arg(long)]
+    no_camera: bool,
+    /// Their camera has one layer instead of three.
+    #[arg(long)]
+    single_layer: bool,
+    /// What a page says, so that it is recognised: SEAT=FILE.wav. Other seats have the bots' own voices.
+    #[arg(long, value_parser = seat_and_file)]
+    voice: Vec<(u8, PathBuf)>,
+}
+
+fn microphone(text: &str) -> Result<Microphone, String> {
+    match text {
+        "open" => Ok(Microphone::Open),
+        "floor" => Ok(Microphone::Floor),
+        "off" => Ok(Microphone::Off),
+        _ => Err("one of: open, floor, off".to_owned()),
+    }
+}
+
+fn seat_and_file(text: &str) -> Result<(u8, PathBuf), String> {
+    let (seat, file) = text.split_once('=').ok_or("SEAT=FILE.wav")?;
+    Ok((seat.parse().map_err(|_| "the seat is a number")?, PathBuf::from(file)))
+}
+
+/// Does what was asked; false when an assertion did not hold.
+///
+/// # Errors
+/// When it could not be done.
+pub(crate) async fn run(cli: Cli) -> Result<bool> {
+    match cli.command {
+        Wanted::Bots(args) => bots(args).await.map(|()| true),
+        Wanted::Voice { seat, out } => {
+            let wav = speech::wav_of_seat(seat)?;
+            std::fs::write(&out, wav).with_context(|| format!("writing {}", out.display()))?;
+            Ok(true)
+        }
+    }
+}
+
+async fn bots(args: BotsArgs) -> Result<()> {
+    let json = std::fs::read_to_string(&args.links)
+        .with_context(|| format!("reading {}", args.links.display()))?;
+    let links = RoomAnswer::parse(&json)?.links()?;
+    let mut cast = Vec::new();
+    for link in &links {
+        let own = args.voice.iter().find(|(seat, _)| *seat == link.seat.0);
+        let voice = match own {
+            Some((_, file)) => {
+                let wav =
+                    std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+                Voice::from_pcm(&speech::wav_to_48k_mono(&wav)?)?
+            }
+            None => Voice::of_seat(link.seat.0)?,
+        };
+        cast.push((link.seat, Arc::new(voice)));
+    }
+    let cast = Arc::new(cast);
+    let (ledger, causes) = (Ledger::default(), Causes::default());
+    let camera = if args.single_layer { Camera::Single } else { Camera::Simulcast };
+    let mut bots = Vec::new();
+    for seat in args.seats.into_iter().map(Seat) {
+        let link = links.iter().find(|link| link.seat == seat);
+        let link = link.with_context(|| format!("the links have no seat {seat}"))?.clone();
+        let voice = cast.iter().find(|(of, _)| *of == seat).map(|(_, voice)| voice.clone());
+        bots.push(Bot::start(BotConfig {
+            link,
+            voice: voice.context("every link has a voice")?,
+            cast: cast.clone(),
+            ledger: ledger.clone(),
+            causes: causes.clone(),
+            microphone: args.microphone,
+            camera: (!args.no_camera).then_some(camera),
+            decode: true,
+        }));
+    }
+    ensure!(!bots.is_empty(), "no seats were given");
+    control::drive(bots, tokio::io::stdin(), tokio::io::stdout()).await
+}

@@ -1,0 +1,128 @@
+//! What was said when, by whom: shared by all bots of a process, which share one clock.
+//!
+//! The forwarder rewrites headers and leaves the media alone, so a fragment of media identifies what
+//! was sent. A listener that receives it knows how long it took, and whether it should exist at all:
+//! what a hostile bot sends is entered as *forbidden*, and a forbidden fragment that arrives anywhere
+//! leaked, whatever slot it hides in.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use palabre_ids::Seat;
+
+/// Fragments shorter than this say too little to be told from others: silence is one.
+const SHORTEST: usize = 24;
+
+/// A fragment is looked up this long after it was sent; later it may be said again in the loop.
+const REMEMBERED: Duration = Duration::from_secs(3);
+
+/// The fragments remembered at most; older ones go first. Eight bots send 1,000 a second.
+const CAPACITY: usize = 200_000;
+
+/// One fragment's entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// Who sent it.
+    pub seat: Seat,
+    /// When.
+    pub at: Instant,
+    /// Nobody may ever receive it.
+    pub forbidden: bool,
+}
+
+/// The record, cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger(Arc<Mutex<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    allowed: HashMap<u64, Sent>,
+    forbidden: HashMap<u64, Sent>,
+}
+
+/// `of` tells apart what several seats send alike: every camera shows the same pictures.
+fn digest(of: Option<Seat>, fragment: &[u8]) -> Option<u64> {
+    if fragment.len() < SHORTEST {
+        return None;
+    }
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u16(of.map_or(u16::MAX, |seat| u16::from(seat.0)));
+    hasher.write(fragment);
+    Some(hasher.finish())
+}
+
+impl Ledger {
+    /// A bot sends a fragment of speech, which nobody else says.
+    pub fn said(&self, seat: Seat, at: Instant, fragment: &[u8]) {
+        self.enter(digest(None, fragment), Sent { seat, at, forbidden: false });
+    }
+
+    /// A bot sends a fragment of a picture, which others show too.
+    pub fn shown(&self, seat: Seat, at: Instant, fragment: &[u8]) {
+        self.enter(digest(Some(seat), fragment), Sent { seat, at, forbidden: false });
+    }
+
+    fn enter(&self, digest: Option<u64>, sent: Sent) {
+        let (Some(digest), at) = (digest, sent.at) else { return };
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.allowed.len() >= CAPACITY {
+            entries.allowed.retain(|_, sent| at.saturating_duration_since(sent.at) < REMEMBERED);
+        }
+        if entries.allowed.len() < CAPACITY {
+            entries.allowed.insert(digest, sent);
+        }
+    }
+
+    /// A hostile bot sends a fragment that nobody may receive. It is never forgotten.
+    ///
+    /// # Panics
+    /// When it is too short to be recognised: the test would prove nothing.
+    pub fn forbidden(&self, seat: Seat, at: Instant, fragment: &[u8]) {
+        let digest = digest(None, fragment).expect("hostile media is long enough to be recognised");
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.forbidden.insert(digest, Sent { seat, at, forbidden: true });
+    }
+
+    /// Who sent a fragment that arrived in a slot of `of`, if a bot of this process did.
+    #[must_use]
+    pub fn look_up(&self, of: Option<Seat>, now: Instant, fragment: &[u8]) -> Option<Sent> {
+        let said = digest(None, fragment)?;
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = |sent: &Sent| now.saturating_duration_since(sent.at) < REMEMBERED;
+        let allowed = |digest: u64| entries.allowed.get(&digest).copied().filter(fresh);
+        let shown = || of.and_then(|seat| digest(Some(seat), fragment)).and_then(allowed);
+        entries.forbidden.get(&said).copied().or_else(|| allowed(said)).or_else(shown)
+    }
+
+    /// How many different fragments nobody may receive were sent.
+    #[must_use]
+    pub fn forbidden_count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).forbidden.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forbidden_is_known_for_ever_and_the_rest_for_a_while() {
+        let (ledger, now) = (Ledger::default(), Instant::now());
+        ledger.said(Seat(1), now, &[1; 40]);
+        ledger.forbidden(Seat(2), now, &[2; 40]);
+        let later = now + Duration::from_secs(60);
+        assert_eq!(ledger.look_up(None, now, &[1; 40]).map(|sent| sent.seat), Some(Seat(1)));
+        assert_eq!(ledger.look_up(None, later, &[1; 40]), None);
+        assert!(ledger.look_up(None, later, &[2; 40]).is_some_and(|sent| sent.forbidden));
+        assert_eq!(ledger.look_up(None, now, &[3; 40]), None);
+    }
+
+    #[test]
+    fn silence_identifies_nobody() {
+        let (ledger, now) = (Ledger::default(), Instant::now());
+        ledger.said(Seat(1), now, &[0; 3]);
+        assert_eq!(ledger.look_up(None, now, &[0; 3]), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Bots that join Palabre rooms by the public wire protocol, speak, listen and measure.
+//!
+//! A *full* bot is a real client: the `webrtc` crate's peer connection, Opus made from speech, VP8
+//! that a browser decodes. A *raw* bot owns its UDP socket and every byte on it: it does what no
+//! client may. `run` drives both by a scenario and judges; `bots` keeps some in a room for a test
+//! that drives them by JSON lines.
+
+pub mod bot;
+pub mod control;
+pub mod ledger;
+pub mod link;
+pub mod media;
+pub mod signaling;

@@ -1,0 +1,252 @@
+//! What arrived of one RTP stream: counted by sequence number, frames put together.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtp::codecs::vp8::Vp8Packet;
+use rtp::packetizer::Depacketizer;
+
+use super::camera::is_key_frame;
+
+/// How far back a packet may be late and still count, in packets.
+const REORDER: u64 = 64;
+
+/// Counts the packets of a stream whose sequence numbers are one continuous series.
+#[derive(Debug, Default, Clone)]
+pub struct Counter {
+    first: Option<u64>,
+    highest: u64,
+    /// Bit `n` is set when `highest - n` was received.
+    seen: u64,
+    received: u64,
+    duplicates: u64,
+}
+
+impl Counter {
+    /// Takes a packet's sequence number; false when it was there already, or is far too old.
+    pub fn take(&mut self, sequence: u16) -> bool {
+        let Some(_) = self.first else {
+            self.first = Some(u64::from(sequence));
+            self.highest = u64::from(sequence);
+            self.seen = 1;
+            self.received = 1;
+            return true;
+        };
+        // The distance from the highest, as a signed 16-bit number (RFC 1982).
+        let step = sequence.wrapping_sub(self.highest as u16) as i16;
+        if step > 0 {
+            let step = step as u64;
+            self.seen = if step >= REORDER { 1 } else { (self.seen << step) | 1 };
+            self.highest += step;
+            self.received += 1;
+            return true;
+        }
+        let back = u64::from(step.unsigned_abs());
+        if back >= REORDER || self.seen & (1 << back) != 0 {
+            self.duplicates += 1;
+            return false;
+        }
+        self.seen |= 1 << back;
+        self.first = self.first.map(|first| first.min(self.highest.saturating_sub(back)));
+        self.received += 1;
+        true
+    }
+
+    /// Packets received, each once.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Packets there should have been, from the first to the highest.
+    #[must_use]
+    pub fn expected(&self) -> u64 {
+        self.first.map_or(0, |first| self.highest - first + 1)
+    }
+
+    /// Packets missing.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.expected().saturating_sub(self.received)
+    }
+
+    /// Packets that came again, or far too late.
+    #[must_use]
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+}
+
+/// The longest time without a packet since it was last asked for.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Gap {
+    last: Option<Instant>,
+    longest: Duration,
+}
+
+impl Gap {
+    /// A packet came.
+    pub fn packet(&mut self, now: Instant) {
+        if let Some(last) = self.last {
+            self.longest = self.longest.max(now.saturating_duration_since(last));
+        }
+        self.last = Some(now);
+    }
+
+    /// When the last packet came.
+    #[must_use]
+    pub fn last(&self) -> Option<Instant> {
+        self.last
+    }
+
+    /// The longest gap, which is forgotten by it. A gap that is still open counts up to `now`.
+    pub fn take(&mut self, now: Instant) -> Duration {
+        let open = self.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        std::mem::take(&mut self.longest).max(open)
+    }
+
+    /// Begins anew: what went before is no gap.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// VP8 frames put together from packets, without decoding them.
+#[derive(Debug, Default)]
+pub struct Frames {
+    open: Option<OpenFrame>,
+    /// Frames whose packets all came, in order.
+    pub completed: u64,
+    /// Of these, frames that decode by themselves.
+    pub key_frames: u64,
+    /// Frames that lacked a packet.
+    pub broken: u64,
+    /// Packets that were no VP8.
+    pub malformed: u64,
+}
+
+#[derive(Debug)]
+struct OpenFrame {
+    timestamp: u32,
+    next_sequence: u16,
+    key: bool,
+}
+
+impl Frames {
+    /// Takes a packet; gives the VP8 data in it, without its descriptor, which forwarders rewrite.
+    pub fn packet(
+        &mut self,
+        sequence: u16,
+        timestamp: u32,
+        marker: bool,
+        payload: &Bytes,
+    ) -> Option<Bytes> {
+        let mut descriptor = Vp8Packet::default();
+        let Ok(data) = descriptor.depacketize(payload) else {
+            self.malformed += 1;
+            return None;
+        };
+        let starts = descriptor.s == 1 && descriptor.pid == 0;
+        let frame = match self.open.take() {
+            Some(frame) if frame.timestamp == timestamp && frame.next_sequence == sequence => {
+                Some(frame)
+            }
+            other => {
+                if other.is_some() {
+                    self.broken += 1;
+                }
+                starts.then(|| OpenFrame {
+                    timestamp,
+                    next_sequence: sequence,
+                    key: is_key_frame(&data),
+                })
+            }
+        };
+        if let Some(mut frame) = frame {
+            if marker {
+                self.completed += 1;
+                self.key_frames += u64::from(frame.key);
+            } else {
+                frame.next_sequence = sequence.wrapping_add(1);
+                self.open = Some(frame);
+            }
+        }
+        Some(data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::camera::{Layer, LayerSender};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+
+    proptest! {
+        #[test]
+        fn any_loss_and_small_reordering_is_counted(start: u16, keep in proptest::collection::vec(any::<bool>(), 2..600)) {
+            let mut sent: Vec<u16> = Vec::new();
+            let last = keep.len() - 1;
+            for (i, kept) in keep.iter().enumerate() {
+                // The ends always arrive: what is lost outside them cannot be known.
+                if *kept || i == 0 || i == last {
+                    sent.push(start.wrapping_add(i as u16));
+                }
+            }
+            let unique = sent.len() as u64;
+            // Neighbours change places, but for the first.
+            for pair in sent[1..].chunks_mut(2) {
+                pair.reverse();
+            }
+            let mut counter = Counter::default();
+            for sequence in &sent {
+                counter.take(*sequence);
+            }
+            // A gap of 64 or more makes the reversed neighbour count as too old.
+            let old = counter.duplicates();
+            prop_assert_eq!(counter.received() + old, unique);
+            prop_assert_eq!(counter.expected(), keep.len() as u64);
+            prop_assert_eq!(counter.lost(), keep.len() as u64 - unique + old);
+        }
+    }
+
+    #[test]
+    fn a_repeated_packet_is_a_duplicate() {
+        let mut counter = Counter::default();
+        assert!(counter.take(65_535));
+        assert!(counter.take(0));
+        assert!(!counter.take(65_535));
+        assert_eq!((counter.received(), counter.expected(), counter.duplicates()), (2, 2, 1));
+    }
+
+    #[test]
+    fn frames_are_complete_only_when_every_packet_came() {
+        let layers = Layer::fixtures().expect("committed files");
+        let mut sender = LayerSender::new();
+        let mut frames = Frames::default();
+        let mut feed = |packets: &[crate::media::camera::VideoPacket]| {
+            for p in packets {
+                frames.packet(p.sequence, p.timestamp, p.marker, &p.payload);
+            }
+        };
+        let key = sender.next(&layers[2]);
+        assert!(key.len() > 1, "the key frame is several packets");
+        feed(&key);
+        let next = sender.next(&layers[2]);
+        feed(&next);
+        sender.key_frame_wanted();
+        let holed = sender.next(&layers[2]);
+        feed(&holed[..1]);
+        feed(&sender.next(&layers[2]));
+        assert_eq!((frames.completed, frames.key_frames, frames.broken), (3, 1, 1));
+    }
+
+    #[test]
+    fn a_gap_that_is_still_open_counts() {
+        let start = Instant::now();
+        let mut gap = Gap::default();
+        gap.packet(start);
+        gap.packet(start + Duration::from_millis(30));
+        assert_eq!(gap.take(start + Duration::from_millis(40)), Duration::from_millis(30));
+        assert_eq!(gap.take(start + Duration::from_millis(90)), Duration::from_millis(60));
+    }
+}

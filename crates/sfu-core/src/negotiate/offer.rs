@@ -1,0 +1,413 @@
+//! An offer, read once into what an answer needs. Everything here was written by a peer: nothing is
+//! taken that has not been looked at, and every list has an end.
+
+use rtc_sdp::description::media::MediaDescription;
+use rtc_sdp::description::session::SessionDescription;
+
+use super::OfferError;
+use crate::session::{Codec, Fingerprint, Format, IceCredentials};
+
+/// Twice the largest message that signaling takes.
+const MAX_OFFER: usize = 128 * 1024;
+/// A room's plan has 28 sections with every seat taken.
+const MAX_SECTIONS: usize = 64;
+/// As many layers as are switched between.
+const MAX_RIDS: usize = 3;
+/// A section without simulcast sends one stream; browsers declare more only for layers.
+const MAX_SSRCS: usize = 4;
+/// The longest `a=mid` and `a=rid`: what fits a one-byte header extension (RFC 8285).
+const MAX_NAME: usize = 16;
+/// The longest format parameters that are given back.
+const MAX_FMTP: usize = 256;
+/// A browser's section with every codec it has lists about 35.
+const MAX_FORMATS: usize = 64;
+
+/// An offer that can be answered.
+pub(super) struct Offer {
+    pub(super) ice: IceCredentials,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) sections: Vec<Section>,
+}
+
+/// Which way a section's media goes, seen from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// The peer sends.
+    Receive,
+    /// The peer receives.
+    Send,
+    Inactive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Audio,
+    Video,
+    /// Nothing that we speak: refused.
+    Other,
+}
+
+/// One `m=` section.
+pub(super) struct Section {
+    pub(super) mid: String,
+    pub(super) kind: Kind,
+    /// Media type, transport and first format as offered, for a refusal.
+    pub(super) media: String,
+    pub(super) proto: String,
+    pub(super) first_format: String,
+    pub(super) direction: Direction,
+    pub(super) formats: Vec<OfferedFormat>,
+    pub(super) extensions: Vec<(u8, Extension)>,
+    pub(super) rids: Vec<String>,
+    pub(super) ssrcs: Vec<(u32, Option<u32>)>,
+    pub(super) reduced_size: bool,
+}
+
+/// A format that we forward, with what else was said of it.
+pub(super) struct OfferedFormat {
+    pub(super) format: Format,
+    pub(super) fmtp: Option<String>,
+    pub(super) feedback: Vec<Feedback>,
+}
+
+/// The header extensions that pass (see `ExtensionIds`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extension {
+    AudioLevel,
+    Mid,
+    Rid,
+    RepairedRid,
+    TransportCc,
+}
+
+impl Extension {
+    const ALL: [Self; 5] = [Self::AudioLevel, Self::Mid, Self::Rid, Self::RepairedRid, Self::TransportCc];
+
+    pub(super) fn uri(self) -> &'static str {
+        match self {
+            Self::AudioLevel => "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
+            Self::Mid => "urn:ietf:params:rtp-hdrext:sdes:mid",
+            Self::Rid => "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+            Self::RepairedRid => "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+            Self::TransportCc => "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+        }
+    }
+}
+
+/// The RTCP feedback that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Feedback {
+    Nack,
+    NackPli,
+    CcmFir,
+    TransportCc,
+}
+
+impl Feedback {
+    const ALL: [Self; 4] = [Self::Nack, Self::NackPli, Self::CcmFir, Self::TransportCc];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Nack => "nack",
+            Self::NackPli => "nack pli",
+            Self::CcmFir => "ccm fir",
+            Self::TransportCc => "transport-cc",
+        }
+    }
+}
+
+impl Offer {
+    pub(super) fn parse(text: &str) -> Result<Self, OfferError> {
+        if text.len() > MAX_OFFER {
+            return Err(OfferError::session("the offer is too large"));
+        }
+        let description = SessionDescription::unmarshal(&mut std::io::Cursor::new(text.as_bytes()))
+            .map_err(|error| OfferError::session(format!("not SDP: {error}")))?;
+        if description.media_descriptions.len() > MAX_SECTIONS {
+            return Err(OfferError::session("too many sections"));
+        }
+        let sections = description
+            .media_descriptions
+            .iter()
+            .enumerate()
+            .map(|(at, media)| Section::parse(at, media))
+            .collect::<Result<Vec<_>, _>>()?;
+        check_mids(&sections)?;
+        check_bundle(&description, &sections)?;
+        Ok(Self { ice: ice(&description)?, fingerprint: fingerprint(&description)?, sections })
+    }
+}
+
+impl Section {
+    fn parse(at: usize, media: &MediaDescription) -> Result<Self, OfferError> {
+        let mid = value(media, "mid").unwrap_or_default().to_owned();
+        let fail = |reason: &str| OfferError::section(at, &mid, reason);
+        if mid.is_empty() || mid.len() > MAX_NAME || !mid.bytes().all(is_token) {
+            return Err(OfferError::section(at, "?", "it has no usable a=mid"));
+        }
+        let name = &media.media_name;
+        if name.formats.len() > MAX_FORMATS {
+            return Err(fail("it lists too many formats"));
+        }
+        let proto = name.protos.join("/");
+        let kind = match name.media.as_str() {
+            _ if !matches!(proto.as_str(), "UDP/TLS/RTP/SAVPF" | "RTP/SAVPF") || name.port.value == 0 => Kind::Other,
+            "audio" => Kind::Audio,
+            "video" => Kind::Video,
+            _ => Kind::Other,
+        };
+        let rids = rids(media).ok_or_else(|| fail("its simulcast layers are not understood"))?;
+        let section = Self {
+            kind,
+            media: name.media.clone(),
+            proto,
+            first_format: name.formats.first().cloned().unwrap_or_default(),
+            direction: direction(media),
+            formats: if kind == Kind::Other { Vec::new() } else { formats(media, kind) },
+            extensions: extensions(media),
+            ssrcs: if rids.is_empty() { ssrcs(media) } else { Vec::new() },
+            rids,
+            reduced_size: media.has_attribute("rtcp-rsize"),
+            mid: mid.clone(),
+        };
+        if kind != Kind::Other && !media.has_attribute("rtcp-mux") {
+            return Err(fail("it lacks a=rtcp-mux"));
+        }
+        if kind != Kind::Other && section.direction != Direction::Inactive && section.formats.is_empty() {
+            return Err(fail("none of its codecs is forwarded"));
+        }
+        Ok(section)
+    }
+}
+
+fn check_mids(sections: &[Section]) -> Result<(), OfferError> {
+    for (at, section) in sections.iter().enumerate() {
+        if sections[..at].iter().any(|other| other.mid == section.mid) {
+            return Err(OfferError::section(at, &section.mid, "its a=mid is taken by another"));
+        }
+    }
+    Ok(())
+}
+
+fn check_bundle(description: &SessionDescription, sections: &[Section]) -> Result<(), OfferError> {
+    let bundled = description
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.key == "group")
+        .filter_map(|attribute| attribute.value.as_deref()?.strip_prefix("BUNDLE "))
+        .next()
+        .ok_or_else(|| OfferError::session("it lacks a=group:BUNDLE"))?;
+    let bundled: Vec<&str> = bundled.split_ascii_whitespace().take(MAX_SECTIONS).collect();
+    for (at, section) in sections.iter().enumerate() {
+        if section.kind != Kind::Other && !bundled.contains(&section.mid.as_str()) {
+            return Err(OfferError::section(at, &section.mid, "it is not in the bundle"));
+        }
+    }
+    Ok(())
+}
+
+/// A value of the first section that has it, or of the session.
+fn anywhere<'a>(description: &'a SessionDescription, key: &str) -> Option<&'a str> {
+    let of_session = || description.attribute(key).map(String::as_str);
+    description.media_descriptions.iter().find_map(|media| value(media, key)).or_else(of_session)
+}
+
+fn ice(description: &SessionDescription) -> Result<IceCredentials, OfferError> {
+    let ufrag = anywhere(description, "ice-ufrag").ok_or_else(|| OfferError::session("it lacks a=ice-ufrag"))?;
+    let password = anywhere(description, "ice-pwd").ok_or_else(|| OfferError::session("it lacks a=ice-pwd"))?;
+    let ice_chars = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
+    if !(4..=256).contains(&ufrag.len()) || !(22..=256).contains(&password.len()) || !ice_chars(ufrag) || !ice_chars(password) {
+        return Err(OfferError::session("its ICE credentials are not as RFC 8445 wants them"));
+    }
+    match anywhere(description, "setup") {
+        Some("actpass" | "active") => {}
+        _ => return Err(OfferError::session("a=setup must leave the passive side to us")),
+    }
+    Ok(IceCredentials { ufrag: ufrag.to_owned(), password: password.to_owned() })
+}
+
+fn fingerprint(description: &SessionDescription) -> Result<Fingerprint, OfferError> {
+    let mut found = None;
+    let of_sections = description.media_descriptions.iter().flat_map(|media| &media.attributes);
+    for attribute in description.attributes.iter().chain(of_sections).filter(|attribute| attribute.key == "fingerprint") {
+        let Some((hash, hex)) = attribute.value.as_deref().and_then(|value| value.split_once(' ')) else { continue };
+        if !hash.eq_ignore_ascii_case("sha-256") {
+            continue;
+        }
+        let print = parse_fingerprint(hex).ok_or_else(|| OfferError::session("its a=fingerprint is not understood"))?;
+        if *found.get_or_insert(print) != print {
+            return Err(OfferError::session("it names two certificates"));
+        }
+    }
+    found.ok_or_else(|| OfferError::session("it lacks a=fingerprint:sha-256"))
+}
+
+fn parse_fingerprint(hex: &str) -> Option<Fingerprint> {
+    let mut bytes = [0; 32];
+    let mut pairs = hex.trim().split(':');
+    for byte in &mut bytes {
+        let pair = pairs.next().filter(|pair| pair.len() == 2)?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    pairs.next().is_none().then_some(Fingerprint(bytes))
+}
+
+fn direction(media: &MediaDescription) -> Direction {
+    if media.has_attribute("inactive") {
+        Direction::Inactive
+    } else if media.has_attribute("recvonly") {
+        Direction::Send
+    } else {
+        // `sendonly`, or a peer that would also receive here: a section carries one way only.
+        Direction::Receive
+    }
+}
+
+fn formats(media: &MediaDescription, kind: Kind) -> Vec<OfferedFormat> {
+    let mut formats: Vec<OfferedFormat> = Vec::new();
+    let types: Vec<u8> = media.media_name.formats.iter().filter_map(|format| format.parse().ok()).collect();
+    for &payload_type in &types {
+        // 64 to 95 cannot be told from RTCP (RFC 5761 section 4).
+        let usable = payload_type < 64 || (96..=127).contains(&payload_type);
+        let Some(codec) = codec(media, kind, payload_type).filter(|_| usable) else { continue };
+        if formats.iter().any(|known| known.format.payload_type == payload_type) {
+            continue;
+        }
+        let rtx = types.iter().copied().find(|rtx| {
+            kind == Kind::Video
+                && rtpmap(media, *rtx).is_some_and(|map| map.eq_ignore_ascii_case("rtx/90000"))
+                && parameter(media, *rtx, "apt").and_then(|apt| apt.parse::<u8>().ok()) == Some(payload_type)
+        });
+        let fmtp = fmtp(media, payload_type).filter(|fmtp| fmtp.len() <= MAX_FMTP).map(str::to_owned);
+        let feedback = Feedback::ALL.into_iter().filter(|feedback| offers_feedback(media, payload_type, *feedback)).collect();
+        formats.push(OfferedFormat { format: Format { codec, payload_type, rtx }, fmtp, feedback });
+    }
+    // Redundancy is around the Opus of the same section or it is nothing.
+    let opus = formats.iter().find(|known| known.format.codec == Codec::Opus).map(|known| known.format.payload_type);
+    formats.retain(|known| {
+        known.format.codec != Codec::Red
+            || opus.is_some_and(|opus| {
+                let around = known.fmtp.as_deref().and_then(|fmtp| fmtp.split('/').next()?.parse::<u8>().ok());
+                around == Some(opus)
+            })
+    });
+    formats
+}
+
+fn codec(media: &MediaDescription, kind: Kind, payload_type: u8) -> Option<Codec> {
+    let map = rtpmap(media, payload_type)?.to_ascii_lowercase();
+    match (kind, map.as_str()) {
+        (Kind::Audio, "opus/48000/2") => Some(Codec::Opus),
+        (Kind::Audio, "red/48000/2") => Some(Codec::Red),
+        (Kind::Video, "vp8/90000") => Some(Codec::Vp8),
+        // Only the main profile of these is what every receiver decodes.
+        (Kind::Video, "vp9/90000") => {
+            matches!(parameter(media, payload_type, "profile-id"), None | Some("0")).then_some(Codec::Vp9)
+        }
+        (Kind::Video, "av1/90000") => matches!(parameter(media, payload_type, "profile"), None | Some("0")).then_some(Codec::Av1),
+        (Kind::Video, "h264/90000") => {
+            let profile = parameter(media, payload_type, "profile-level-id").unwrap_or("420010");
+            let profile = profile.get(..4).filter(|_| profile.len() == 6)?;
+            Some(Codec::H264 {
+                profile: u16::from_str_radix(profile, 16).ok()?,
+                packetization_mode: match parameter(media, payload_type, "packetization-mode") {
+                    None | Some("0") => 0,
+                    Some("1") => 1,
+                    Some(_) => return None,
+                },
+            })
+        }
+        _ => None,
+    }
+}
+
+fn extensions(media: &MediaDescription) -> Vec<(u8, Extension)> {
+    let mut extensions: Vec<(u8, Extension)> = Vec::new();
+    for extmap in values(media, "extmap") {
+        let mut words = extmap.split_ascii_whitespace();
+        let (Some(id), Some(uri)) = (words.next(), words.next()) else { continue };
+        // One-byte headers carry 1 to 14 (RFC 8285 section 4.2).
+        let id = id.split('/').next().and_then(|id| id.parse::<u8>().ok()).filter(|id| (1..=14).contains(id));
+        let known = Extension::ALL.into_iter().find(|extension| extension.uri() == uri);
+        if let (Some(id), Some(known)) = (id, known)
+            && !extensions.iter().any(|(other, extension)| *other == id || *extension == known)
+        {
+            extensions.push((id, known));
+        }
+    }
+    extensions
+}
+
+/// The simulcast layers that the peer sends; `None` when they are not understood.
+fn rids(media: &MediaDescription) -> Option<Vec<String>> {
+    let Some(simulcast) = value(media, "simulcast") else { return Some(Vec::new()) };
+    let mut words = simulcast.split_ascii_whitespace();
+    let layers = std::iter::from_fn(|| Some((words.next()?, words.next()?))).find(|(way, _)| *way == "send");
+    let Some((_, layers)) = layers else { return Some(Vec::new()) };
+    let mut rids = Vec::new();
+    for layer in layers.split(';') {
+        // Of alternatives the first counts; `~` marks a layer that starts paused.
+        let rid = layer.split(',').next().unwrap_or_default().trim_start_matches('~');
+        let sound = !rid.is_empty() && rid.len() <= MAX_NAME && rid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !sound || rids.len() == MAX_RIDS || rids.iter().any(|known| known == rid) {
+            return None;
+        }
+        rids.push(rid.to_owned());
+    }
+    Some(rids)
+}
+
+fn ssrcs(media: &MediaDescription) -> Vec<(u32, Option<u32>)> {
+    let groups: Vec<(u32, u32)> = values(media, "ssrc-group")
+        .filter_map(|group| {
+            let mut pair = group.strip_prefix("FID ")?.split_ascii_whitespace().map(str::parse);
+            Some((pair.next()?.ok()?, pair.next()?.ok()?))
+        })
+        .take(MAX_SSRCS)
+        .collect();
+    let mut ssrcs: Vec<(u32, Option<u32>)> = Vec::new();
+    for declared in values(media, "ssrc") {
+        let Some(ssrc) = declared.split_ascii_whitespace().next().and_then(|ssrc| ssrc.parse().ok()) else { continue };
+        let repairs = groups.iter().any(|(_, rtx)| *rtx == ssrc);
+        if !repairs && ssrcs.len() < MAX_SSRCS && !ssrcs.iter().any(|(known, _)| *known == ssrc) {
+            let rtx = groups.iter().find(|(media, _)| *media == ssrc).map(|(_, rtx)| *rtx);
+            ssrcs.push((ssrc, rtx));
+        }
+    }
+    ssrcs
+}
+
+fn offers_feedback(media: &MediaDescription, payload_type: u8, feedback: Feedback) -> bool {
+    values(media, "rtcp-fb").filter_map(|value| value.split_once(' ')).any(|(of, what)| {
+        what.trim_end() == feedback.as_str() && (of == "*" || of.parse() == Ok(payload_type))
+    })
+}
+
+fn value<'a>(media: &'a MediaDescription, key: &str) -> Option<&'a str> {
+    media.attribute(key).flatten()
+}
+
+fn values<'a>(media: &'a MediaDescription, key: &'a str) -> impl Iterator<Item = &'a str> {
+    media.attributes.iter().filter(move |attribute| attribute.key == key).filter_map(|attribute| attribute.value.as_deref())
+}
+
+fn of_type<'a>(media: &'a MediaDescription, key: &'a str, payload_type: u8) -> Option<&'a str> {
+    values(media, key).filter_map(|value| value.split_once(' ')).find(|(of, _)| of.parse() == Ok(payload_type)).map(|(_, rest)| rest)
+}
+
+fn rtpmap(media: &MediaDescription, payload_type: u8) -> Option<&str> {
+    of_type(media, "rtpmap", payload_type)
+}
+
+fn fmtp(media: &MediaDescription, payload_type: u8) -> Option<&str> {
+    of_type(media, "fmtp", payload_type)
+}
+
+fn parameter<'a>(media: &'a MediaDescription, payload_type: u8, name: &str) -> Option<&'a str> {
+    fmtp(media, payload_type)?.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// A `token-char` of RFC 8866.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte)
+}

@@ -150,8 +150,10 @@ impl Section {
             return Err(fail("it lists too many formats"));
         }
         let proto = name.protos.join("/");
+        // Port 0 takes a section back, unless it only says that it shares the first one's (RFC 9143).
+        let withdrawn = name.port.value == 0 && !media.has_attribute("bundle-only");
         let kind = match name.media.as_str() {
-            _ if !matches!(proto.as_str(), "UDP/TLS/RTP/SAVPF" | "RTP/SAVPF") || name.port.value == 0 => Kind::Other,
+            _ if withdrawn || !matches!(proto.as_str(), "UDP/TLS/RTP/SAVPF" | "RTP/SAVPF") => Kind::Other,
             "audio" => Kind::Audio,
             "video" => Kind::Video,
             _ => Kind::Other,

@@ -1,1 +1,25 @@
 //! The signaling service: WebSockets in, one task a room.
+//!
+//! [`Service`] knows which rooms there are; [`router`] is the way in. A connection's task reads, limits
+//! and parses what its page says; the room's task carries it out and tells everyone. Media is behind
+//! [`MediaPlane`], memory behind [`palabre_backup::Journal`].
+
+mod clock;
+mod connection;
+mod history;
+mod limits;
+mod links;
+mod media;
+mod metrics;
+mod outbox;
+mod room_task;
+mod seat;
+mod service;
+mod upgrade;
+mod view;
+
+pub use clock::ServerClock;
+pub use media::{MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, OfferError};
+pub use metrics::{Counter, Metrics};
+pub use service::{CreateError, Invitation, Service, ServiceConfig, Token};
+pub use upgrade::router;

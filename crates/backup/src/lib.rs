@@ -6,8 +6,10 @@
 
 mod journal;
 mod memory;
+mod restore;
 mod store;
 
 pub use journal::{Change, Durable, Journal, JournalError, StoredRoom};
 pub use memory::MemoryJournal;
+pub use restore::{About, Entry, RestoreError, Snapshot, restore};
 pub use store::{OpenError, RedbJournal};

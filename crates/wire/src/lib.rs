@@ -53,6 +53,22 @@ pub fn parse_client_message(text: &str) -> Result<ClientMessage, BadMessage> {
     })
 }
 
+/// The version that a hello names, even a hello of another version, of which no more is known than
+/// that it is an object with `type` and `version`.
+#[must_use]
+pub fn hello_version(text: &str) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    struct AnyHello {
+        r#type: String,
+        version: u32,
+    }
+    if text.len() > MAX_MESSAGE_BYTES {
+        return None;
+    }
+    let hello: AnyHello = serde_json::from_str(text).ok()?;
+    (hello.r#type == "hello").then_some(hello.version)
+}
+
 /// Why a message of a page was not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadMessage {

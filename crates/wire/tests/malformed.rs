@@ -1,6 +1,6 @@
 //! Whatever a page sends is understood or refused; nothing panics and no content comes back.
 
-use palabre_wire::{BadMessage, MAX_MESSAGE_BYTES, parse_client_message};
+use palabre_wire::{BadMessage, MAX_MESSAGE_BYTES, hello_version, parse_client_message};
 use proptest::prelude::{Strategy, any, prop_assert, proptest};
 
 #[test]
@@ -50,6 +50,14 @@ fn what_is_not_a_message_is_refused() {
 fn a_refusal_does_not_repeat_the_message() {
     let error = parse_client_message(r#"{"type":"hello","token":"very-secret"}"#).expect_err("bad");
     assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+#[test]
+fn a_hello_of_another_version_still_names_it() {
+    assert_eq!(hello_version(r#"{"type":"hello","version":9,"colour":"blue"}"#), Some(9));
+    for other in ["", "{}", r#"{"type":"ping","version":9}"#, r#"{"type":"hello","version":"9"}"#] {
+        assert_eq!(hello_version(other), None, "{other}");
+    }
 }
 
 proptest! {

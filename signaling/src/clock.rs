@@ -1,0 +1,40 @@
+//! The server's one clock.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use palabre_ids::UnixMillis;
+use tokio::time::Instant;
+
+/// The server's clock: Unix time as it was at the start, plus what has passed since. Setting the
+/// machine's clock moves no deadline of a running server.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerClock {
+    unix: Duration,
+    started: Instant,
+}
+
+impl ServerClock {
+    /// A clock that starts from the machine's.
+    #[must_use]
+    pub fn start() -> Self {
+        // Before 1970 a machine's clock is not set at all: any common origin will do.
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { unix, started: Instant::now() }
+    }
+
+    /// The moment it is.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        let millis = (self.unix + self.started.elapsed()).as_millis();
+        UnixMillis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
+    /// When `deadline` comes, for a timer: never before it, by less than a millisecond after.
+    #[must_use]
+    pub fn instant(&self, deadline: UnixMillis) -> Instant {
+        let left =
+            Duration::from_millis(deadline.0).saturating_sub(self.unix + self.started.elapsed());
+        // A year from now stands for anything farther, which a timer could not hold.
+        Instant::now() + left.min(Duration::from_secs(365 * 86_400))
+    }
+}

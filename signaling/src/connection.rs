@@ -1,0 +1,279 @@
+//! One WebSocket: from its first message to its last.
+
+use std::time::Duration;
+
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use palabre_ids::Seat;
+use palabre_wire::{
+    Answer, ClientMessage, ClosingReason, Hello, RefusalCode, ServerMessage, WIRE_VERSION,
+    hello_version, parse_client_message,
+};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::limits::{Limits, Verdict};
+use crate::links::LinkError;
+use crate::outbox::{End, OutboxReader, encode, outbox};
+use crate::room_task::{Join, Said, ToRoom};
+use crate::seat::{ConnectionId, Loss};
+use crate::service::Service;
+
+/// A page must say hello within this: it has nothing to wait for. Longer lets strangers hold sockets.
+const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A page says something every 2 s. Three missed in a row count as silence.
+const SILENCE: Duration = Duration::from_secs(6);
+
+/// One message may take so long to be written. A page that reads nothing for longer is let go.
+const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The last message and the peer's goodbye may take so long together.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+
+type Sink = SplitSink<WebSocket, Message>;
+type Stream = SplitStream<WebSocket>;
+
+/// How a connection ended, seen from its own task.
+enum Ended {
+    /// The page, or its network, closed it.
+    Lost(Loss),
+    /// We close it, and say why.
+    Closing(ClosingReason),
+    /// We close it without a word.
+    Silently,
+}
+
+/// Serves a WebSocket to its end.
+pub(crate) async fn serve(service: Service, socket: WebSocket) {
+    service.metrics().connections_opened.add();
+    let (mut sink, mut stream) = socket.split();
+    let ended = match admit(&service, &mut stream).await {
+        Ok(admitted) => admitted.live(&service, &mut sink, &mut stream).await,
+        Err(ended) => {
+            service.metrics().rejected.add();
+            ended
+        }
+    };
+    match ended {
+        Ended::Closing(reason) => say_goodbye(&mut sink, &mut stream, reason).await,
+        Ended::Lost(_) | Ended::Silently => {}
+    }
+    service.metrics().connections_closed.add();
+}
+
+/// A page with a valid link, and its way to the room.
+struct Admitted {
+    room: mpsc::Sender<ToRoom>,
+    seat: Seat,
+    connection: ConnectionId,
+    outbox: OutboxReader,
+    replies: mpsc::Sender<Utf8Bytes>,
+}
+
+async fn admit(service: &Service, stream: &mut Stream) -> Result<Admitted, Ended> {
+    let first = match timeout(HELLO_PATIENCE, next_text(stream)).await {
+        Ok(Some(Ok(text))) => text,
+        Ok(Some(Err(NotText))) | Err(_) => {
+            return Err(Ended::Closing(ClosingReason::HelloExpected));
+        }
+        Ok(None) => return Err(Ended::Lost(Loss::Closed)),
+    };
+    if hello_version(&first).is_some_and(|version| version != WIRE_VERSION) {
+        return Err(Ended::Closing(ClosingReason::VersionMismatch));
+    }
+    let Ok(ClientMessage::Hello(hello)) = parse_client_message(&first) else {
+        return Err(Ended::Closing(ClosingReason::HelloExpected));
+    };
+    let Hello { version: _, token, language, resume } = hello;
+    let link = service.verify(&token).map_err(|error| {
+        Ended::Closing(match error {
+            LinkError::Bad => ClosingReason::BadToken,
+            LinkError::Expired => ClosingReason::TokenExpired,
+        })
+    })?;
+    if service.is_stopping() {
+        return Err(Ended::Closing(ClosingReason::Restarting));
+    }
+    let gone = || Ended::Closing(ClosingReason::RoomGone);
+    let room = service.room(&link.room).ok_or_else(gone)?;
+    let (sender, reader) = outbox();
+    let connection = service.next_connection();
+    let replies = sender.sender();
+    let join = Join { seat: link.seat, connection, language, resume, outbox: sender };
+    room.send(ToRoom::Join(Box::new(join))).await.map_err(|_| gone())?;
+    Ok(Admitted { room, seat: link.seat, connection, outbox: reader, replies })
+}
+
+impl Admitted {
+    async fn live(self, service: &Service, sink: &mut Sink, stream: &mut Stream) -> Ended {
+        let Self { room, seat, connection, mut outbox, replies } = self;
+        let ended = tokio::select! {
+            ended = read(service, stream, &room, seat, connection, &replies) => ended,
+            ended = write(sink, &mut outbox) => ended,
+        };
+        let loss = match &ended {
+            Ended::Lost(loss) => *loss,
+            Ended::Closing(_) | Ended::Silently => Loss::Closed,
+        };
+        // Does nothing when the room ended the connection, or ended itself.
+        let _ = room.send(ToRoom::Gone { seat, connection, loss }).await;
+        ended
+    }
+}
+
+struct NotText;
+
+/// The next text; other frames that a browser sends by itself are passed over.
+async fn next_text(stream: &mut Stream) -> Option<Result<Utf8Bytes, NotText>> {
+    loop {
+        match stream.next().await? {
+            Ok(Message::Text(text)) => return Some(Ok(text)),
+            Ok(Message::Binary(_)) => return Some(Err(NotText)),
+            Ok(Message::Ping(_) | Message::Pong(_)) => {}
+            Ok(Message::Close(_)) | Err(_) => return None,
+        }
+    }
+}
+
+async fn read(
+    service: &Service,
+    stream: &mut Stream,
+    room: &mpsc::Sender<ToRoom>,
+    seat: Seat,
+    connection: ConnectionId,
+    replies: &mpsc::Sender<Utf8Bytes>,
+) -> Ended {
+    let metrics = service.metrics();
+    let mut limits = Limits::new(service.now());
+    // A full outbox drops the reply: the room is about to let such a page go.
+    let reply = |message: &ServerMessage| drop(replies.try_send(encode(message)));
+    loop {
+        let text = match timeout(SILENCE, stream.next()).await {
+            Err(_) => return Ended::Lost(Loss::Silent),
+            Ok(None | Some(Ok(Message::Close(_)))) => return Ended::Lost(Loss::Closed),
+            // A frame beyond the limit, or none that WebSocket knows: say so. To a page that was
+            // cut off, which gives an error too, nothing can be said, and nothing is lost by trying.
+            Ok(Some(Err(_))) => return Ended::Closing(ClosingReason::Flooding),
+            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {
+                if limits.frame(service.now()) == Verdict::Flooding {
+                    return Ended::Closing(ClosingReason::Flooding);
+                }
+                continue;
+            }
+            Ok(Some(Ok(Message::Text(text)))) => Ok(text),
+            Ok(Some(Ok(Message::Binary(_)))) => Err("messages are text, not binary".to_owned()),
+        };
+        let now = service.now();
+        let parsed = text.and_then(|text| {
+            parse_client_message(&text).map_err(|error| error.to_string()).and_then(|message| {
+                match message {
+                    ClientMessage::Hello(_) => Err("only the first message is a hello".to_owned()),
+                    message => Ok(message),
+                }
+            })
+        });
+        let message = match parsed {
+            Ok(message) => message,
+            Err(detail) => {
+                metrics.messages_not_understood.add();
+                if limits.strike(now) == Verdict::Flooding {
+                    return Ended::Closing(ClosingReason::Flooding);
+                }
+                reply(&ServerMessage::NotUnderstood { detail });
+                continue;
+            }
+        };
+        metrics.messages_received.add();
+        match limits.message(&message, now) {
+            Verdict::Pass => {}
+            Verdict::Flooding => return Ended::Closing(ClosingReason::Flooding),
+            Verdict::TooFast => {
+                metrics.messages_too_fast.add();
+                if let Some(refusal) = too_fast(&message) {
+                    reply(&refusal);
+                }
+                continue;
+            }
+        }
+        let said = match message {
+            ClientMessage::Ping { at } => {
+                reply(&ServerMessage::Pong { at, now });
+                continue;
+            }
+            ClientMessage::Hello(_) => continue,
+            ClientMessage::MediaOffer(offer) => Said::Offer(offer),
+            ClientMessage::Command { id, command } => Said::Command { id, command },
+            ClientMessage::View { seats } => Said::View(seats),
+            ClientMessage::Leave => Said::Leave,
+        };
+        if room.send(ToRoom::Said { seat, connection, said }).await.is_err() {
+            // The room is gone; the writer knows why, or the outbox is dropped with it.
+            return Ended::Closing(ClosingReason::RoomGone);
+        }
+    }
+}
+
+/// The refusal of a message that came too fast. What has no answer is dropped in silence.
+fn too_fast(message: &ClientMessage) -> Option<ServerMessage> {
+    match message {
+        ClientMessage::Command { id, .. } => Some(ServerMessage::Answer {
+            id: *id,
+            answer: Answer::Refused { code: RefusalCode::TooFast },
+        }),
+        ClientMessage::MediaOffer(offer) => Some(ServerMessage::MediaRefused {
+            generation: offer.generation,
+            detail: "too many offers in a short time".to_owned(),
+        }),
+        ClientMessage::Hello(_)
+        | ClientMessage::View { .. }
+        | ClientMessage::Ping { .. }
+        | ClientMessage::Leave => None,
+    }
+}
+
+async fn write(sink: &mut Sink, outbox: &mut OutboxReader) -> Ended {
+    loop {
+        tokio::select! {
+            biased;
+            end = &mut outbox.end => return from_room(end),
+            message = outbox.messages.recv() => {
+                let Some(message) = message else {
+                    return from_room((&mut outbox.end).await);
+                };
+                tokio::select! {
+                    biased;
+                    end = &mut outbox.end => return from_room(end),
+                    sent = timeout(WRITE_PATIENCE, sink.send(Message::Text(message))) => match sent {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) => return Ended::Lost(Loss::Closed),
+                        Err(_) => return Ended::Closing(ClosingReason::TooSlow),
+                    },
+                }
+            }
+        }
+    }
+}
+
+/// A room that drops an outbox without a word has ended before it could let the page in.
+fn from_room(end: Result<End, tokio::sync::oneshot::error::RecvError>) -> Ended {
+    match end {
+        Ok(End::Closing(reason)) => Ended::Closing(reason),
+        Ok(End::Silently) => Ended::Silently,
+        Err(_) => Ended::Closing(ClosingReason::RoomGone),
+    }
+}
+
+/// Says why, closes, and reads what the page still sends until it closes too: a socket closed with
+/// unread bytes resets the connection, and the page would not see the last message.
+async fn say_goodbye(sink: &mut Sink, stream: &mut Stream, reason: ClosingReason) {
+    let goodbye = async {
+        let message = encode(&ServerMessage::Closing { reason });
+        if sink.send(Message::Text(message)).await.is_ok() && sink.close().await.is_ok() {
+            while let Some(Ok(_)) = stream.next().await {}
+        }
+    };
+    // A page that does not read its goodbye is cut off.
+    let _ = timeout(GOODBYE_PATIENCE, goodbye).await;
+}

@@ -1,0 +1,102 @@
+//! The seam to the media plane. Signaling knows no more of media than this.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
+use palabre_wire::SeatView;
+
+/// What a media plane's call gives, once it is in force.
+pub type MediaFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The longest the media plane may take for anything. A shard answers within a millisecond; beyond
+/// this it is stuck, and the room goes on without waiting for it.
+pub const MEDIA_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why an offer has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OfferError {
+    /// The offer is not laid out as it must be; the words are for the page's developer.
+    Refused(String),
+    /// The media plane cannot answer now.
+    Unavailable,
+}
+
+/// What forwards media. Every call takes effect before its future resolves.
+pub trait MediaPlane: Send + Sync {
+    /// Opens a room, with every gate closed. Opening it again changes nothing.
+    fn open_room<'a>(&'a self, room: &'a RoomId, seats: u8) -> MediaFuture<'a, ()>;
+
+    /// Closes a room and all its sessions.
+    fn close_room<'a>(&'a self, room: &'a RoomId) -> MediaFuture<'a, ()>;
+
+    /// Answers a seat's offer.
+    fn negotiate<'a>(
+        &'a self,
+        room: &'a RoomId,
+        seat: Seat,
+        offer: String,
+    ) -> MediaFuture<'a, Result<String, OfferError>>;
+
+    /// Replaces the table of who may send what; an older epoch than was seen is ignored.
+    fn set_gate<'a>(
+        &'a self,
+        room: &'a RoomId,
+        epoch: Epoch,
+        table: Vec<(Seat, MediaRights)>,
+    ) -> MediaFuture<'a, ()>;
+
+    /// How large `seat` shows the others; those not named stay as they were.
+    fn set_views<'a>(
+        &'a self,
+        room: &'a RoomId,
+        seat: Seat,
+        views: Vec<SeatView>,
+    ) -> MediaFuture<'a, ()>;
+
+    /// Whose screen feeds everybody's screen slot.
+    fn set_screen<'a>(&'a self, room: &'a RoomId, seat: Option<Seat>) -> MediaFuture<'a, ()>;
+
+    /// Ends a seat's session.
+    fn close_seat<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()>;
+
+    /// Whether a seat has a session that is not lost.
+    fn has_session<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool>;
+}
+
+/// What the media plane noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaNotice {
+    /// A seat's media can flow.
+    Up {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
+    },
+    /// A seat's session is lost: nothing authentic came from it for too long.
+    Lost {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
+    },
+    /// The set of seats with voice changed.
+    Speaking {
+        /// The room.
+        room: RoomId,
+        /// Who, ascending.
+        seats: Vec<Seat>,
+    },
+}
+
+impl MediaNotice {
+    /// Which room it concerns.
+    #[must_use]
+    pub fn room(&self) -> &RoomId {
+        match self {
+            Self::Up { room, .. } | Self::Lost { room, .. } | Self::Speaking { room, .. } => room,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What waits to be written to one page. It is bounded: a page that reads too slowly is let go, and
+//! comes back by resuming.
+
+use axum::extract::ws::Utf8Bytes;
+use palabre_wire::{ClosingReason, MAX_MESSAGE_BYTES, ServerMessage};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+
+/// Messages that may wait. A room at its busiest makes some ten a second, so this is many seconds
+/// of a page that reads nothing. Higher costs memory for each such page.
+pub(crate) const OUTBOX_MESSAGES: usize = 256;
+
+/// How a connection ends from our side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With a last message that says why.
+    Closing(ClosingReason),
+    /// Without a word: the page has another connection already.
+    Silently,
+}
+
+/// The room's end of an outbox.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    messages: mpsc::Sender<Utf8Bytes>,
+    end: Option<oneshot::Sender<End>>,
+}
+
+/// The writer's end.
+#[derive(Debug)]
+pub(crate) struct OutboxReader {
+    /// What is to be written, in order.
+    pub(crate) messages: mpsc::Receiver<Utf8Bytes>,
+    /// Comes ahead of all that waits.
+    pub(crate) end: oneshot::Receiver<End>,
+}
+
+/// The outbox is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+/// An outbox and its reader.
+#[must_use]
+pub(crate) fn outbox() -> (Outbox, OutboxReader) {
+    let (messages, reader) = mpsc::channel(OUTBOX_MESSAGES);
+    let (end, ended) = oneshot::channel();
+    (Outbox { messages, end: Some(end) }, OutboxReader { messages: reader, end: ended })
+}
+
+impl Outbox {
+    /// Puts a message in line.
+    ///
+    /// # Errors
+    /// [`Overflow`]; the message is dropped and the connection must end.
+    pub(crate) fn push(&self, message: Utf8Bytes) -> Result<(), Overflow> {
+        match self.messages.try_send(message) {
+            // A connection that is gone says so itself.
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(Overflow),
+        }
+    }
+
+    /// A second handle for messages that the connection itself answers with.
+    #[must_use]
+    pub(crate) fn sender(&self) -> mpsc::Sender<Utf8Bytes> {
+        self.messages.clone()
+    }
+
+    /// Ends the connection, ahead of what waits.
+    pub(crate) fn end(mut self, end: End) {
+        if let Some(sender) = self.end.take() {
+            // A writer that is gone already has nothing to end.
+            let _ = sender.send(end);
+        }
+    }
+}
+
+/// The message as text, once for everyone who gets it.
+#[must_use]
+pub(crate) fn encode(message: &ServerMessage) -> Utf8Bytes {
+    let text = serde_json::to_string(message).expect("a message of plain data encodes");
+    debug_assert!(text.len() <= MAX_MESSAGE_BYTES, "what we send keeps the limit we set");
+    text.into()
+}

@@ -1,0 +1,130 @@
+//! How a page comes into its room: anew, back after a loss, or in another page's place.
+
+use palabre_backup::JournalError;
+use palabre_ids::{EventSeq, Role, Seat};
+use palabre_room::Input;
+use palabre_wire::{
+    ClosingReason, MAX_MESSAGE_BYTES, MediaPlan, Missed, ServerMessage, WIRE_VERSION, Welcome,
+};
+
+use super::{Join, RoomTask};
+use crate::outbox::{End, encode};
+use crate::seat::Line;
+use crate::view;
+
+impl RoomTask {
+    pub(super) async fn join(&mut self, join: Join) -> Result<(), JournalError> {
+        let Join { seat, connection, language, resume, outbox } = join;
+        let Some(person) = self.room.person(seat) else {
+            outbox.end(End::Closing(ClosingReason::BadToken));
+            return Ok(());
+        };
+        if !self.seats[seat.index()].may_join(self.shared.clock.now()) {
+            outbox.end(End::Closing(ClosingReason::Flooding));
+            return Ok(());
+        }
+        // A place that cannot be given back (another life of the server, too long ago, taken
+        // over) is no error: the page starts from the whole room.
+        let resumed_at = resume
+            .filter(|resume| self.seats[seat.index()].resumes_with(&resume.token))
+            .filter(|resume| self.history.since(resume.last_seq).is_some())
+            .map(|resume| resume.last_seq);
+
+        match std::mem::take(&mut self.seats[seat.index()].line) {
+            // The same page: it has given its old connection up.
+            Line::Open { outbox, .. } if resumed_at.is_some() => outbox.end(End::Silently),
+            Line::Open { outbox, .. } => outbox.end(End::Closing(ClosingReason::TakenOver)),
+            Line::None | Line::Lost { .. } => {}
+        }
+        // The line is still closed: what this causes reaches the page within its first message.
+        let resumed = resumed_at.is_some();
+        // A session that is over refuses; the page is told when the loop closes the room.
+        let _ = self.apply(Input::Connected { seat, resumed }, None).await?;
+        self.entered = true;
+
+        let role = self.room.person(seat).map_or(person.role, |person| person.role);
+        if !resumed {
+            self.seats[seat.index()].forget_views();
+        }
+        let (message, shown_role) = match resumed_at {
+            Some(last_seq) => match self.resumed(seat, last_seq).await {
+                Some(message) => (message, None),
+                None => (self.welcome(seat, role, language), Some(role)),
+            },
+            None => (self.welcome(seat, role, language), Some(role)),
+        };
+        let counters = &self.shared.metrics;
+        if shown_role.is_some() {
+            counters.welcomes.add()
+        } else {
+            counters.resumes.add()
+        }
+
+        let state = &mut self.seats[seat.index()];
+        // A page that resumed may show the prompts of a role it had: any role but its own has
+        // them sent again.
+        let shown_role = shown_role
+            .unwrap_or_else(|| Role::ALL.into_iter().find(|other| *other != role).unwrap_or(role));
+        state.line = Line::Open { connection, outbox, language, shown_role };
+        self.push(seat, message);
+        self.show_new_roles();
+        self.tell(seat, &ServerMessage::Speaking { seats: self.speaking.clone() });
+        Ok(())
+    }
+
+    /// What a page missed since `last_seq`; `None` when it is too much for a message.
+    async fn resumed(
+        &mut self,
+        seat: Seat,
+        last_seq: EventSeq,
+    ) -> Option<axum::extract::ws::Utf8Bytes> {
+        let events = self.history.since(last_seq)?;
+        let media_alive = self.media_alive(seat).await;
+        let state = &mut self.seats[seat.index()];
+        let missed = Missed {
+            resume_token: state.renew_resume(),
+            now: self.shared.clock.now(),
+            last_command: state.last_command(),
+            media_alive,
+            events,
+        };
+        let text = serde_json::to_string(&ServerMessage::Resumed(missed)).ok()?;
+        (text.len() <= MAX_MESSAGE_BYTES).then(|| text.into())
+    }
+
+    fn welcome(
+        &mut self,
+        seat: Seat,
+        role: Role,
+        language: palabre_ids::Language,
+    ) -> axum::extract::ws::Utf8Bytes {
+        let slots = self.all_seats().filter(|slot| *slot != seat).collect();
+        let state = &mut self.seats[seat.index()];
+        let mut welcome = Welcome {
+            version: WIRE_VERSION,
+            seat,
+            resume_token: state.renew_resume(),
+            seq: self.history.last(),
+            now: self.shared.clock.now(),
+            last_command: state.last_command(),
+            media: MediaPlan { slots },
+            room: view::room(&self.room, role, language),
+        };
+        // The chat is the one part without a small bound: its oldest lines go first.
+        let mut spare = MAX_MESSAGE_BYTES.saturating_sub(size_without_chat(&mut welcome));
+        let fitting = welcome.room.chat.iter().rev().take_while(|line| {
+            let bytes = serde_json::to_string(line).map_or(usize::MAX, |text| text.len() + 1);
+            spare.checked_sub(bytes).inspect(|left| spare = *left).is_some()
+        });
+        let skip = welcome.room.chat.len() - fitting.count();
+        welcome.room.chat.drain(..skip);
+        encode(&ServerMessage::Welcome(Box::new(welcome)))
+    }
+}
+
+fn size_without_chat(welcome: &mut Welcome) -> usize {
+    let chat = std::mem::take(&mut welcome.room.chat);
+    let message = ServerMessage::Welcome(Box::new(welcome.clone()));
+    welcome.room.chat = chat;
+    serde_json::to_string(&message).map_or(MAX_MESSAGE_BYTES, |text| text.len())
+}

@@ -1,0 +1,172 @@
+//! What a room hears from its pages, and tells them.
+
+use axum::extract::ws::Utf8Bytes;
+use palabre_backup::JournalError;
+use palabre_ids::{Seat, UnixMillis};
+use palabre_room::Input;
+use palabre_wire::{
+    Answer, ClosingReason, Command, CommandId, MAX_MESSAGE_BYTES, MediaAnswer, MediaOffer,
+    RoomEvent, SeatView, ServerMessage,
+};
+
+use super::{RoomTask, Said};
+use crate::media::OfferError;
+use crate::outbox::{End, encode};
+use crate::seat::{ConnectionId, Line, Loss, Numbered};
+use crate::view;
+
+impl RoomTask {
+    /// A page says something. What comes from a connection that was replaced is not heard.
+    pub(super) async fn said(
+        &mut self,
+        seat: Seat,
+        connection: ConnectionId,
+        said: Said,
+    ) -> Result<(), JournalError> {
+        if !self.is_current(seat, connection) {
+            return Ok(());
+        }
+        match said {
+            Said::Command { id, command } => self.command(seat, id, command).await?,
+            Said::Offer(offer) => self.offer(seat, offer).await,
+            Said::View(views) => self.views(seat, &views).await,
+            Said::Leave => self.leave(seat).await?,
+        }
+        Ok(())
+    }
+
+    /// A connection is gone.
+    pub(super) fn gone(&mut self, seat: Seat, connection: ConnectionId, loss: Loss) {
+        if self.is_current(seat, connection) {
+            self.seats[seat.index()].lose(loss, self.shared.clock.now());
+        }
+    }
+
+    fn is_current(&self, seat: Seat, connection: ConnectionId) -> bool {
+        self.seats.get(seat.index()).is_some_and(
+            |seat| matches!(&seat.line, Line::Open { connection: open, .. } if *open == connection),
+        )
+    }
+
+    async fn command(
+        &mut self,
+        seat: Seat,
+        id: CommandId,
+        command: Command,
+    ) -> Result<(), JournalError> {
+        let answer = match self.seats[seat.index()].numbered(id) {
+            Numbered::New => {
+                let input = Input::Command { seat, command: view::command(command) };
+                let answer = match self.apply(input, Some(id.0)).await? {
+                    Ok(()) => {
+                        self.shared.metrics.commands_done.add();
+                        Answer::Done
+                    }
+                    Err(refusal) => {
+                        self.shared.metrics.commands_refused.add();
+                        Answer::Refused { code: view::refusal(refusal) }
+                    }
+                };
+                self.seats[seat.index()].answered(id, answer);
+                answer
+            }
+            Numbered::Answered(answer) => {
+                self.shared.metrics.commands_repeated.add();
+                answer
+            }
+            Numbered::Absurd => {
+                let detail = "a command's id is not near the last one's".to_owned();
+                self.tell(seat, &ServerMessage::NotUnderstood { detail });
+                return Ok(());
+            }
+        };
+        self.tell(seat, &ServerMessage::Answer { id, answer });
+        Ok(())
+    }
+
+    async fn offer(&mut self, seat: Seat, offer: MediaOffer) {
+        let MediaOffer { generation, sdp } = offer;
+        let answered = self.media(|media, id| media.negotiate(id, seat, sdp)).await;
+        let message = match answered {
+            Some(Ok(sdp)) => {
+                let views = self.seats[seat.index()].views();
+                self.media(|media, id| media.set_views(id, seat, views)).await;
+                ServerMessage::MediaAnswer(MediaAnswer { generation, sdp })
+            }
+            Some(Err(OfferError::Refused(detail))) => {
+                ServerMessage::MediaRefused { generation, detail }
+            }
+            Some(Err(OfferError::Unavailable)) | None => ServerMessage::MediaRefused {
+                generation,
+                detail: "the media plane cannot answer now: offer again later".to_owned(),
+            },
+        };
+        self.tell(seat, &message);
+    }
+
+    async fn views(&mut self, seat: Seat, views: &[SeatView]) {
+        let seats = self.seats.len();
+        let views = self.seats[seat.index()].show(seats, views);
+        self.media(|media, id| media.set_views(id, seat, views)).await;
+    }
+
+    async fn leave(&mut self, seat: Seat) -> Result<(), JournalError> {
+        let state = &mut self.seats[seat.index()];
+        state.forget_resume();
+        state.forget_views();
+        if let Line::Open { outbox, .. } = std::mem::take(&mut state.line) {
+            outbox.end(End::Closing(ClosingReason::Left));
+        }
+        // A session that is over refuses: nobody is in it any more.
+        let _ = self.apply(Input::Left { seat }, None).await?;
+        self.media(|media, id| media.close_seat(id, seat)).await;
+        Ok(())
+    }
+
+    /// Numbers an event, keeps it for those who come back, and tells everyone who is here.
+    pub(super) fn tell_everyone(&mut self, at: UnixMillis, event: RoomEvent) {
+        let event = self.history.number(at, event);
+        let message = ServerMessage::Event(event.clone());
+        let text = encode(&message);
+        debug_assert!(text.len() <= MAX_MESSAGE_BYTES, "a part of a room fits a message");
+        self.history.keep(event, text.len());
+        self.shared.metrics.events.add();
+        for seat in self.all_seats() {
+            self.push(seat, text.clone());
+        }
+    }
+
+    /// Sends new prompts to whoever was given another role.
+    pub(super) fn show_new_roles(&mut self) {
+        for seat in self.all_seats() {
+            let Some(role) = self.room.person(seat).map(|person| person.role) else { continue };
+            let Line::Open { language, shown_role, .. } = &mut self.seats[seat.index()].line else {
+                continue;
+            };
+            if *shown_role != role {
+                *shown_role = role;
+                let phases = view::room(&self.room, role, *language).phases;
+                self.tell(seat, &ServerMessage::Phases { phases });
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, seat: Seat, message: &ServerMessage) {
+        self.push(seat, encode(message));
+    }
+
+    /// Puts a message in line for a seat's page, if there is one. A page that does not read is let
+    /// go: it comes back by resuming.
+    pub(super) fn push(&mut self, seat: Seat, message: Utf8Bytes) {
+        let state = &mut self.seats[seat.index()];
+        let Line::Open { outbox, .. } = &state.line else { return };
+        if outbox.push(message).is_err() {
+            self.shared.metrics.too_slow.add();
+            let now = self.shared.clock.now();
+            if let Line::Open { outbox, .. } = std::mem::take(&mut state.line) {
+                outbox.end(End::Closing(ClosingReason::TooSlow));
+            }
+            state.lose(Loss::Closed, now);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! What a room's task knows of each seat's page.
+
+use std::collections::VecDeque;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use palabre_ids::{Language, MAX_SEATS, Millis, Role, Seat, UnixMillis};
+use palabre_wire::{Answer, CommandId, SeatView, ViewSize};
+use rand::Rng as _;
+use subtle::ConstantTimeEq as _;
+
+use crate::limits::Bucket;
+use crate::outbox::Outbox;
+
+/// Answers kept for commands that are sent again. A page has a few waiting; what is older was seen.
+const ANSWERS: usize = 64;
+
+/// How far ahead of the last answered command a page may number. Pages count by one; refused
+/// commands for speed leave gaps. Without a bound one message could use up all numbers of the seat.
+const COMMANDS_AHEAD: u64 = 1_000;
+
+/// A page that fell silent, without its connection being closed, is waited for so long at most, as
+/// long as its media live: signaling alone may be lost. Longer keeps a place for somebody who hears
+/// nothing of the room's rules; shorter interrupts a speaker who is heard by everyone.
+const SILENT_HOLD: Millis = Millis::from_secs(30);
+
+/// Pages of one seat that may come in at once, and the ones after that a second: each is a commit to
+/// the disk. A page whose network comes and goes makes one in a few seconds.
+const JOINS_AT_ONCE: u32 = 20;
+const JOINS_PER_SECOND: u32 = 1;
+
+/// Identifies a connection within its process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+/// How a page was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Its connection was closed: the page is gone, or its network told us.
+    Closed,
+    /// Nothing came for too long.
+    Silent,
+}
+
+/// A seat's line to its page.
+#[derive(Debug, Default)]
+pub(crate) enum Line {
+    /// No page, and the room knows.
+    #[default]
+    None,
+    /// A page.
+    Open {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Where its messages go.
+        outbox: Outbox,
+        /// What the person reads.
+        language: Language,
+        /// The role whose prompts the page shows.
+        shown_role: Role,
+    },
+    /// The page was lost; the room is told at `due`, unless it comes back first.
+    Lost {
+        /// Since when.
+        since: UnixMillis,
+        /// How.
+        loss: Loss,
+        /// When to look again.
+        due: UnixMillis,
+    },
+}
+
+/// A secret that gives a connection's place back, once.
+pub(crate) struct ResumeToken([u8; 16]);
+
+impl std::fmt::Debug for ResumeToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ResumeToken(…)")
+    }
+}
+
+impl ResumeToken {
+    fn new() -> Self {
+        let mut bytes = [0; 16];
+        rand::rng().fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+
+    fn text(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    fn is(&self, text: &str) -> bool {
+        let mut bytes = [0; 16];
+        match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(16) => self.0.ct_eq(&bytes).into(),
+            Ok(_) | Err(_) => false,
+        }
+    }
+}
+
+/// What to do with a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbered {
+    /// It is new.
+    New,
+    /// It was answered: answer so again.
+    Answered(Answer),
+    /// Its number is out of all order.
+    Absurd,
+}
+
+/// A seat.
+#[derive(Debug)]
+pub(crate) struct SeatState {
+    pub(crate) line: Line,
+    joins: Bucket,
+    resume: Option<ResumeToken>,
+    views: [Option<ViewSize>; MAX_SEATS as usize],
+    last_command: CommandId,
+    answers: VecDeque<(CommandId, Answer)>,
+}
+
+impl SeatState {
+    /// A seat whose commands up to `last_command` were carried out in an earlier life.
+    pub(crate) fn new(last_command: CommandId, now: UnixMillis) -> Self {
+        Self {
+            line: Line::None,
+            joins: Bucket::new(JOINS_AT_ONCE, JOINS_PER_SECOND, now),
+            resume: None,
+            views: Default::default(),
+            last_command,
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// Whether one more page may come in now.
+    pub(crate) fn may_join(&mut self, now: UnixMillis) -> bool {
+        self.joins.take(1, now)
+    }
+
+    /// A new resume token in place of the old one.
+    pub(crate) fn renew_resume(&mut self) -> String {
+        self.resume.insert(ResumeToken::new()).text()
+    }
+
+    /// The place cannot be resumed any more.
+    pub(crate) fn forget_resume(&mut self) {
+        self.resume = None;
+    }
+
+    /// Whether `token` is the seat's last one.
+    pub(crate) fn resumes_with(&self, token: &str) -> bool {
+        self.resume.as_ref().is_some_and(|resume| resume.is(token))
+    }
+
+    /// The highest command answered.
+    pub(crate) fn last_command(&self) -> CommandId {
+        self.last_command
+    }
+
+    /// Looks at a command's number.
+    pub(crate) fn numbered(&self, id: CommandId) -> Numbered {
+        if id.0 == 0 || id.0 > self.last_command.0.saturating_add(COMMANDS_AHEAD) {
+            return Numbered::Absurd;
+        }
+        if id > self.last_command {
+            return Numbered::New;
+        }
+        // What is not kept was answered long ago, or in an earlier life: it was carried out, or
+        // the room shows that it was not.
+        let kept = self.answers.iter().find(|(answered, _)| *answered == id);
+        Numbered::Answered(kept.map_or(Answer::Done, |(_, answer)| *answer))
+    }
+
+    /// Remembers that a command was carried out, whatever becomes of its answer.
+    pub(crate) fn carried_out(&mut self, id: CommandId) {
+        self.last_command = self.last_command.max(id);
+    }
+
+    /// Remembers an answer.
+    pub(crate) fn answered(&mut self, id: CommandId, answer: Answer) {
+        self.carried_out(id);
+        if self.answers.len() >= ANSWERS {
+            self.answers.pop_front();
+        }
+        self.answers.push_back((id, answer));
+    }
+
+    /// Remembers what a page shows, for a media session to come; gives what concerns the room's
+    /// `seats`, each seat once, the last word counting.
+    pub(crate) fn show(&mut self, seats: usize, views: &[SeatView]) -> Vec<SeatView> {
+        for view in views {
+            if view.seat.index() < seats
+                && let Some(size) = self.views.get_mut(view.seat.index())
+            {
+                *size = Some(view.size);
+            }
+        }
+        self.views()
+    }
+
+    /// All that the page said it shows.
+    pub(crate) fn views(&self) -> Vec<SeatView> {
+        (0..MAX_SEATS)
+            .zip(self.views)
+            .filter_map(|(seat, size)| Some(SeatView { seat: Seat(seat), size: size? }))
+            .collect()
+    }
+
+    /// A new page shows nothing yet.
+    pub(crate) fn forget_views(&mut self) {
+        self.views = Default::default();
+    }
+
+    /// The page is lost. A closed connection is the room's business at once (it has a debounce of
+    /// its own); so is a silent one without media.
+    pub(crate) fn lose(&mut self, loss: Loss, now: UnixMillis) {
+        self.line = Line::Lost { since: now, loss, due: now };
+    }
+
+    /// Decides about a lost page at `now`, knowing whether its media live: `true` when the room is
+    /// to be told.
+    pub(crate) fn give_up(&mut self, now: UnixMillis, media_alive: bool) -> bool {
+        let Line::Lost { since, loss, due } = &mut self.line else { return false };
+        let until = *since + SILENT_HOLD;
+        if now < *due {
+            return false;
+        }
+        if *loss == Loss::Silent && media_alive && now < until {
+            *due = until;
+            return false;
+        }
+        self.line = Line::None;
+        true
+    }
+
+    /// The media of a lost page are lost too: nothing holds its place any more.
+    pub(crate) fn media_lost(&mut self, now: UnixMillis) {
+        if let Line::Lost { loss: Loss::Silent, due, .. } = &mut self.line {
+            *due = now;
+        }
+    }
+
+    /// When to decide about a lost page.
+    pub(crate) fn due(&self) -> Option<UnixMillis> {
+        match &self.line {
+            Line::Lost { due, .. } => Some(*due),
+            Line::None | Line::Open { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palabre_wire::RefusalCode;
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_000_000);
+    const LATER: UnixMillis = UnixMillis(NOW.0 + 1_000);
+
+    #[test]
+    fn a_resume_token_works_once_and_for_itself_alone() {
+        let mut seat = SeatState::new(CommandId(0), NOW);
+        assert!(!seat.resumes_with(""));
+        let first = seat.renew_resume();
+        assert!(seat.resumes_with(&first));
+        for wrong in ["", "a", &first[1..], &format!("{first}A"), &"A".repeat(22)] {
+            assert!(!seat.resumes_with(wrong), "{wrong}");
+        }
+        let second = seat.renew_resume();
+        assert!(!seat.resumes_with(&first) && seat.resumes_with(&second));
+        seat.forget_resume();
+        assert!(!seat.resumes_with(&second));
+    }
+
+    #[test]
+    fn commands_are_carried_out_once() {
+        let mut seat = SeatState::new(CommandId(5), NOW);
+        let refused = Answer::Refused { code: RefusalCode::NotYourTurn };
+        assert_eq!(seat.numbered(CommandId(0)), Numbered::Absurd);
+        assert_eq!(seat.numbered(CommandId(5)), Numbered::Answered(Answer::Done));
+        assert_eq!(seat.numbered(CommandId(6)), Numbered::New);
+        seat.answered(CommandId(6), refused);
+        assert_eq!(seat.numbered(CommandId(6)), Numbered::Answered(refused));
+        assert_eq!(seat.numbered(CommandId(u64::MAX)), Numbered::Absurd);
+        for id in 7..500 {
+            assert_eq!(seat.numbered(CommandId(id)), Numbered::New);
+            seat.answered(CommandId(id), Answer::Done);
+        }
+        assert!(seat.answers.len() <= ANSWERS);
+        assert_eq!(seat.last_command(), CommandId(499));
+    }
+
+    #[test]
+    fn a_closed_connection_is_given_up_whatever_its_media() {
+        let mut seat = SeatState::new(CommandId(0), NOW);
+        seat.lose(Loss::Closed, NOW);
+        assert_eq!(seat.due(), Some(NOW));
+        assert!(seat.give_up(NOW, true));
+        assert_eq!(seat.due(), None);
+    }
+
+    #[test]
+    fn a_silent_page_keeps_its_place_while_its_media_live() {
+        let mut seat = SeatState::new(CommandId(0), NOW);
+        seat.lose(Loss::Silent, NOW);
+        assert!(!seat.give_up(NOW, true));
+        assert_eq!(seat.due(), Some(NOW + SILENT_HOLD));
+        seat.media_lost(LATER);
+        assert!(seat.give_up(LATER, false));
+
+        seat.lose(Loss::Silent, NOW);
+        assert!(!seat.give_up(NOW, true));
+        assert!(seat.give_up(NOW + SILENT_HOLD, true), "not for ever");
+
+        seat.lose(Loss::Silent, NOW);
+        assert!(seat.give_up(NOW, false), "without media there is nothing to wait for");
+    }
+
+    #[test]
+    fn views_are_kept_for_seats_that_exist() {
+        let mut seat = SeatState::new(CommandId(0), NOW);
+        let view = |seat, size| SeatView { seat: Seat(seat), size };
+        let given = [
+            view(1, ViewSize::Large),
+            view(1, ViewSize::Hidden),
+            view(8, ViewSize::Large),
+            view(255, ViewSize::Large),
+        ];
+        assert_eq!(seat.show(8, &given), [view(1, ViewSize::Hidden)]);
+        seat.forget_views();
+        assert_eq!(seat.views(), []);
+    }
+}

@@ -100,8 +100,6 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
   const senders = { audio: microphone.sender, camera: camera.sender, screen: screen.sender };
   const peer: Peer = {
     async offer(iceRestart) {
-      // An offer that was never answered is replaced, not stacked upon.
-      if (pc.signalingState === 'have-local-offer') await pc.setLocalDescription({ type: 'rollback' });
       const offer = await pc.createOffer({ iceRestart });
       await pc.setLocalDescription(offer);
       // The server is ICE-lite: it answers checks and needs none of our candidates, so nothing waits

@@ -1,0 +1,217 @@
+/**
+ * Takes pictures of every screen, in both languages, both themes, and the sizes people have.
+ *
+ *   npx vite build && node --import ./screens/ts.mjs screens/run.ts [--only NAME] [--out DIR]
+ */
+import { mkdir } from 'node:fs/promises';
+import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { startServer } from './server.ts';
+
+const option = (name: string, fallback: string) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at >= 0 ? (process.argv[at + 1] ?? fallback) : fallback;
+};
+const OUT = option('out', 'test-results/screens');
+const ONLY = option('only', '');
+const PORT = Number(option('port', '20310'));
+
+interface Shot {
+  name: string;
+  path: string;
+  size?: [number, number];
+  language?: 'fr' | 'en';
+  dark?: boolean;
+  /** Stops at the check before joining. */
+  check?: boolean;
+  /** Runs before the picture. */
+  then?: (page: Page, context: BrowserContext) => Promise<void>;
+}
+
+const DESK: [number, number] = [1440, 900];
+const PHONE: [number, number] = [390, 844];
+const SIDE: [number, number] = [844, 390];
+
+const SHOTS: Shot[] = [
+  { name: 'home', path: '/' },
+  { name: 'home-dark-en', path: '/', dark: true, language: 'en' },
+  { name: 'home-phone', path: '/', size: PHONE },
+  { name: 'check', path: '/r/demo-room#holder.2', check: true },
+  { name: 'check-phone-dark', path: '/r/demo-room#holder.2', check: true, size: PHONE, dark: true },
+  { name: 'lobby-facilitator', path: '/r/demo-room#lobby.0' },
+  { name: 'holder', path: '/r/demo-room#holder.2' },
+  { name: 'holder-dark-en', path: '/r/demo-room#holder.2', dark: true, language: 'en' },
+  { name: 'holder-phone', path: '/r/demo-room#holder.2', size: PHONE },
+  { name: 'holder-phone-side', path: '/r/demo-room#holder.2', size: SIDE },
+  { name: 'round-facilitator', path: '/r/demo-room#round.0' },
+  { name: 'round-facilitator-phone-dark', path: '/r/demo-room#round.0', size: PHONE, dark: true },
+  { name: 'mine', path: '/r/demo-room#mine.2' },
+  { name: 'mine-phone', path: '/r/demo-room#mine.2', size: PHONE, language: 'en' },
+  { name: 'pair', path: '/r/demo-room#pair.1', dark: true },
+  { name: 'pair-phone', path: '/r/demo-room#pair.1', size: PHONE },
+  { name: 'contract', path: '/r/demo-room#contract.0' },
+  { name: 'silence', path: '/r/demo-room#silence.2', size: [1280, 720] },
+  { name: 'open', path: '/r/demo-room#open.2' },
+  { name: 'open-phone-dark', path: '/r/demo-room#open.2', size: PHONE, dark: true },
+  { name: 'away', path: '/r/demo-room#away.2' },
+  { name: 'grace', path: '/r/demo-room#grace.2', dark: true },
+  { name: 'screen', path: '/r/demo-room#screen.2' },
+  { name: 'settings', path: '/r/demo-room#holder.0', then: (page) => page.getByTestId('settings').click() },
+  {
+    name: 'panel-phone',
+    path: '/r/demo-room#open.2',
+    size: PHONE,
+    then: (page) => page.getByTestId('panel').click(),
+  },
+  { name: 'expired', path: '/r/demo-room#expired.2' },
+  { name: 'taken-dark-en', path: '/r/demo-room#taken.2', dark: true, language: 'en' },
+  {
+    name: 'left-phone',
+    path: '/r/demo-room#holder.2',
+    size: PHONE,
+    then: (page) => page.getByTestId('leave').click(),
+  },
+];
+
+/** Draws people where the server would send them: a picture needs faces, and nobody's own. */
+function paintFaces() {
+  const skins = ['#e0ac8a', '#8d5a3c', '#f0c8a4', '#b97d56', '#6b4430', '#d99f77', '#4d3022', '#c68a62'];
+  const clothes = ['#34506b', '#a0503c', '#56704e', '#7c5c86', '#c08a35', '#3b6a6a', '#8b3f55', '#4c4a7a'];
+  const walls = ['#cfc4ae', '#b7c0ae', '#d6c9bd', '#aebcc2', '#c9b8a4', '#bdc3b2', '#d2bfae', '#b4b2a6'];
+  const hair = ['#5a3b24', '#1d1613', '#20160f', '#3c2415', '#120d0b', '#7b5327', '#0d0a09', '#2d1c14'];
+  for (const tile of document.querySelectorAll<HTMLElement>('.tile')) {
+    const seat = Number((tile.dataset['testid'] ?? '').slice(5));
+    const video = tile.querySelector('video');
+    if (!video || seat === 4 || seat === 6 || tile.dataset['presence'] !== 'here') continue;
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = 640;
+    const g = canvas.getContext('2d')!;
+    const wall = g.createLinearGradient(0, 0, 640, 640);
+    wall.addColorStop(0, walls[seat % 8]!);
+    wall.addColorStop(1, '#8d8570');
+    g.fillStyle = wall;
+    g.fillRect(0, 0, 640, 640);
+    g.fillStyle = 'rgb(255 250 235 / 35%)';
+    g.fillRect(seat % 2 ? 40 : 470, 60, 130, 240);
+    const ellipse = (x: number, y: number, rx: number, ry: number, fill: string) => {
+      g.fillStyle = fill;
+      g.beginPath();
+      g.ellipse(x, y, rx, ry, 0, 0, 7);
+      g.fill();
+    };
+    const long = [0, 1, 3, 5, 7].includes(seat);
+    if (long) ellipse(320, 330, 158, 210, hair[seat % 8]!);
+    ellipse(320, 690, 255, 240, clothes[seat % 8]!);
+    g.fillStyle = skins[seat % 8]!;
+    g.fillRect(268, 400, 104, 90);
+    ellipse(320, 490, 70, 40, skins[seat % 8]!);
+    ellipse(320, 300, 112, 146, skins[seat % 8]!);
+    ellipse(320, 196, 124, 74, hair[seat % 8]!);
+    ellipse(long ? 222 : 214, 250, 28, 84, hair[seat % 8]!);
+    ellipse(long ? 418 : 426, 250, 28, 84, hair[seat % 8]!);
+    ellipse(276, 296, 10, 12, '#221811');
+    ellipse(364, 296, 10, 12, '#221811');
+    g.strokeStyle = 'rgb(60 25 15 / 70%)';
+    g.lineWidth = 7;
+    g.lineCap = 'round';
+    g.beginPath();
+    g.arc(320, 352, 42, 0.5, 2.64);
+    g.stroke();
+    video.srcObject = canvas.captureStream(5);
+    void video.play().catch(() => undefined);
+    const draw = () => {
+      g.fillStyle = wall;
+      g.fillRect(0, 0, 1, 1);
+      requestAnimationFrame(draw);
+    };
+    draw();
+  }
+  const shared = document.querySelector<HTMLVideoElement>('.shared video');
+  if (shared) {
+    const canvas = document.createElement('canvas');
+    canvas.width = 1280;
+    canvas.height = 800;
+    const g = canvas.getContext('2d')!;
+    g.fillStyle = '#fffdf8';
+    g.fillRect(0, 0, 1280, 800);
+    g.fillStyle = '#20261f';
+    g.font = '700 56px sans-serif';
+    g.fillText('Équipe produit, 2026', 90, 140);
+    [0.9, 0.55, 0.72, 0.38, 0.64].forEach((share, at) => {
+      g.fillStyle = at === 2 ? '#f2b134' : '#cfc9b8';
+      g.fillRect(90, 230 + at * 100, 1000 * share, 62);
+    });
+    shared.srcObject = canvas.captureStream(5);
+    void shared.play().catch(() => undefined);
+    const draw = () => {
+      g.fillRect(0, 0, 1, 1);
+      requestAnimationFrame(draw);
+    };
+    draw();
+  }
+}
+
+const server = await startServer('dist', PORT);
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: [
+    '--no-sandbox',
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+    '--autoplay-policy=no-user-gesture-required',
+  ],
+});
+let failed = 0;
+try {
+  await mkdir(OUT, { recursive: true });
+  for (const shot of SHOTS.filter(({ name }) => !ONLY || ONLY.split(',').includes(name))) {
+    const [width, height] = shot.size ?? DESK;
+    const context = await browser.newContext({
+      viewport: { width, height },
+      deviceScaleFactor: 1,
+      locale: shot.language === 'en' ? 'en-GB' : 'fr-FR',
+      colorScheme: shot.dark ? 'dark' : 'light',
+      reducedMotion: 'reduce',
+      hasTouch: width < 900,
+      isMobile: width < 900,
+    });
+    const page = await context.newPage();
+    page.on('pageerror', (error) => {
+      failed++;
+      console.error(`${shot.name}: ${error.message}`);
+    });
+    page.on('request', (request) => {
+      if (!request.url().startsWith(server.url) && !/^(blob|data):/.test(request.url())) {
+        failed++;
+        console.error(`${shot.name}: asked a third party: ${request.url()}`);
+      }
+    });
+    await page.goto(server.url + shot.path);
+    if (shot.path.startsWith('/r/')) {
+      const join = page.getByTestId('join');
+      await join.waitFor();
+      await page.waitForFunction(
+        () => !document.querySelector<HTMLButtonElement>('[data-testid=join]')?.disabled,
+      );
+      if (!shot.check) {
+        await join.click();
+        await page.locator('.room, .screen').first().waitFor();
+        await page.waitForTimeout(500);
+        await page.evaluate(paintFaces);
+      }
+    }
+    await page.waitForTimeout(400);
+    await shot.then?.(page, context);
+    await page.waitForTimeout(500);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (overflow > 0) {
+      failed++;
+      console.error(`${shot.name}: ${overflow} px too wide`);
+    }
+    await page.screenshot({ path: `${OUT}/${shot.name}.png`, fullPage: shot.path === '/' });
+    await context.close();
+  }
+} finally {
+  await browser.close();
+  server.close();
+}
+process.exitCode = failed > 0 ? 1 : 0;

@@ -1,0 +1,106 @@
+/**
+ * A stand-in for the server, for pictures only: serves the built page and answers a hello with the room
+ * of a scene. A link's token is `{scene}.{seat}`.
+ */
+import { createServer, type Server } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { WebSocketServer } from 'ws';
+import type { ClientMessage, ServerMessage } from '../src/wire/index.ts';
+import { scene, type SceneName } from './scenes.ts';
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+const TEMPLATES = [
+  {
+    id: 'codev-1h15',
+    title: { fr: 'Codéveloppement, 1 h 15', en: 'Peer coaching, 1 h 15' },
+    purpose: {
+      fr: 'Un client apporte un sujet, ses pairs l’aident à avancer, chacun apprend.',
+      en: 'A client brings one subject, the peers help them move on, everyone learns.',
+    },
+    minutes: 75,
+  },
+  {
+    id: 'plain-meeting',
+    title: { fr: 'Réunion simple', en: 'Plain meeting' },
+    purpose: {
+      fr: 'Chacun parle librement, ou à mains levées.',
+      en: 'Everyone speaks freely, or by raised hands.',
+    },
+    minutes: 0,
+  },
+];
+
+export async function startServer(dist: string, port: number): Promise<{ url: string; close(): void }> {
+  const url = `http://127.0.0.1:${port}`;
+  const server: Server = createServer((request, response) => {
+    const path = new URL(request.url ?? '/', url).pathname;
+    const json = (value: unknown) =>
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
+    if (path === '/api/templates') return json(TEMPLATES);
+    if (path === '/api/demo') {
+      return json({
+        room: 'demo-room',
+        links: scene('open', 'fr', 0).people.map(({ name, role, seat }) => ({
+          name,
+          role,
+          seat,
+          url: `${url}/r/demo-room#open.${seat}`,
+        })),
+      });
+    }
+    const file = extname(path) ? path : '/index.html';
+    readFile(join(dist, file)).then(
+      (body) => response.setHeader('content-type', TYPES[extname(file)] ?? 'text/plain').end(body),
+      () => response.writeHead(404).end(),
+    );
+  });
+  const sockets = new WebSocketServer({ server, path: '/ws' });
+  sockets.on('connection', (socket) => {
+    const say = (message: ServerMessage) => socket.send(JSON.stringify(message));
+    socket.on('message', (data) => {
+      const message = JSON.parse(String(data)) as ClientMessage;
+      const now = Date.now();
+      if (message.type === 'hello') {
+        const [name, seat] = message.token.split('.');
+        if (name === 'expired') return say({ type: 'closing', reason: 'token_expired' });
+        if (name === 'taken') return say({ type: 'closing', reason: 'taken_over' });
+        const room = scene(name as SceneName, message.language, now);
+        const own = Number(seat);
+        say({
+          type: 'welcome',
+          version: 1,
+          seat: own,
+          resume_token: 'r',
+          seq: 1,
+          now,
+          last_command: 0,
+          media: { slots: room.people.map((person) => person.seat).filter((of) => of !== own) },
+          room,
+        });
+        say({
+          type: 'speaking',
+          seats: room.floor.turn && name !== 'away' ? [room.floor.turn.seat] : name === 'open' ? [3, 7] : [],
+        });
+      }
+      if (message.type === 'ping') say({ type: 'pong', at: message.at, now });
+      if (message.type === 'command') say({ type: 'answer', id: message.id, answer: { result: 'done' } });
+    });
+  });
+  await new Promise<void>((ready) => server.listen(port, '127.0.0.1', ready));
+  return {
+    url,
+    close: () => {
+      sockets.close();
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

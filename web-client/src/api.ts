@@ -1,0 +1,68 @@
+/** The few HTTP calls of the front door. */
+import type { Language, Role, Seat } from './wire/index.ts';
+
+export type RoleName = Role;
+
+/** A room and everyone's link. */
+export interface CreatedRoom {
+  room: string;
+  links: { name: string; role: RoleName; seat: Seat; url: string }[];
+}
+
+/** A template that ships with the server. */
+export interface Template {
+  id: string;
+  title: Record<Language, string>;
+  purpose: Record<Language, string>;
+  minutes: number;
+}
+
+/** What `POST /api/rooms` takes. */
+export interface RoomRequest {
+  template: string;
+  language: Language;
+  people: { name: string; role: RoleName }[];
+}
+
+/** The ready-made room, when this server has one. */
+export async function loadDemo(): Promise<CreatedRoom | null> {
+  const answer = await fetch('/api/demo');
+  return answer.ok ? ((await answer.json()) as CreatedRoom) : null;
+}
+
+export async function loadTemplates(): Promise<Template[]> {
+  const answer = await fetch('/api/templates');
+  if (!answer.ok) throw new Error(`templates: ${answer.status}`);
+  return (await answer.json()) as Template[];
+}
+
+/** A new room, or what the server says against it. */
+export async function createRoom(request: RoomRequest): Promise<CreatedRoom | { problem: string }> {
+  try {
+    const answer = await fetch('/api/rooms', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(request),
+    });
+    if (answer.ok) return (await answer.json()) as CreatedRoom;
+    return { problem: problemText(await answer.text(), answer.status) };
+  } catch {
+    return { problem: 'unreachable' };
+  }
+}
+
+/** The reason in a refusal's body, be it JSON or plain text. */
+export function problemText(body: string, status: number): string {
+  try {
+    const value: unknown = JSON.parse(body);
+    if (typeof value === 'object' && value !== null) {
+      for (const key of ['detail', 'message', 'error', 'reason']) {
+        const text = (value as Record<string, unknown>)[key];
+        if (typeof text === 'string') return text;
+      }
+    }
+  } catch {
+    if (body.trim()) return body.trim().slice(0, 300);
+  }
+  return String(status);
+}

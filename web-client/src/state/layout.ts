@@ -1,0 +1,190 @@
+/**
+ * Where everyone sits. The speaker is in the middle, the others on arcs around them; without a speaker
+ * everyone is the same size. Pure geometry in CSS pixels, so that a tile only ever moves: its video
+ * element is never taken out of the page.
+ */
+import type { Seat, ViewSize } from '../wire/index.ts';
+
+/** The space under a circle for a name and a role. */
+export const LABEL = 44;
+/** The same under the speaker's circle, whose clock is larger. */
+export const STAGE_LABEL = 96;
+/** The space around the speaker's circle for the turn's ring. */
+export const RING = 22;
+const GAP = 14;
+
+/** A circle: its centre and diameter. */
+export interface Place {
+  x: number;
+  y: number;
+  d: number;
+  stage: boolean;
+}
+
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface Layout {
+  places: Map<Seat, Place>;
+  /** Where the shared screen is shown. */
+  screen: Box | null;
+  /** The middle of the circle, for the rings behind it. */
+  centre: { x: number; y: number };
+}
+
+export interface Room {
+  width: number;
+  height: number;
+  /** Everyone, in order. */
+  seats: Seat[];
+  /** The speaker, and their partner in a pair. */
+  stage: Seat[];
+  screen: boolean;
+}
+
+export function layout({ width, height, seats, stage, screen }: Room): Layout {
+  const others = seats.filter((seat) => !stage.includes(seat));
+  const places = new Map<Seat, Place>();
+  const landscape = width >= height * 1.1;
+  const whole: Box = { x: 0, y: 0, width, height };
+  const centre = { x: width / 2, y: height / 2 };
+
+  if (screen) {
+    const ratio = 16 / 10;
+    if (landscape) {
+      const side = Math.min(Math.max(width * 0.24, 150), 300);
+      const box = { x: 0, y: 0, width: width - side - GAP, height };
+      const h = Math.min(box.height, box.width / ratio);
+      sideBySide(places, { x: width - side, y: 0, width: side, height }, stage, others);
+      return { places, screen: { x: 0, y: (height - h) / 2, width: box.width, height: h }, centre };
+    }
+    const h = Math.min(width / ratio, height * 0.45);
+    sideBySide(places, { x: 0, y: h + GAP, width, height: height - h - GAP }, stage, others);
+    return { places, screen: { x: 0, y: 0, width, height: h }, centre };
+  }
+
+  if (stage.length === 0) {
+    pack(places, whole, others, 260);
+    return { places, screen: null, centre };
+  }
+
+  if (landscape && height >= 430) {
+    arcs(places, whole, stage, others);
+  } else if (landscape) {
+    const d = Math.max(80, Math.min(height - STAGE_LABEL - RING, width * 0.3));
+    const w = d + 2 * RING + GAP + (stage.length > 1 ? d * 0.6 : 0);
+    centreStage(places, { x: 0, y: 0, width: w, height }, stage, d);
+    pack(places, { x: w, y: 0, width: width - w, height }, others, 120);
+  } else {
+    const d = Math.max(110, Math.min(width * (stage.length > 1 ? 0.42 : 0.56), height * 0.42));
+    const h = d + 2 * RING + STAGE_LABEL;
+    centreStage(places, { x: 0, y: 0, width, height: h }, stage, d);
+    pack(places, { x: 0, y: h, width, height: height - h }, others, 120);
+  }
+  const first = places.get(stage[0] ?? -1);
+  return { places, screen: null, centre: first ? { x: first.x, y: first.y } : centre };
+}
+
+/** The speaker in the middle, their partner to the right and smaller. */
+function centreStage(places: Map<Seat, Place>, box: Box, stage: Seat[], d: number): void {
+  const second = d * 0.62;
+  const total = stage.length > 1 ? d + second + 2 * RING + GAP : d;
+  let left = box.x + (box.width - total) / 2;
+  const y = box.y + (box.height - STAGE_LABEL) / 2;
+  stage.forEach((seat, index) => {
+    const size = index === 0 ? d : second;
+    places.set(seat, { x: left + size / 2, y, d: size, stage: true });
+    left += size + 2 * RING + GAP;
+  });
+}
+
+/** Two arcs of one circle around the speaker. */
+function arcs(places: Map<Seat, Place>, box: Box, stage: Seat[], others: Seat[]): void {
+  const right = others.slice(Math.ceil(others.length / 2));
+  const left = others.slice(0, Math.ceil(others.length / 2));
+  const rows = Math.max(left.length, 1);
+  const small = Math.max(48, Math.min(168, (box.height - GAP) / rows - LABEL - GAP, box.width * 0.13));
+  const widen = stage.length > 1 ? 1.62 : 1;
+  const room =
+    (box.width - 2 * (small + 2 * GAP) - 2 * RING - (stage.length > 1 ? 2 * RING + GAP : 0)) / widen;
+  const d = Math.max(120, Math.min(box.height - STAGE_LABEL - 2 * RING, room * 0.86, 560));
+  centreStage(places, box, stage, d);
+
+  const cx = box.x + box.width / 2;
+  const cy = box.y + (box.height - LABEL) / 2;
+  const half = (d * widen) / 2;
+  const pitch = Math.min(small + LABEL + GAP * 1.5, (box.height - small - LABEL) / Math.max(rows - 1, 1));
+  for (const [side, list] of [
+    [-1, left],
+    [1, right],
+  ] as const) {
+    const reach = d / 2 + RING + small / 2 + 2.5 * GAP;
+    const top = ((list.length - 1) * pitch) / 2;
+    const radius = Math.max(reach, top * 1.12);
+    // The arc bends around the stage as far as the window's edge lets it.
+    const room = box.width / 2 - small / 2 - 4 - (half - d / 2);
+    list.forEach((seat, index) => {
+      const dy = index * pitch - top;
+      const dx = Math.min(Math.sqrt(Math.max(radius * radius - dy * dy, 0)), room) + (half - d / 2);
+      places.set(seat, { x: cx + side * dx, y: cy + dy, d: small, stage: false });
+    });
+  }
+}
+
+/** The speaker above, the others below, in a side column or under a shared screen. */
+function sideBySide(places: Map<Seat, Place>, box: Box, stage: Seat[], others: Seat[]): void {
+  if (stage.length === 0) return pack(places, box, others, 120);
+  if (box.width < box.height) {
+    const d = Math.min(box.width * (stage.length > 1 ? 0.46 : 0.62), box.height * 0.3);
+    const h = d + STAGE_LABEL + RING;
+    centreStage(places, { ...box, height: h }, stage, d);
+    pack(places, { ...box, y: box.y + h, height: box.height - h }, others, 96);
+  } else {
+    const d = Math.min(box.height - STAGE_LABEL - RING, box.width * 0.28);
+    const w = (d + 2 * RING) * stage.length + GAP;
+    centreStage(places, { ...box, width: w }, stage, Math.max(d, 64));
+    pack(places, { ...box, x: box.x + w, width: box.width - w }, others, 96);
+  }
+}
+
+/** Circles of one size in rows, as large as they fit, the last row centred. */
+function pack(places: Map<Seat, Place>, box: Box, seats: Seat[], largest: number): void {
+  if (seats.length === 0) return;
+  let best = { d: 0, columns: 1 };
+  for (let columns = 1; columns <= seats.length; columns++) {
+    const rows = Math.ceil(seats.length / columns);
+    const d = Math.min(box.width / columns - GAP, box.height / rows - LABEL - GAP, largest);
+    if (d > best.d + 0.5) best = { d, columns };
+  }
+  const d = Math.max(best.d, 36);
+  const rows = Math.ceil(seats.length / best.columns);
+  // Even rows look calmer than a full one and a rest.
+  const columns = Math.ceil(seats.length / rows);
+  const stepX = Math.min(box.width / columns, d * 1.3);
+  const stepY = Math.min(box.height / rows, d + LABEL + 2.2 * GAP);
+  const top = box.y + (box.height - stepY * rows) / 2;
+  seats.forEach((seat, index) => {
+    const row = Math.floor(index / columns);
+    const inRow = Math.min(columns, seats.length - row * columns);
+    const startX = box.x + (box.width - stepX * inRow) / 2;
+    places.set(seat, {
+      x: startX + stepX * ((index % columns) + 0.5),
+      y: top + stepY * row + (stepY - LABEL) / 2,
+      d,
+      stage: false,
+    });
+  });
+}
+
+/** The camera layer worth receiving for a circle of this diameter. */
+export function viewSize(place: Place | undefined, pixelRatio: number): ViewSize {
+  if (!place) return 'hidden';
+  if (place.stage) return 'large';
+  const pixels = place.d * Math.min(pixelRatio, 2);
+  if (pixels <= 220) return 'thumbnail';
+  return pixels <= 460 ? 'medium' : 'large';
+}

@@ -1,0 +1,100 @@
+/** The room: header, circle, panel, bar; and the words that come and go. */
+import { useEffect, useState } from 'preact/hooks';
+import { t } from '../i18n/index.ts';
+import { currentPhase, personAt } from '../state/derive.ts';
+import type { Session, Toast } from '../state/session.ts';
+import { Cockpit } from './Cockpit.tsx';
+import { Contract } from './Contract.tsx';
+import { Controls } from './Controls.tsx';
+import { floorSentence, Header } from './Header.tsx';
+import { Icon } from './Icon.tsx';
+import { Panel } from './Panel.tsx';
+import { Ended, Joining, Message } from './Screens.tsx';
+import { Stage } from './Stage.tsx';
+import { useChimes } from './chimes.ts';
+
+export function Room({ session }: { session: Session }) {
+  const [panelOpen, setPanelOpen] = useState(() => window.matchMedia('(min-width: 1080px)').matches);
+  useChimes(session);
+  useEffect(() => {
+    const title = document.title;
+    return () => {
+      document.title = title;
+    };
+  }, []);
+  const phase = session.phase.value;
+  const room = session.room.value;
+  if (phase.kind === 'closed') {
+    if (phase.reason === 'left' || phase.reason === 'session_ended')
+      return <Ended session={session} reason={phase.reason} />;
+    return <Message kind={phase.reason} />;
+  }
+  if (!room) return <Joining session={session} />;
+  if (room.phase.stage.stage === 'ended') return <Ended session={session} reason="session_ended" />;
+  return (
+    <div class="room" data-panel={panelOpen} data-mine={room.floor.turn?.seat === session.seat.value}>
+      <Header session={session} />
+      <Contract session={session} />
+      <Stage session={session} />
+      <Cockpit session={session} />
+      <Panel session={session} open={panelOpen} onClose={() => setPanelOpen(false)} />
+      <Controls session={session} panelOpen={panelOpen} onPanel={() => setPanelOpen(!panelOpen)} />
+      <Toasts session={session} />
+      {session.needsGesture.value && <HearButton session={session} />}
+      <p class="sr" aria-live="assertive">
+        {floorSentence(session, room)}
+      </p>
+      <p class="sr" aria-live="polite">
+        {currentPhase(room)?.title}
+      </p>
+    </div>
+  );
+}
+
+function Toasts({ session }: { session: Session }) {
+  return (
+    <div class="toasts" role="status">
+      {session.toasts.value.map((toast) => (
+        <p key={toast.id} class="toast" data-kind={toast.kind}>
+          <span>{words(session, toast)}</span>
+          <button class="round quiet" aria-label={t('close')} onClick={() => session.dismiss(toast.id)}>
+            <Icon name="close" />
+          </button>
+        </p>
+      ))}
+    </div>
+  );
+}
+
+function words(session: Session, toast: Toast): string {
+  switch (toast.kind) {
+    case 'notice': {
+      const room = session.room.value;
+      const name = room ? (personAt(room, toast.notice.seat)?.name ?? '') : '';
+      return t(`notice-${toast.notice.kind}`, { name });
+    }
+    case 'refused':
+      return t(`refusal-${toast.code}`);
+    case 'device':
+      return t(`problem-${toast.problem}`, { device: t(`device-${toast.device}`) });
+  }
+}
+
+/** After coming back by itself a page may be silent until it is touched: browsers want a gesture. */
+function HearButton({ session }: { session: Session }) {
+  return (
+    <button
+      class="pill sun hear"
+      data-testid="hear"
+      onClick={() => {
+        for (const media of document.querySelectorAll<HTMLMediaElement>('audio')) {
+          void media.play().catch(() => undefined);
+        }
+        session.needsGesture.value = false;
+      }}
+    >
+      <Icon name="sound" />
+      {t('hear')}
+    </button>
+  );
+}

@@ -1,0 +1,98 @@
+/** Full screens that are not the room: on the way in, after it, and when something is in the way. */
+import { t } from '../i18n/index.ts';
+import type { Session } from '../state/session.ts';
+import type { ClosingReason } from '../wire/index.ts';
+import { connectionWord } from './ConnectionState.tsx';
+import { Mark } from './Icon.tsx';
+import { SettingsMenu } from './SettingsMenu.tsx';
+
+/** Why there is no room to show. */
+export type MessageKind =
+  Exclude<ClosingReason, 'left' | 'session_ended'> | 'no_token' | 'not_found' | 'unsupported';
+
+/** What a person can do about it. */
+type Way = 'reload' | 'home';
+
+const WAYS: Record<MessageKind, Way> = {
+  hello_expected: 'reload',
+  version_mismatch: 'reload',
+  bad_token: 'home',
+  token_expired: 'home',
+  room_gone: 'home',
+  taken_over: 'reload',
+  too_slow: 'reload',
+  flooding: 'reload',
+  restarting: 'reload',
+  no_token: 'home',
+  not_found: 'home',
+  unsupported: 'home',
+};
+
+export function Message({ kind }: { kind: MessageKind }) {
+  return (
+    <main class="screen" data-testid="message" data-kind={kind}>
+      <Corner />
+      <Mark />
+      <h1>{t(`message-${kind}-title`)}</h1>
+      <p>{t(`message-${kind}-text`)}</p>
+      {WAYS[kind] === 'reload' ? (
+        <button class="pill ink" onClick={() => location.reload()}>
+          {t(kind === 'taken_over' ? 'message-here' : 'message-reload')}
+        </button>
+      ) : (
+        <a class="pill ink" href="/">
+          {t('message-home')}
+        </a>
+      )}
+    </main>
+  );
+}
+
+export function Ended({ session, reason }: { session: Session; reason: 'left' | 'session_ended' }) {
+  const ended = reason === 'session_ended';
+  const contract = session.room.value?.phase.contract;
+  return (
+    <main class="screen" data-testid={ended ? 'ended' : 'left'}>
+      <Corner />
+      <Mark />
+      <h1>{t(ended ? 'ended-title' : 'left-title')}</h1>
+      <p>{t(ended ? 'ended-text' : 'left-text')}</p>
+      {ended && contract && <blockquote>{contract}</blockquote>}
+      <div class="row">
+        {!ended && (
+          <button class="pill ink" data-testid="rejoin" onClick={() => location.reload()}>
+            {t('left-return')}
+          </button>
+        )}
+        <a class={ended ? 'pill ink' : 'pill'} href="/">
+          {t('message-home')}
+        </a>
+      </div>
+    </main>
+  );
+}
+
+export function Joining({ session }: { session: Session }) {
+  const word = connectionWord(session);
+  return (
+    <main class="screen" data-testid="joining">
+      <Mark />
+      <p data-testid="connection-state" data-state={word} role="status">
+        {t(session.phase.value.kind === 'waiting' ? 'joining-again' : `connection-${word}`)}
+      </p>
+      {word === 'stopped' && (
+        <button class="pill ink" onClick={() => session.comeBack()}>
+          {t('connection-retry')}
+        </button>
+      )}
+    </main>
+  );
+}
+
+function Corner() {
+  return (
+    <div class="corner">
+      <SettingsMenu />
+    </div>
+  );
+}

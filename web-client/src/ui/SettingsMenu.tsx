@@ -1,0 +1,157 @@
+/** Language, theme, sounds and devices, in a native popover. */
+import { useState } from 'preact/hooks';
+import { language, t } from '../i18n/index.ts';
+import { listDevices, type Choice } from '../media/devices.ts';
+import { saveChoice, type Theme } from '../state/memory.ts';
+import type { Session } from '../state/session.ts';
+import type { Language } from '../wire/index.ts';
+import { Dialog } from './Dialog.tsx';
+import { Icon } from './Icon.tsx';
+import { sounds, theme } from './settings.ts';
+
+const THEMES: Theme[] = ['system', 'light', 'dark'];
+const LANGUAGES: [Language, string][] = [
+  ['fr', 'Français'],
+  ['en', 'English'],
+];
+
+export function SettingsMenu({ session }: { session?: Session }) {
+  const [devices, setDevices] = useState<Awaited<ReturnType<typeof listDevices>> | null>(null);
+  return (
+    <>
+      <button
+        class="round quiet"
+        popovertarget="settings"
+        aria-label={t('settings')}
+        title={t('settings')}
+        data-testid="settings"
+        onClick={() => session && void listDevices().then(setDevices)}
+      >
+        <Icon name="settings" />
+      </button>
+      <div id="settings" class="menu" popover="auto">
+        <fieldset class="segments">
+          <legend>{t('settings-language')}</legend>
+          {LANGUAGES.map(([code, name]) => (
+            <label key={code}>
+              <input
+                type="radio"
+                name="language"
+                checked={language.value === code}
+                onChange={() => {
+                  language.value = code;
+                  session?.language(code);
+                }}
+              />
+              <span lang={code}>{name}</span>
+            </label>
+          ))}
+        </fieldset>
+        <fieldset class="segments">
+          <legend>{t('settings-theme')}</legend>
+          {THEMES.map((option) => (
+            <label key={option}>
+              <input
+                type="radio"
+                name="theme"
+                checked={theme.value === option}
+                onChange={() => {
+                  theme.value = option;
+                }}
+              />
+              <span>{t(`theme-${option}`)}</span>
+            </label>
+          ))}
+        </fieldset>
+        <label class="switch">
+          <input
+            type="checkbox"
+            role="switch"
+            checked={sounds.value}
+            onChange={() => {
+              sounds.value = !sounds.value;
+            }}
+          />
+          <span>{t('settings-sounds')}</span>
+        </label>
+        {session && devices && (
+          <DeviceChoice
+            choice={session.choice.value}
+            devices={devices}
+            onChoose={(choice) => void session.useDevices(choice)}
+          />
+        )}
+        {session && <EndSession session={session} />}
+      </div>
+    </>
+  );
+}
+
+/** The chair ends the session for everyone: asked twice, for it cannot be undone. */
+function EndSession({ session }: { session: Session }) {
+  const [asking, setAsking] = useState(false);
+  if (session.room.value?.state.chair !== session.seat.value) return null;
+  return (
+    <>
+      <button class="pill danger" data-testid="end-session" onClick={() => setAsking(true)}>
+        {t('end-session')}
+      </button>
+      {asking && (
+        <Dialog title={t('end-title')} onClose={() => setAsking(false)}>
+          <p>{t('end-text')}</p>
+          <div class="dialog-actions">
+            <button class="pill" onClick={() => setAsking(false)}>
+              {t('cancel')}
+            </button>
+            <button
+              class="pill danger"
+              data-testid="end-session-confirm"
+              onClick={() => {
+                setAsking(false);
+                session.ask({ do: 'end_session' });
+              }}
+            >
+              {t('end-session')}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+interface DeviceChoiceProps {
+  choice: Choice;
+  devices: Awaited<ReturnType<typeof listDevices>>;
+  onChoose(choice: Choice): void;
+}
+
+/** Which microphone and which camera. */
+export function DeviceChoice({ choice, devices, onChoose }: DeviceChoiceProps) {
+  const choose = (change: Partial<Choice>) => {
+    const next = { ...choice, ...change };
+    saveChoice(next);
+    onChoose(next);
+  };
+  const list = (label: string, all: MediaDeviceInfo[], value: string, set: (id: string) => void) => (
+    <label class="field">
+      <span>{label}</span>
+      <select value={value} onChange={(event) => set(event.currentTarget.value)} disabled={all.length === 0}>
+        {all.length === 0 && <option value="">{t('device-none')}</option>}
+        {all.map((device, index) => (
+          <option key={device.deviceId} value={device.deviceId}>
+            {device.label || t('device-unnamed', { number: index + 1 })}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+  return (
+    <div class="devices">
+      {list(t('device-microphone'), devices.microphones, choice.microphone, (microphone) =>
+        choose({ microphone }),
+      )}
+      {list(t('device-camera'), devices.cameras, choice.camera, (camera) => choose({ camera }))}
+    </div>
+  );
+}

@@ -1,0 +1,80 @@
+/** The turn: the ring that closes around the speaker, and its clock. */
+import { t } from '../i18n/index.ts';
+import { formatClock, remaining, turnMood, wholeSeconds, type TurnMood } from '../state/clock.ts';
+import type { Session } from '../state/session.ts';
+import type { GrantView } from '../wire/index.ts';
+import { beat } from './clockwork.ts';
+
+/** What is left of a turn and how it feels; `null` without a limit. */
+export function turnTime(session: Session, turn: GrantView): { left: number; mood: TurnMood } | null {
+  if (!turn.clock) return null;
+  const left = remaining(turn.clock, session.serverNow());
+  return { left, mood: turnMood(turn, left) };
+}
+
+/**
+ * How long each turn is, as this page first saw it: the wire gives deadlines, and a ring needs a whole.
+ * A turn met half way starts with a ring that is full for what is left.
+ */
+const wholes = new Map<number, number>();
+const KEPT = 32;
+
+function whole(turn: GrantView, left: number): number {
+  const known = Math.max(wholes.get(turn.turn_id) ?? 0, left, 1);
+  wholes.set(turn.turn_id, known);
+  if (wholes.size > KEPT) wholes.delete(wholes.keys().next().value as number);
+  return known;
+}
+
+export function TurnRing({ session, turn }: { session: Session; turn: GrantView }) {
+  void beat.value;
+  const time = turnTime(session, turn);
+  const share = !time
+    ? 1
+    : time.mood === 'grace'
+      ? Math.max(0, 1 + time.left / Math.max(turn.grace, 1))
+      : Math.max(0, Math.min(1, time.left / whole(turn, time.left)));
+  return (
+    <svg class="ring" data-mood={time?.mood ?? 'calm'} viewBox="0 0 200 200" aria-hidden="true">
+      <circle class="ring-track" cx="100" cy="100" r="96" pathLength="1" />
+      <circle
+        class="ring-left"
+        cx="100"
+        cy="100"
+        r="96"
+        pathLength="1"
+        style={{ strokeDashoffset: 1 - share }}
+      />
+    </svg>
+  );
+}
+
+export function TurnClock({ session, turn }: { session: Session; turn: GrantView }) {
+  void beat.value;
+  const time = turnTime(session, turn);
+  if (!time)
+    return (
+      <span class="turn-clock" data-mood="calm" data-testid="turn-clock">
+        {t('turn-unlimited')}
+      </span>
+    );
+  const shown = time.mood === 'grace' ? turn.grace + time.left : time.left;
+  return (
+    <span
+      class="turn-clock"
+      role="timer"
+      data-testid="turn-clock"
+      data-mood={time.mood}
+      data-seconds={wholeSeconds(time.left)}
+    >
+      <span class="digits">{formatClock(shown)}</span>
+      <span class="turn-word">{word(time.mood, turn)}</span>
+    </span>
+  );
+}
+
+function word(mood: TurnMood, turn: GrantView): string {
+  if (mood === 'paused')
+    return t(turn.waiting?.reason === 'speaker_away' ? 'turn-speaker-away' : 'turn-paused');
+  return mood === 'calm' ? '' : t(`turn-${mood}`);
+}

@@ -239,10 +239,11 @@ impl Publication {
         for (at, uplink) in session.uplinks.iter().enumerate() {
             let Some(&(ssrc, rtx)) = uplink.ssrcs.first() else { continue };
             let origin = Origin { uplink: at as u8, layer: 0 };
-            if uplink.rids.is_empty() && publication.bind(ssrc, origin, Stream::Media) {
-                if let Some(rtx) = rtx {
-                    publication.bind(rtx, origin, Stream::Rtx);
-                }
+            if uplink.rids.is_empty()
+                && publication.bind(ssrc, origin, Stream::Media)
+                && let Some(rtx) = rtx
+            {
+                publication.bind(rtx, origin, Stream::Rtx);
             }
         }
         publication
@@ -272,6 +273,34 @@ impl Publication {
         let layer =
             &mut self.sections[usize::from(origin.uplink)].layers[usize::from(origin.layer)];
         (stream == Stream::Media).then_some(layer)
+    }
+
+    /// Whether a packet of a media source is newer than every other of it.
+    #[must_use]
+    pub fn is_newest(&self, ssrc: u32, index: Index) -> bool {
+        self.ssrcs.iter().position(|&s| s == ssrc).is_some_and(|at| {
+            let (origin, stream) = self.bindings[at];
+            let section = &self.sections[usize::from(origin.uplink)];
+            let highest = section.layers[usize::from(origin.layer)].reception.highest();
+            stream == Stream::Media && highest.is_none_or(|highest| index > highest)
+        })
+    }
+
+    /// Whether packets are missing that are to be asked for.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.layers().any(|layer| layer.reception.is_missing())
+    }
+
+    /// When a keyframe that is wanted may be asked for; never before `now`.
+    #[must_use]
+    pub fn keyframe_due(&self, now: Instant) -> Option<Instant> {
+        let due = |layer: &Layer| layer.requested.map_or(now, |at| now.max(at + KEYFRAME_PAUSE));
+        self.layers().filter(|layer| layer.wanted).map(due).min()
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.sections.iter().flat_map(|section| &section.layers)
     }
 
     /// The stretch that a section is in.

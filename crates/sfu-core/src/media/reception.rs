@@ -202,7 +202,7 @@ impl Reception {
         let delay = self.sender.map(|s| now.saturating_duration_since(s.at));
         Some(ReportBlock {
             ssrc,
-            fraction_lost: if new == 0 { 0 } else { (lost * 256 / new).min(255) as u8 },
+            fraction_lost: (lost * 256).checked_div(new).unwrap_or(0).min(255) as u8,
             lost: expected.saturating_sub(self.received).min(0x7f_ffff) as u32,
             highest: highest.0 as u32,
             jitter: self.jitter as u32,

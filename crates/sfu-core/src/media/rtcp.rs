@@ -6,7 +6,6 @@ use crate::media::reception::ReportBlock;
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
-const BYE: u8 = 203;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
 /// How many packets of one compound are read: a browser sends a handful.
@@ -44,11 +43,6 @@ pub enum Packet<'a> {
     KeyframeRequest {
         /// Of which source.
         media: u32,
-    },
-    /// A source leaves.
-    Bye {
-        /// Which, the first.
-        ssrc: u32,
     },
 }
 
@@ -146,7 +140,6 @@ fn parse(packet: &[u8]) -> Option<Packet<'_>> {
             blocks: blocks(24)?,
         }),
         (RECEIVER_REPORT, _) => Some(Packet::ReceiverReport { blocks: blocks(4)? }),
-        (BYE, 1..) => Some(Packet::Bye { ssrc: at(0)? }),
         (TRANSPORT_FEEDBACK, 1) => Some(Packet::Nack { media: at(4)?, lost: Lost(body.get(8..)?) }),
         (PAYLOAD_FEEDBACK, 1) => Some(Packet::KeyframeRequest { media: at(4)? }),
         // FIR names its source in its entry; browsers send one.
@@ -240,12 +233,6 @@ pub fn write_nack(out: &mut Vec<u8>, sender: u32, media: u32, lost: &[u16]) {
     out[start + 2..start + 4].copy_from_slice(&words.to_be_bytes());
 }
 
-/// Appends a farewell of `ssrc`.
-pub fn write_bye(out: &mut Vec<u8>, ssrc: u32) {
-    head(out, 1, BYE, 4);
-    out.extend_from_slice(&ssrc.to_be_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
@@ -270,14 +257,12 @@ mod tests {
         write_description(&mut out, 2, b"palabre");
         write_nack(&mut out, 2, 3, &[65_530, 65_531, 0, 10, 11]);
         write_keyframe_request(&mut out, 2, 4);
-        write_bye(&mut out, 2);
         let read: Vec<_> = read(&out).collect();
         let [
             Packet::SenderReport { ssrc: 1, ntp: 0x0102_0304_0506_0708, rtp: 9, .. },
             Packet::ReceiverReport { blocks },
             Packet::Nack { media: 3, lost },
             Packet::KeyframeRequest { media: 4 },
-            Packet::Bye { ssrc: 2 },
         ] = read[..]
         else {
             panic!("{read:?}");
@@ -286,7 +271,7 @@ mod tests {
         assert_eq!(lost.iter().collect::<Vec<_>>(), [65_530, 65_531, 0, 10, 11]);
 
         let others = rtc_rtcp::packet::unmarshal(&mut &out[..]).expect("well formed");
-        assert_eq!(others.len(), 6);
+        assert_eq!(others.len(), 5);
         let description = others[2]
             .as_any()
             .downcast_ref::<rtc_rtcp::source_description::SourceDescription>()

@@ -1,0 +1,300 @@
+//! From a datagram to its peer, and from there to everybody it concerns.
+
+use std::cmp::Reverse;
+use std::time::Instant;
+
+use crate::engine::Engine;
+use crate::engine::peer::{Link, Peer, PeerKey};
+use crate::engine::room::SeatSet;
+use crate::media::reception::SenderInfo;
+use crate::media::rtcp::{self, Packet};
+use crate::media::rtp::{self, Header};
+use crate::media::sequence::Index;
+use crate::outbox::{MAX_DATAGRAM, Outbox};
+use crate::transport::demux::{self, Kind};
+use crate::transport::ice::{MAX_ANSWER, parse_check};
+use crate::transport::srtp::{OpenedRtp, SrtpPair, SrtpProfile};
+use crate::{MediaEvent, Path};
+
+/// How many peers are tried for a packet from an unknown address.
+const MAX_TRIES: usize = 16;
+/// The tag behind the index of an SRTCP packet protected by HMAC-SHA1-80.
+const HMAC_TAG: usize = 10;
+
+impl Engine {
+    pub(super) fn ingest(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &mut [u8],
+        out: &mut Outbox,
+    ) {
+        let taken = datagram.len() <= MAX_DATAGRAM
+            && match demux::classify(datagram) {
+                Kind::Stun => self.take_check(now, path, datagram, out).is_some(),
+                Kind::Dtls => self.take_dtls(now, path, datagram, out).is_some(),
+                Kind::Rtp => self.take_rtp(now, path, datagram, out).is_some(),
+                Kind::Rtcp => self.take_rtcp(now, path, datagram, out).is_some(),
+                Kind::Unknown => false,
+            };
+        if !taken {
+            self.stats.datagrams_refused += 1;
+        }
+    }
+
+    fn take_check(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        out: &mut Outbox,
+    ) -> Option<()> {
+        let check = parse_check(datagram)?;
+        let key = self.tables.by_ufrag(check.local_ufrag())?;
+        let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer(key.seat)?;
+        let mut outcome = None;
+        out.push_with(path, MAX_ANSWER, |bytes| {
+            outcome = peer.ice.answer(&check, &path, bytes).ok();
+            outcome.map(|outcome| outcome.len)
+        });
+        let outcome = outcome?;
+        if !outcome.accepted {
+            return Some(());
+        }
+        let follow = outcome.current_generation
+            && (outcome.nominated || peer.paths.should_follow(now, path));
+        self.tables.learn_path(peer, path);
+        self.tables.learn_ufrags(peer);
+        if follow {
+            self.stats.address_changes += u64::from(follow_to(now, peer, path));
+        }
+        self.hear(now, key, path);
+        Some(())
+    }
+
+    fn take_dtls(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        out: &mut Outbox,
+    ) -> Option<()> {
+        let key = self.tables.by_path(&path)?;
+        let certificate_error = {
+            let peer = self.peer(key)?;
+            if peer.paths.current().is_none() {
+                peer.paths.follow(now, path);
+            }
+            let failed = peer.dtls.handle_datagram(now, datagram).is_err();
+            while let Some(answer) = peer.dtls.poll_transmit() {
+                out.push(path, &answer);
+            }
+            failed
+        };
+        let peer = self.peer(key)?;
+        if certificate_error || peer.dtls.is_closed() {
+            let up = matches!(peer.link, Link::Up { lost: false, .. });
+            let room = self.room_at(key.room)?.id.clone();
+            if up {
+                self.events.push_back(MediaEvent::PeerLost { room, seat: key.seat });
+            }
+            self.remove(now, key);
+            return Some(());
+        }
+        if let Some(keys) = peer.dtls.take_keys() {
+            let rtcp_tag = match keys.profile {
+                SrtpProfile::AesCm128HmacSha1_80 => HMAC_TAG,
+                SrtpProfile::AeadAes128Gcm | SrtpProfile::AeadAes256Gcm => 0,
+            };
+            let (inbound, outbound) = SrtpPair::new(&keys).ok()?;
+            peer.link = Link::Up { inbound, outbound, rtcp_tag, lost: false };
+            peer.heard = now;
+            let room = self.room_at(key.room)?;
+            let wake = room.steer(now, key.seat);
+            let room = room.id.clone();
+            self.events.push_back(MediaEvent::PeerUp { room, seat: key.seat });
+            self.wake(now, key.room, wake);
+        }
+        Some(())
+    }
+
+    fn take_rtp(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &mut [u8],
+        out: &mut Outbox,
+    ) -> Option<()> {
+        let (key, header, opened) = match self.tables.by_path(&path) {
+            Some(key) => {
+                let peer = self.peer(key)?;
+                let (header, opened) = open_rtp(peer, datagram)?;
+                (key, header, opened)
+            }
+            None => self.search(path, datagram, rtp::peek_ssrc(datagram)?, open_rtp)?,
+        };
+        let index = Index(opened.index);
+        let room = self.rooms.get_mut(key.room as usize)?.as_mut()?;
+        let peer = room.peer(key.seat)?;
+        self.stats.packets_in += 1;
+        if peer.paths.current() != Some(path) && peer.publication.is_newest(header.ssrc, index) {
+            self.tables.learn_path(peer, path);
+            self.stats.address_changes += u64::from(follow_to(now, peer, path));
+        }
+        if let Some(sequence) = header.transport_cc {
+            peer.arrivals.note(now, sequence);
+        }
+        let bound = peer.publication.ssrcs().len();
+        let packet = datagram.get(..opened.len)?;
+        let missing = peer.publication.is_missing();
+        let received = peer.publication.receive(now, &header, index, packet);
+        if peer.publication.ssrcs().len() > bound || peer.ssrcs.is_empty() {
+            self.tables.learn_ssrc(peer, header.ssrc);
+        }
+        let repairing =
+            (!missing && peer.publication.is_missing()).then(|| now + super::tick::TICK_REPAIRING);
+        if let Some(due) = repairing.filter(|due| *due < peer.due) {
+            peer.due = due;
+            self.timers.push(Reverse((due, key)));
+        }
+        match received {
+            Ok(incoming) => room.forward(now, key.seat, &incoming, out, &mut self.stats),
+            Err(_) => self.stats.packets_refused += 1,
+        }
+        self.hear(now, key, path);
+        Some(())
+    }
+
+    fn take_rtcp(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &mut [u8],
+        out: &mut Outbox,
+    ) -> Option<()> {
+        let sender = u32::from_be_bytes(datagram.get(4..8)?.try_into().ok()?);
+        let (key, len, index) = match self.tables.by_path(&path) {
+            Some(key) => {
+                let (len, index) = open_rtcp(self.peer(key)?, datagram)?;
+                (key, len, index)
+            }
+            None => self.search(path, datagram, sender, open_rtcp)?,
+        };
+        let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer(key.seat)?;
+        let newest = peer.is_newest_rtcp(sender, index);
+        if newest && peer.paths.current() != Some(path) {
+            self.tables.learn_path(peer, path);
+            self.stats.address_changes += u64::from(follow_to(now, peer, path));
+        }
+        self.tables.learn_ssrc(peer, sender);
+        for packet in rtcp::read(datagram.get(..len)?) {
+            self.take_report(now, key, packet, out);
+        }
+        self.hear(now, key, path);
+        Some(())
+    }
+
+    fn take_report(&mut self, now: Instant, key: PeerKey, packet: Packet<'_>, out: &mut Outbox) {
+        let Some(Some(room)) = self.rooms.get_mut(key.room as usize) else { return };
+        let Some(peer) = room.peer(key.seat) else { return };
+        match packet {
+            Packet::SenderReport { ssrc, ntp, rtp, blocks } => {
+                if let Some(layer) = peer.publication.layer_of(ssrc) {
+                    layer.reception().sender_report(SenderInfo { ntp, rtp, at: now });
+                }
+                for block in blocks.iter() {
+                    peer.note_report(now, block.ssrc, block.last_report, block.delay);
+                }
+            }
+            Packet::ReceiverReport { blocks } => {
+                for block in blocks.iter() {
+                    peer.note_report(now, block.ssrc, block.last_report, block.delay);
+                }
+            }
+            Packet::Nack { media, lost } => {
+                room.resend(now, key.seat, media, lost, out, &mut self.stats);
+            }
+            Packet::KeyframeRequest { media } => {
+                if let Some(publisher) = room.want_keyframe(key.seat, media) {
+                    let mut wake = SeatSet::default();
+                    wake.add(publisher);
+                    self.wake(now, key.room, wake);
+                }
+            }
+        }
+    }
+
+    /// Finds whose packet this is that came from an unknown address: every peer that has sent as
+    /// `ssrc` is tried, those at the same host first. The packet is in clear when one is found, and
+    /// as it was otherwise.
+    fn search<A, B>(
+        &mut self,
+        path: Path,
+        datagram: &mut [u8],
+        ssrc: u32,
+        open: impl Fn(&mut Peer, &mut [u8]) -> Option<(A, B)>,
+    ) -> Option<(PeerKey, A, B)> {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(datagram);
+        let mut tries = 0;
+        for same_host in [true, false] {
+            for &key in self.tables.by_ssrc(ssrc) {
+                let room = self.rooms.get_mut(key.room as usize).and_then(Option::as_mut);
+                let Some(peer) = room.and_then(|room| room.peer(key.seat)) else { continue };
+                let host = peer.paths.current().map(|current| current.remote.ip());
+                if (host == Some(path.remote.ip())) != same_host {
+                    continue;
+                }
+                if tries == MAX_TRIES {
+                    return None;
+                }
+                tries += 1;
+                if let Some((a, b)) = open(peer, datagram) {
+                    return Some((key, a, b));
+                }
+                datagram.copy_from_slice(&self.scratch);
+            }
+        }
+        None
+    }
+
+    /// Notes something authentic of a peer.
+    fn hear(&mut self, now: Instant, key: PeerKey, path: Path) {
+        let Some(Some(room)) = self.rooms.get_mut(key.room as usize) else { return };
+        let id = &room.id;
+        let Some(peer) = room.peers.get_mut(key.seat.index()).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        peer.heard = now;
+        peer.paths.hear(now, path);
+        if let Link::Up { lost, .. } = &mut peer.link
+            && *lost
+        {
+            *lost = false;
+            self.events.push_back(MediaEvent::PeerUp { room: id.clone(), seat: key.seat });
+        }
+    }
+}
+
+/// Sends to `path` from now on; gives whether that is a change of a path that was in use.
+fn follow_to(now: Instant, peer: &mut Peer, path: Path) -> bool {
+    let before = peer.paths.current();
+    peer.paths.follow(now, path);
+    peer.is_up() && before != Some(path)
+}
+
+fn open_rtp(peer: &mut Peer, datagram: &mut [u8]) -> Option<(Header, OpenedRtp)> {
+    let Link::Up { inbound, .. } = &mut peer.link else { return None };
+    let header = Header::read(datagram, &peer.session.extensions)?;
+    let opened = inbound.open_rtp(datagram, header.len, header.ssrc, header.sequence).ok()?;
+    Some((header, opened))
+}
+
+/// Opens a compound; gives its length and SRTCP index.
+fn open_rtcp(peer: &mut Peer, datagram: &mut [u8]) -> Option<(usize, u32)> {
+    let Link::Up { inbound, rtcp_tag, .. } = &mut peer.link else { return None };
+    let end = datagram.len().checked_sub(*rtcp_tag)?;
+    let index = u32::from_be_bytes(*datagram.get(..end)?.last_chunk()?) & 0x7fff_ffff;
+    let len = inbound.open_rtcp(datagram).ok()?;
+    Some((len, index))
+}

@@ -1,0 +1,390 @@
+//! One shard's media: its rooms, their peers, and the way from a datagram to the datagrams it causes.
+//!
+//! An offer with another certificate replaces its seat's session when it is answered: a page that was
+//! opened again does not wait for the old one to fall silent, and a seat never has two.
+
+mod ingress;
+mod peer;
+mod room;
+mod tables;
+mod tick;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use palabre_ids::{RoomId, Seat};
+
+use crate::negotiate::{self, AnswerParams, OfferError};
+use crate::outbox::Outbox;
+use crate::session::{IceCredentials, PEER_SILENCE};
+use crate::transport::dtls::{Certificate, DtlsServer};
+use crate::transport::ice::IceAgent;
+use crate::{GateTable, MediaEvent, Path, ViewSize};
+use peer::{Link, Peer, PeerKey};
+use room::{Room, SeatSet};
+use tables::Tables;
+
+/// What every session of an engine shares.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The certificate of this process.
+    pub certificate: Certificate,
+    /// Where peers reach this engine, best first.
+    pub candidates: Vec<SocketAddr>,
+}
+
+/// Why an offer got no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NegotiateError {
+    /// The room is not open here.
+    #[error("the room is not open")]
+    UnknownRoom,
+    /// The room has no such seat.
+    #[error("the room has no such seat")]
+    UnknownSeat,
+    /// The offer asks for something else than a room has.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+}
+
+/// What passed through an engine since it was made; `rooms` and `peers` are what there is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EngineStats {
+    /// Rooms that are open.
+    pub rooms: u64,
+    /// Sessions, up or being set up.
+    pub peers: u64,
+    /// Authenticated media packets.
+    pub packets_in: u64,
+    /// Media packets forwarded, one for each receiver.
+    pub packets_out: u64,
+    /// Media packets the gate stopped.
+    pub packets_gated: u64,
+    /// Authenticated packets that no section of their sender accounts for.
+    pub packets_refused: u64,
+    /// Datagrams that belonged to nobody or failed authentication.
+    pub datagrams_refused: u64,
+    /// Packets sent again because a receiver asked.
+    pub packets_resent: u64,
+    /// Keyframe requests sent to publishers.
+    pub keyframe_requests: u64,
+    /// Times a peer was followed to another address.
+    pub address_changes: u64,
+}
+
+/// The media of the rooms of one shard.
+pub struct Engine {
+    certificate: Certificate,
+    candidates: Arc<[SocketAddr]>,
+    /// Places are used again.
+    rooms: Vec<Option<Room>>,
+    by_id: HashMap<RoomId, u32>,
+    tables: Tables,
+    /// When each peer is due. An entry that does not say what its peer says is stale.
+    timers: BinaryHeap<Reverse<(Instant, PeerKey)>>,
+    events: VecDeque<MediaEvent>,
+    /// Last datagrams of sessions that were closed.
+    farewells: Vec<(Path, Vec<u8>, Instant)>,
+    next_serial: u32,
+    scratch: Vec<u8>,
+    stats: EngineStats,
+}
+
+impl Engine {
+    /// An engine without rooms.
+    #[must_use]
+    pub fn new(config: EngineConfig) -> Self {
+        Self {
+            certificate: config.certificate,
+            candidates: config.candidates.into(),
+            rooms: Vec::new(),
+            by_id: HashMap::new(),
+            tables: Tables::default(),
+            timers: BinaryHeap::new(),
+            events: VecDeque::new(),
+            farewells: Vec::new(),
+            next_serial: 0,
+            scratch: Vec::with_capacity(crate::outbox::MAX_DATAGRAM),
+            stats: EngineStats::default(),
+        }
+    }
+
+    /// Opens a room; its gate is closed. Opening it again changes nothing.
+    pub fn open_room(&mut self, room: &RoomId, seats: u8) {
+        if self.by_id.contains_key(room) {
+            return;
+        }
+        let free = self.rooms.iter().position(Option::is_none);
+        let at = free.unwrap_or_else(|| {
+            self.rooms.push(None);
+            self.rooms.len() - 1
+        });
+        self.rooms[at] = Some(Room::new(room.clone(), seats));
+        self.by_id.insert(room.clone(), at as u32);
+        self.stats.rooms += 1;
+    }
+
+    /// Closes a room and all its sessions.
+    pub fn close_room(&mut self, now: Instant, room: &RoomId) {
+        let Some(at) = self.by_id.remove(room) else { return };
+        let Some(mut closed) = self.rooms[at as usize].take() else { return };
+        for peer in closed.peers.iter_mut().filter_map(Option::take) {
+            self.end_session(now, *peer);
+        }
+        self.stats.rooms -= 1;
+    }
+
+    /// Replaces the room's gate when the table's epoch is newer. A revoke is in force when this
+    /// returns.
+    pub fn set_gate(&mut self, now: Instant, room: &RoomId, table: GateTable) {
+        let Some((at, room)) = self.room(room) else { return };
+        if room.set_gate(&table) {
+            self.steer_everybody(now, at);
+        }
+    }
+
+    /// How large `receiver` shows the cameras of the seats named; the others stay as they were. It
+    /// holds until the seat is closed, across sessions.
+    pub fn set_views(
+        &mut self,
+        now: Instant,
+        room: &RoomId,
+        receiver: Seat,
+        views: &[(Seat, ViewSize)],
+    ) {
+        let Some((at, room)) = self.room(room) else { return };
+        room.set_views(receiver, views);
+        let wake = room.steer(now, receiver);
+        self.wake(now, at, wake);
+    }
+
+    /// Whose shared screen feeds the screen slot of everybody else.
+    pub fn set_screen(&mut self, now: Instant, room: &RoomId, seat: Option<Seat>) {
+        let Some((at, room)) = self.room(room) else { return };
+        room.set_screen(seat);
+        self.steer_everybody(now, at);
+    }
+
+    /// Ends the session of a seat and forgets what it looked at.
+    pub fn close_seat(&mut self, now: Instant, room: &RoomId, seat: Seat) {
+        let Some((_, room)) = self.room(room) else { return };
+        room.forget_views(seat);
+        if let Some(peer) = room.peers.get_mut(seat.index()).and_then(Option::take) {
+            self.end_session(now, *peer);
+        }
+    }
+
+    /// Whether the seat has a session, up or being set up.
+    #[must_use]
+    pub fn has_session(&self, room: &RoomId, seat: Seat) -> bool {
+        let room = self.by_id.get(room).and_then(|&at| self.rooms[at as usize].as_ref());
+        room.and_then(|room| room.peers.get(seat.index())).is_some_and(Option::is_some)
+    }
+
+    /// Answers an offer of a seat. With the certificate of the standing session it restarts ICE and
+    /// changes nothing else; with another it begins a new session in place of the standing one.
+    ///
+    /// # Errors
+    /// [`NegotiateError`]; the standing session, if any, goes on.
+    pub fn negotiate(
+        &mut self,
+        now: Instant,
+        room: &RoomId,
+        seat: Seat,
+        offer: &str,
+    ) -> Result<String, NegotiateError> {
+        let &at = self.by_id.get(room).ok_or(NegotiateError::UnknownRoom)?;
+        let room = self.rooms[at as usize].as_mut().ok_or(NegotiateError::UnknownRoom)?;
+        let seats = room.peers.len() as u8;
+        let place = room.peers.get_mut(seat.index()).ok_or(NegotiateError::UnknownSeat)?;
+        let others: Vec<_> = (0..seats).map(Seat).filter(|other| *other != seat).collect();
+        let local_ice = IceCredentials::random();
+        let params = AnswerParams {
+            local_ice: &local_ice,
+            fingerprint: self.certificate.fingerprint(),
+            candidates: &self.candidates,
+            slots: &others,
+            ssrcs: &mut rand::random,
+        };
+        if let Some(peer) = place
+            && negotiate::same_session(offer, &peer.session)
+        {
+            let (session, answer) = negotiate::answer_restart(offer, &peer.session, params)?;
+            peer.ice.restart(local_ice, &session.remote_ice);
+            peer.session = session;
+            self.tables.learn_ufrags(peer);
+            return Ok(answer);
+        }
+        let (session, answer) = negotiate::answer(offer, params)?;
+        let mut ice = IceAgent::new(local_ice);
+        ice.set_remote(&session.remote_ice);
+        let dtls = DtlsServer::new(&self.certificate, session.fingerprint);
+        let key = PeerKey { room: at, seat, serial: self.next_serial };
+        self.next_serial = self.next_serial.wrapping_add(1);
+        let mut peer = Box::new(Peer::new(now, key, session, ice, dtls));
+        self.tables.learn_ufrags(&mut peer);
+        let before = place.replace(peer);
+        room.speech.silence(seat);
+        self.stats.peers += 1;
+        if let Some(before) = before {
+            self.end_session(now, *before);
+        }
+        self.timers.push(Reverse((now, key)));
+        Ok(answer)
+    }
+
+    /// Takes a datagram; it is decrypted in place.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &mut [u8],
+        out: &mut Outbox,
+    ) {
+        self.ingest(now, path, datagram, out);
+    }
+
+    /// Does what is due by `now`.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        for (path, datagram, _) in self.farewells.drain(..) {
+            out.push(path, &datagram);
+        }
+        while let Some(&Reverse((due, key))) = self.timers.peek() {
+            if due > now {
+                break;
+            }
+            self.timers.pop();
+            if self.peer(key).is_some_and(|peer| peer.due == due) {
+                self.look_after(now, key, out);
+            }
+        }
+    }
+
+    /// When [`Engine::handle_timeout`] is to be called next, at the latest. A time in the past means
+    /// at once.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        // A farewell does not wait: everything that is due by the time it was made is.
+        let farewell = self.farewells.first().map(|(_, _, at)| *at);
+        let due = self.timers.peek().map(|Reverse((due, _))| *due);
+        farewell.into_iter().chain(due).min()
+    }
+
+    /// The next thing that signaling should know.
+    pub fn poll_event(&mut self) -> Option<MediaEvent> {
+        self.events.pop_front()
+    }
+
+    /// Counters since the engine was made.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        self.stats
+    }
+
+    fn room(&mut self, room: &RoomId) -> Option<(u32, &mut Room)> {
+        let &at = self.by_id.get(room)?;
+        Some((at, self.rooms[at as usize].as_mut()?))
+    }
+
+    fn room_at(&mut self, at: u32) -> Option<&mut Room> {
+        self.rooms.get_mut(at as usize)?.as_mut()
+    }
+
+    fn peer(&mut self, key: PeerKey) -> Option<&mut Peer> {
+        self.room_at(key.room)?.peer(key.seat).filter(|peer| peer.key == key)
+    }
+
+    /// Takes a peer out of its place and ends its session.
+    fn remove(&mut self, now: Instant, key: PeerKey) {
+        let Some(room) = self.room_at(key.room) else { return };
+        let Some(place) = room.peers.get_mut(key.seat.index()) else { return };
+        if let Some(peer) = place.take_if(|peer| peer.key == key) {
+            self.end_session(now, *peer);
+        }
+    }
+
+    /// Ends a session that is in no room any more.
+    fn end_session(&mut self, now: Instant, mut peer: Peer) {
+        self.tables.forget(&peer);
+        self.stats.peers -= 1;
+        peer.dtls.close(now);
+        let Some(path) = peer.paths.current() else { return };
+        while let Some(datagram) = peer.dtls.poll_transmit() {
+            self.farewells.push((path, datagram.to_vec(), now));
+        }
+    }
+
+    fn steer_everybody(&mut self, now: Instant, at: u32) {
+        let Some(room) = self.room_at(at) else { return };
+        let mut wake = SeatSet::default();
+        for seat in 0..room.peers.len() as u8 {
+            wake = wake.with(room.steer(now, Seat(seat)));
+        }
+        self.wake(now, at, wake);
+    }
+
+    /// Looks after publishers as soon as they may be asked for a keyframe.
+    fn wake(&mut self, now: Instant, room: u32, seats: SeatSet) {
+        let Some(Some(room)) = self.rooms.get_mut(room as usize) else { return };
+        for seat in seats.iter() {
+            let Some(peer) = room.peer(seat) else { continue };
+            let Some(due) = peer.publication.keyframe_due(now).filter(|due| *due < peer.due) else {
+                continue;
+            };
+            peer.due = due;
+            self.timers.push(Reverse((due, peer.key)));
+        }
+    }
+
+    /// Does what is due at one peer.
+    fn look_after(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let Some(peer) = self.peer(key) else { return };
+        if peer.dtls.poll_timeout().is_some_and(|due| due <= now) {
+            // Its error says the same as `is_closed`.
+            let _ = peer.dtls.handle_timeout(now);
+            if let Some(path) = peer.paths.current() {
+                while let Some(datagram) = peer.dtls.poll_transmit() {
+                    out.push(path, &datagram);
+                }
+            }
+        }
+        if peer.dtls.is_closed() {
+            self.remove(now, key);
+            return;
+        }
+        let silent = now.saturating_duration_since(peer.heard) >= PEER_SILENCE;
+        let mut gone = false;
+        if let Link::Up { lost, .. } = &mut peer.link
+            && silent
+            && !*lost
+        {
+            *lost = true;
+            gone = true;
+        }
+        let up = peer.is_up() && !silent;
+        let Some(room) = self.rooms.get_mut(key.room as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        if gone {
+            let (room, seat) = (room.id.clone(), key.seat);
+            self.events.push_back(MediaEvent::PeerLost { room, seat });
+        }
+        let mut wake = SeatSet::default();
+        if up {
+            wake = room.steer(now, key.seat);
+            let done = tick::send_rtcp(room, key.seat.index(), now, &mut self.scratch, out);
+            self.stats.keyframe_requests += done.keyframe_requests;
+        }
+        if let Some(seats) = room.speech.poll(now) {
+            self.events.push_back(MediaEvent::Speaking { room: room.id.clone(), seats });
+        }
+        if let Some(peer) = room.peer(key.seat) {
+            peer.due = now + peer.tick_interval();
+            self.timers.push(Reverse((peer.due, key)));
+        }
+        self.wake(now, key.room, wake);
+    }
+}

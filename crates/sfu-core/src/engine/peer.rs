@@ -1,0 +1,415 @@
+//! One session of one seat: its transport, what it sends and what it receives.
+
+use std::time::{Duration, Instant};
+
+use palabre_ids::{MAX_SEATS, MediaKind, Seat};
+
+use crate::Path;
+use crate::engine::tick::{Schedule, TICK, TICK_REPAIRING};
+use crate::media::feedback::Arrivals;
+use crate::media::publication::{Incoming, Publication, clock_rate};
+use crate::media::red;
+use crate::media::resend::ResendBudget;
+use crate::media::rtp::{Outgoing, Template};
+use crate::media::sequence::Index;
+use crate::media::vp8;
+use crate::media::{cache::Cached, forwarder::Forwarder, forwarder::Repair};
+use crate::outbox::{MAX_DATAGRAM, Outbox};
+use crate::session::{Codec, Format, Session, Slot};
+use crate::transport::dtls::DtlsServer;
+use crate::transport::ice::IceAgent;
+use crate::transport::srtp::{RTP_TAIL, SrtpInbound, SrtpOutbound};
+
+/// How many validated paths of a peer are remembered: a page has a few addresses, and each restart
+/// adds some.
+const MAX_PATHS: usize = 8;
+/// A path from which nothing came for so long gives way to one that a check came from.
+const PATH_SILENCE: Duration = Duration::from_secs(1);
+/// The round trip until one was measured.
+const FIRST_ROUND_TRIP: Duration = Duration::from_millis(60);
+/// How many SRTCP senders of a peer are remembered, to tell newer packets from older ones.
+const MAX_REPORTERS: usize = 32;
+
+/// Which peer of which engine: a replaced session has another serial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct PeerKey {
+    pub(super) room: u32,
+    pub(super) seat: Seat,
+    pub(super) serial: u32,
+}
+
+/// How far the transport is.
+pub(super) enum Link {
+    Handshaking,
+    Up {
+        inbound: SrtpInbound,
+        outbound: SrtpOutbound,
+        /// Bytes behind the index of an SRTCP packet.
+        rtcp_tag: usize,
+        /// Whether signaling was told that the peer is lost.
+        lost: bool,
+    },
+}
+
+/// Where a peer is, and where it may be.
+#[derive(Default)]
+pub(super) struct Paths {
+    current: Option<Path>,
+    heard: Option<Instant>,
+    /// Validated by a check or by authentic media; oldest first.
+    known: Vec<Path>,
+}
+
+impl Paths {
+    pub(super) fn current(&self) -> Option<Path> {
+        self.current
+    }
+
+    pub(super) fn known(&self) -> &[Path] {
+        &self.known
+    }
+
+    /// Adds a path; gives the one that makes room for it.
+    pub(super) fn learn(&mut self, path: Path) -> Option<Path> {
+        if self.known.contains(&path) {
+            return None;
+        }
+        self.known.push(path);
+        if self.known.len() <= MAX_PATHS {
+            return None;
+        }
+        let oldest = self.known.iter().position(|p| Some(*p) != self.current)?;
+        Some(self.known.remove(oldest))
+    }
+
+    /// Sends to `path` from now on.
+    pub(super) fn follow(&mut self, now: Instant, path: Path) {
+        self.current = Some(path);
+        self.heard = Some(now);
+    }
+
+    /// Notes something authentic from `path`.
+    pub(super) fn hear(&mut self, now: Instant, path: Path) {
+        if self.current == Some(path) {
+            self.heard = Some(now);
+        }
+    }
+
+    /// Whether a check that names no choice is a reason to follow it: the path is a new one, or
+    /// the current one has gone silent.
+    pub(super) fn should_follow(&self, now: Instant, path: Path) -> bool {
+        let silent = self.heard.is_none_or(|heard| now >= heard + PATH_SILENCE);
+        self.current.is_none() || !self.known.contains(&path) || silent
+    }
+}
+
+/// One slot: a stream to the peer.
+pub(super) struct Downlink {
+    pub(super) slot: Slot,
+    pub(super) forwarder: Forwarder,
+    /// Without and with an audio level.
+    templates: [Template; 2],
+    rtx: Option<Rtx>,
+    /// The middle of the last sender report's clock, and when it was sent.
+    pub(super) reported: Option<(u32, Instant)>,
+}
+
+struct Rtx {
+    ssrc: u32,
+    template: Template,
+    next: Index,
+    budget: Box<ResendBudget>,
+}
+
+/// What becomes of a payload on its way to a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Conversion {
+    Keep,
+    /// Redundant audio whose blocks are renumbered.
+    Relabel {
+        from: u8,
+        to: u8,
+    },
+    /// Redundant audio to a receiver without it.
+    Primary,
+}
+
+impl Downlink {
+    fn new(slot: &Slot, session: &Session) -> Self {
+        let template = |ssrc, level| Template::new(ssrc, &slot.mid, &session.extensions, level);
+        let audio = slot.kind == MediaKind::Audio;
+        Self {
+            slot: slot.clone(),
+            forwarder: Forwarder::new(clock_rate(slot.kind), rand::random()),
+            templates: [template(slot.ssrc, false), template(slot.ssrc, audio)],
+            rtx: slot.rtx_ssrc.map(|ssrc| Rtx {
+                ssrc,
+                template: template(ssrc, false),
+                next: Index(u64::from(rand::random::<u16>() & 0x7fff)),
+                budget: Box::default(),
+            }),
+            reported: None,
+        }
+    }
+
+    fn format(&self, codec: Codec) -> Option<Format> {
+        self.slot.formats.iter().copied().find(|format| format.codec == codec)
+    }
+
+    /// The payload type and conversion for a packet; `None` when the receiver cannot take it.
+    fn convert(&self, codec: Codec, opus: Option<u8>) -> Option<(u8, Conversion)> {
+        let (same, plain) = (self.format(codec), self.format(Codec::Opus));
+        match (codec, same, plain) {
+            (Codec::Red, Some(red), Some(plain)) => {
+                let to = plain.payload_type;
+                Some((red.payload_type, Conversion::Relabel { from: opus?, to }))
+            }
+            (Codec::Red, None, Some(plain)) => Some((plain.payload_type, Conversion::Primary)),
+            (Codec::Red, _, None) => None,
+            (_, same, _) => Some((same?.payload_type, Conversion::Keep)),
+        }
+    }
+}
+
+/// One session of one seat.
+pub(super) struct Peer {
+    pub(super) key: PeerKey,
+    pub(super) session: Session,
+    pub(super) ice: IceAgent,
+    pub(super) dtls: DtlsServer,
+    pub(super) link: Link,
+    pub(super) paths: Paths,
+    pub(super) publication: Publication,
+    pub(super) downlinks: Vec<Downlink>,
+    /// Which downlink carries a seat's microphone and camera.
+    by_seat: [[Option<u8>; 2]; MAX_SEATS as usize],
+    screen: Option<u8>,
+    pub(super) arrivals: Arrivals,
+    next_transport_cc: u16,
+    pub(super) round_trip: Duration,
+    pub(super) heard: Instant,
+    /// When it is looked after next.
+    pub(super) due: Instant,
+    pub(super) schedule: Schedule,
+    /// What the engine's tables hold of it, to be taken out again.
+    pub(super) ufrags: Vec<String>,
+    pub(super) ssrcs: Vec<u32>,
+    /// The newest SRTCP index of each of its senders.
+    reporters: Vec<(u32, u32)>,
+}
+
+impl Peer {
+    pub(super) fn new(
+        now: Instant,
+        key: PeerKey,
+        session: Session,
+        ice: IceAgent,
+        dtls: DtlsServer,
+    ) -> Self {
+        let downlinks: Vec<_> =
+            session.slots.iter().map(|slot| Downlink::new(slot, &session)).collect();
+        let mut by_seat = [[None; 2]; MAX_SEATS as usize];
+        let mut screen = None;
+        for (at, slot) in session.slots.iter().enumerate() {
+            match (slot.kind, slot.seat.and_then(|seat| by_seat.get_mut(seat.index()))) {
+                (MediaKind::Audio, Some(entry)) => entry[0] = Some(at as u8),
+                (MediaKind::Video, Some(entry)) => entry[1] = Some(at as u8),
+                (MediaKind::Screen, _) => screen = Some(at as u8),
+                (_, None) => {}
+            }
+        }
+        Self {
+            key,
+            publication: Publication::new(key.serial, &session),
+            session,
+            ice,
+            dtls,
+            link: Link::Handshaking,
+            paths: Paths::default(),
+            downlinks,
+            by_seat,
+            screen,
+            arrivals: Arrivals::new(now),
+            next_transport_cc: 0,
+            round_trip: FIRST_ROUND_TRIP,
+            heard: now,
+            due: now,
+            schedule: Schedule::new(now),
+            ufrags: Vec::new(),
+            ssrcs: Vec::new(),
+            reporters: Vec::new(),
+        }
+    }
+
+    /// Whether media can be sent to it.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.link, Link::Up { .. })
+    }
+
+    /// How long until it is looked after again.
+    pub(super) fn tick_interval(&self) -> Duration {
+        if self.publication.is_missing() { TICK_REPAIRING } else { TICK }
+    }
+
+    /// The downlink that carries `kind` of `seat`.
+    pub(super) fn downlink_of(&self, kind: MediaKind, seat: Seat) -> Option<usize> {
+        let entry = self.by_seat.get(seat.index())?;
+        let at = match kind {
+            MediaKind::Audio => entry[0],
+            MediaKind::Video => entry[1],
+            MediaKind::Screen => self.screen,
+        };
+        at.map(usize::from)
+    }
+
+    /// The source that our RTCP speaks for.
+    pub(super) fn local_ssrc(&self) -> u32 {
+        self.downlinks.first().map_or(1, |downlink| downlink.slot.ssrc)
+    }
+
+    /// Whether an authentic SRTCP packet is newer than those before it of its sender.
+    pub(super) fn is_newest_rtcp(&mut self, sender: u32, index: u32) -> bool {
+        let known = self.reporters.iter_mut().find(|(ssrc, _)| *ssrc == sender);
+        if let Some((_, newest)) = known {
+            let newer = index > *newest;
+            *newest = index.max(*newest);
+            return newer;
+        }
+        let room = self.reporters.len() < MAX_REPORTERS;
+        if room {
+            self.reporters.push((sender, index));
+        }
+        room
+    }
+
+    /// Forwards a packet of `seat` to this peer; `opus` is the payload type of Opus at its source.
+    /// Gives whether it was sent.
+    pub(super) fn forward(
+        &mut self,
+        now: Instant,
+        seat: Seat,
+        packet: &Incoming<'_>,
+        opus: Option<u8>,
+        out: &mut Outbox,
+    ) -> bool {
+        let (Some(at), Some(path)) = (self.downlink_of(packet.kind, seat), self.paths.current())
+        else {
+            return false;
+        };
+        let Link::Up { outbound, .. } = &mut self.link else { return false };
+        let Some(downlink) = self.downlinks.get_mut(at) else { return false };
+        if downlink.forwarder.target().is_none() {
+            return false;
+        }
+        let Some((payload_type, conversion)) = downlink.convert(packet.codec, opus) else {
+            return false;
+        };
+        let payload = match conversion {
+            Conversion::Primary => match red::primary(packet.payload) {
+                Some(range) => &packet.payload[range],
+                None => return false,
+            },
+            _ => packet.payload,
+        };
+        let template = &downlink.templates[usize::from(packet.audio_level.is_some())];
+        let header_len = template.header_len();
+        let len = header_len + payload.len();
+        if len + RTP_TAIL > MAX_DATAGRAM {
+            return false;
+        }
+        let Some(place) = downlink.forwarder.place(now, seat, packet) else { return false };
+        let header = Outgoing {
+            marker: packet.marker || packet.kind == MediaKind::Audio && place.begins,
+            payload_type,
+            sequence: place.index.wire(),
+            timestamp: place.timestamp,
+            transport_cc: self.next_transport_cc,
+            audio_level: packet.audio_level.unwrap_or_default(),
+        };
+        let ssrc = downlink.slot.ssrc;
+        let sent = out.push_with(path, len + RTP_TAIL, |bytes| {
+            template.write(&header, bytes);
+            let body = &mut bytes[header_len..len];
+            body.copy_from_slice(payload);
+            if let Some(descriptor) = packet.vp8 {
+                descriptor.rewrite(place.vp8, body);
+            }
+            if let Conversion::Relabel { from, to } = conversion
+                && !red::relabel(body, from, to)
+            {
+                return None;
+            }
+            outbound.seal_rtp(bytes, header_len, len, ssrc, place.index.0).ok()
+        });
+        self.next_transport_cc = self.next_transport_cc.wrapping_add(u16::from(sent));
+        sent
+    }
+
+    /// Sends a kept packet again, as a retransmission (RFC 4588).
+    pub(super) fn resend(
+        &mut self,
+        at: usize,
+        repair: &Repair,
+        kept: Cached<'_>,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(path) = self.paths.current() else { return false };
+        let Link::Up { outbound, .. } = &mut self.link else { return false };
+        let Some(downlink) = self.downlinks.get_mut(at) else { return false };
+        let payload_type = downlink.format(kept.codec).and_then(|format| format.rtx);
+        let (Some(payload_type), Some(rtx)) = (payload_type, &mut downlink.rtx) else {
+            return false;
+        };
+        let header_len = rtx.template.header_len();
+        let len = header_len + 2 + kept.payload.len();
+        if len + RTP_TAIL > MAX_DATAGRAM {
+            return false;
+        }
+        let (index, ssrc) = (rtx.next, rtx.ssrc);
+        rtx.next = index.next();
+        let header = Outgoing {
+            marker: kept.marker,
+            payload_type,
+            sequence: index.wire(),
+            timestamp: kept.timestamp.wrapping_add(repair.timestamp),
+            transport_cc: self.next_transport_cc,
+            audio_level: 0,
+        };
+        let descriptor = (kept.codec == Codec::Vp8).then(|| vp8::Descriptor::read(kept.payload));
+        let sent = out.push_with(path, len + RTP_TAIL, |bytes| {
+            rtx.template.write(&header, bytes);
+            bytes[header_len..header_len + 2].copy_from_slice(&repair.sent_as.wire().to_be_bytes());
+            let body = &mut bytes[header_len + 2..len];
+            body.copy_from_slice(kept.payload);
+            if let Some(descriptor) = descriptor.flatten() {
+                descriptor.rewrite(repair.vp8, body);
+            }
+            outbound.seal_rtp(bytes, header_len, len, ssrc, index.0).ok()
+        });
+        self.next_transport_cc = self.next_transport_cc.wrapping_add(u16::from(sent));
+        sent
+    }
+
+    /// How to send `sequence` of a downlink again, if it may be sent again now.
+    pub(super) fn repair(&mut self, now: Instant, at: usize, sequence: u16) -> Option<Repair> {
+        let round_trip = self.round_trip;
+        let downlink = self.downlinks.get_mut(at)?;
+        let repair = downlink.forwarder.find(sequence)?;
+        let budget = &mut downlink.rtx.as_mut()?.budget;
+        budget.take(now, repair.sent_as, round_trip).then_some(repair)
+    }
+
+    /// Measures the round trip by a receiver's report about one of our streams.
+    pub(super) fn note_report(&mut self, now: Instant, ssrc: u32, last_report: u32, delay: u32) {
+        let Some(downlink) = self.downlinks.iter().find(|d| d.slot.ssrc == ssrc) else { return };
+        let Some((clock, sent)) = downlink.reported.filter(|(clock, _)| *clock == last_report)
+        else {
+            return;
+        };
+        let held = Duration::from_micros(u64::from(delay) * 1_000_000 / 65_536);
+        if clock != 0 {
+            let trip = now.saturating_duration_since(sent).saturating_sub(held);
+            self.round_trip = (self.round_trip * 7 + trip) / 8;
+        }
+    }
+}

@@ -21,6 +21,7 @@ export interface BrowserSetup {
   readonly language?: "fr" | "en";
   readonly width?: number;
   readonly height?: number;
+  readonly scheme?: 'light' | 'dark';
 }
 
 /** A line of the page's console, or an error that nothing caught. */
@@ -112,6 +113,7 @@ export class Browser {
       if (context === undefined) throw new Error("a browser without a default context");
       const page = context.pages()[0] ?? (await context.newPage());
       await page.setViewportSize({ width, height });
+      if (setup.scheme !== undefined) await page.emulateMedia({ colorScheme: setup.scheme });
       return new Browser(child, driver, page, { path: profile, temporary });
     } catch (error) {
       await killTree(child);

@@ -9,6 +9,28 @@ import { expectNow, until } from './until.ts';
 /** Long enough to tell a voice from eight others, short enough to fall into a turn. */
 const LISTEN_SECONDS = 2.5;
 
+/** What a page negotiated since it was loaded. */
+export interface Negotiated {
+  readonly connections: number;
+  readonly answers: number;
+}
+
+const COUNT_NEGOTIATIONS = `{
+  const negotiated = (globalThis.negotiated = { connections: 0, answers: 0 });
+  const { prototype } = RTCPeerConnection;
+  const set = prototype.setRemoteDescription;
+  prototype.setRemoteDescription = function (...given) {
+    negotiated.answers++;
+    return set.apply(this, given);
+  };
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...given) {
+      super(...given);
+      negotiated.connections++;
+    }
+  };
+}\n`;
+
 /** One person and the browser they use at the moment. */
 export class Person {
   readonly link: Link;
@@ -17,7 +39,7 @@ export class Person {
   private readonly earlier: ConsoleLine[] = [];
   private browser: Browser | undefined;
   /** Runs in each of their pages before anything else. */
-  initScript: string | undefined;
+  initScript = '';
 
   constructor(link: Link, setup: BrowserSetup, references: readonly Reference[]) {
     this.link = link;
@@ -45,7 +67,7 @@ export class Person {
   /** Opens a browser and the link in it. */
   async openLink(): Promise<void> {
     this.browser = await Browser.start(this.setup);
-    if (this.initScript !== undefined) await this.page.addInitScript(this.initScript);
+    await this.page.addInitScript(COUNT_NEGOTIATIONS + this.initScript);
     await this.page.goto(this.link.url);
   }
 
@@ -117,6 +139,13 @@ export class Person {
     return Number(seconds);
   }
 
+  /** The seats in a list of the panel, in its order. */
+  queue(hook: 'hands' | 'upcoming'): Promise<number[]> {
+    return this.on(hook)
+      .locator('[data-seat]')
+      .evaluateAll((rows) => rows.map((row) => Number(row.getAttribute('data-seat'))));
+  }
+
   /** Whether a switch of theirs (`mic`, `camera`, `hand`) is on. */
   async isOn(hook: string): Promise<boolean> {
     return (await this.on(hook).getAttribute('aria-pressed', { timeout: 2_000 })) === 'true';
@@ -155,6 +184,31 @@ export class Person {
   /** What each other seat's tile shows. */
   async sees(seconds = 1.5): Promise<TilePicture[]> {
     return (await watch(this.page, seconds)).filter(({ seat }) => seat !== this.link.seat);
+  }
+
+  /** How many lines of chat read exactly `text`. */
+  lines(text: string): Promise<number> {
+    return this.on('chat-lines').locator('li p').getByText(text, { exact: true }).count();
+  }
+
+  /** What was negotiated so far: the same later on means that the same transport goes on. */
+  negotiated(): Promise<Negotiated> {
+    return this.page.evaluate(() => (globalThis as unknown as { negotiated: Negotiated }).negotiated);
+  }
+
+  /** Begins to note who holds the floor; the list that is given back later has each change once. */
+  async noteHolders(): Promise<() => Promise<number[]>> {
+    await this.page.evaluate(() => {
+      const noted: number[] = [];
+      const look = () => {
+        const seat = document.querySelector('[data-testid="turn-holder"]')?.getAttribute('data-seat');
+        if (seat != null && seat !== '' && noted.at(-1) !== Number(seat)) noted.push(Number(seat));
+      };
+      look();
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+      (globalThis as unknown as { noted: number[] }).noted = noted;
+    });
+    return () => this.page.evaluate(() => [...(globalThis as unknown as { noted: number[] }).noted]);
   }
 
   /** Saves what their page shows now, for a failure. */

@@ -56,7 +56,8 @@ async function finish(child: ChildProcess, tree: readonly number[]): Promise<voi
   await until("the killed processes are gone", () => expectNow(!tree.some(isRunning), "some run still"), { everyMs: 20 });
 }
 
-function ended(child: ChildProcess): Promise<void> {
+/** Resolves when a child is over, at once when it is already. */
+export function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((done) => child.once("exit", () => done()));
 }

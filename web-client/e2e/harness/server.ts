@@ -27,6 +27,13 @@ export interface Link {
   readonly url: string;
 }
 
+/** What the server says of a room it made. */
+export interface Room {
+  readonly room: string;
+  /** In the order of its people. */
+  readonly links: readonly Link[];
+}
+
 /** A program of this repository: `variable`, or where cargo puts it. */
 export function binary(name: string, variable: string): string {
   const target = process.env['CARGO_TARGET_DIR'] ?? join(import.meta.dirname, '../../../target');
@@ -112,8 +119,8 @@ export class Server {
     );
   }
 
-  /** Makes a room; the links come in the order of its people. */
-  async makeRoom(order: RoomOrder): Promise<Link[]> {
+  /** Makes a room. */
+  async makeRoom(order: RoomOrder): Promise<Room> {
     const answer = await fetch(`${this.origin}/api/rooms`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -121,8 +128,7 @@ export class Server {
     });
     const text = await answer.text();
     if (answer.status !== 201) throw new Error(`no room: ${answer.status} ${text}`);
-    const { links } = JSON.parse(text) as { links: Link[] };
-    return links;
+    return JSON.parse(text) as Room;
   }
 
   /** Stops it and forgets its data. */

@@ -3,10 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
 import { Bots } from './bots.ts';
+import type { BrowserSetup } from './browser.ts';
 import { reference } from './identify.ts';
 import { Person } from './person.ts';
 import { picture } from './picture.ts';
-import { type Link, type RoomOrder, Server } from './server.ts';
+import { type Link, type Room, type RoomOrder, Server } from './server.ts';
 import { speakers } from './speech.ts';
 
 const RESULTS = join(import.meta.dirname, '../../test-results');
@@ -39,7 +40,7 @@ export class Stage {
   }
 
   /** A person with the voice and the picture of their seat. */
-  person(link: Link, setup: { language?: 'fr' | 'en'; width?: number; height?: number } = {}): Person {
+  person(link: Link, setup: BrowserSetup = {}): Person {
     const person = new Person(
       link,
       { microphone: everyone[link.seat]?.file, camera: picture(link.seat), ...setup },
@@ -49,9 +50,15 @@ export class Stage {
     return person;
   }
 
-  /** Bots for some links, each with the voice of its seat. */
-  async bring(links: readonly Link[], ...more: string[]): Promise<Bots> {
-    const bots = await Bots.start(links, (seat) => everyone[seat]?.file, more);
+  /** The first two people of a room. */
+  pair({ links: [first, second] }: Room): [Person, Person] {
+    if (first === undefined || second === undefined) throw new Error('a room for fewer than two');
+    return [this.person(first), this.person(second)];
+  }
+
+  /** Bots in some seats, each with the voice of its seat. */
+  async bring(room: Room, seats: readonly number[], ...more: string[]): Promise<Bots> {
+    const bots = await Bots.start(room, seats, more);
     this.bots.push(bots);
     return bots;
   }

@@ -27,7 +27,10 @@ fn with_params<T>(run: impl FnOnce(AnswerParams<'_>) -> T) -> T {
     run(AnswerParams {
         local_ice: &ice(),
         fingerprint: OURS,
-        candidates: &["127.0.0.1:8081".parse().unwrap(), "[fd00::2]:8081".parse().unwrap()],
+        candidates: &[
+            "127.0.0.1:8081".parse().expect("an address"),
+            "[fd00::2]:8081".parse().expect("an address"),
+        ],
         slots: &seats(),
         ssrcs: &mut ssrcs,
     })
@@ -53,14 +56,25 @@ fn sections(answer: &str) -> Vec<Vec<&str>> {
 
 #[test]
 fn the_plan_is_understood_from_every_browser() {
-    for (browser, offer) in [("chromium", CHROMIUM), ("chromium, all codecs", CHROMIUM_ALL), ("firefox", FIREFOX)] {
+    for (browser, offer) in
+        [("chromium", CHROMIUM), ("chromium, all codecs", CHROMIUM_ALL), ("firefox", FIREFOX)]
+    {
         let (session, text) = agree(offer).unwrap_or_else(|error| panic!("{browser}: {error}"));
-        let kinds: Vec<_> = session.uplinks.iter().map(|uplink| (uplink.kind, uplink.mid.as_str())).collect();
-        assert_eq!(kinds, [(MediaKind::Audio, "0"), (MediaKind::Video, "1"), (MediaKind::Screen, "2")], "{browser}");
+        let kinds: Vec<_> =
+            session.uplinks.iter().map(|uplink| (uplink.kind, uplink.mid.as_str())).collect();
+        assert_eq!(
+            kinds,
+            [(MediaKind::Audio, "0"), (MediaKind::Video, "1"), (MediaKind::Screen, "2")],
+            "{browser}"
+        );
         assert_eq!(session.uplinks[1].rids, ["q", "h", "f"], "{browser}");
         assert!(session.uplinks[1].ssrcs.is_empty(), "{browser}");
         assert_eq!(session.uplinks[0].ssrcs.len(), 1, "{browser}");
-        assert!(matches!(session.uplinks[2].ssrcs[..], [(_, Some(_))]), "{browser}: {:?}", session.uplinks[2].ssrcs);
+        assert!(
+            matches!(session.uplinks[2].ssrcs[..], [(_, Some(_))]),
+            "{browser}: {:?}",
+            session.uplinks[2].ssrcs
+        );
         assert_eq!(session.slots.len(), 17, "{browser}");
         for (at, slot) in session.slots.iter().enumerate() {
             let seat = seats().get(at / 2).copied();
@@ -69,11 +83,20 @@ fn the_plan_is_understood_from_every_browser() {
                 (Some(_), 0) => MediaKind::Audio,
                 (Some(_), _) => MediaKind::Video,
             };
-            assert_eq!((slot.seat, slot.kind, slot.mid.clone()), (seat, kind, (at + 3).to_string()), "{browser}");
+            assert_eq!(
+                (slot.seat, slot.kind, slot.mid.clone()),
+                (seat, kind, (at + 3).to_string()),
+                "{browser}"
+            );
             assert_eq!(slot.rtx_ssrc.is_some(), kind != MediaKind::Audio, "{browser}");
         }
         let extensions = session.extensions;
-        assert!(extensions.audio_level.is_some() && extensions.mid.is_some() && extensions.transport_cc.is_some(), "{browser}");
+        assert!(
+            extensions.audio_level.is_some()
+                && extensions.mid.is_some()
+                && extensions.transport_cc.is_some(),
+            "{browser}"
+        );
         assert!(extensions.rid.is_some() && extensions.repaired_rid.is_some(), "{browser}");
 
         let sections = sections(&text);
@@ -81,20 +104,46 @@ fn the_plan_is_understood_from_every_browser() {
         for (at, section) in sections.iter().enumerate() {
             let has = |line: &str| section.contains(&line);
             assert!(has(if at < 3 { "a=recvonly" } else { "a=sendonly" }), "{browser} {at}");
-            assert!(has("a=setup:passive") && has("a=rtcp-mux") && has("a=ice-ufrag:ours"), "{browser} {at}");
-            assert_eq!(section.iter().any(|line| line.starts_with("a=ssrc:")), at >= 3, "{browser} {at}");
+            assert!(
+                has("a=setup:passive") && has("a=rtcp-mux") && has("a=ice-ufrag:ours"),
+                "{browser} {at}"
+            );
+            assert_eq!(
+                section.iter().any(|line| line.starts_with("a=ssrc:")),
+                at >= 3,
+                "{browser} {at}"
+            );
             assert_eq!(has("a=simulcast:recv q;h;f"), at == 1, "{browser} {at}");
-            assert_eq!(section.iter().any(|line| line.starts_with("a=candidate:")), at == 0, "{browser} {at}");
+            assert_eq!(
+                section.iter().any(|line| line.starts_with("a=candidate:")),
+                at == 0,
+                "{browser} {at}"
+            );
         }
         assert!(text.contains("a=ice-lite\r\n"));
-        assert!(text.contains("a=candidate:2 1 udp 2130706175 fd00::2 8081 typ host\r\n"), "{text}");
+        assert!(
+            text.contains("a=candidate:2 1 udp 2130706175 fd00::2 8081 typ host\r\n"),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn only_what_is_forwarded_is_answered() {
     let (session, text) = agree(CHROMIUM_ALL).unwrap();
-    for gone in ["G722", "PCMU", "telephone-event", "ulpfec", "flexfec", "red/90000", "goog-remb", "abs-send-time", "toffset", "rtcp-xr", "video-orientation"] {
+    for gone in [
+        "G722",
+        "PCMU",
+        "telephone-event",
+        "ulpfec",
+        "flexfec",
+        "red/90000",
+        "goog-remb",
+        "abs-send-time",
+        "toffset",
+        "rtcp-xr",
+        "video-orientation",
+    ] {
         assert!(CHROMIUM_ALL.contains(gone), "{gone} was offered");
         assert!(!text.contains(gone), "{gone} was answered");
     }
@@ -102,11 +151,18 @@ fn only_what_is_forwarded_is_answered() {
     assert_eq!(codecs[0], Codec::Vp8);
     assert!(codecs.contains(&Codec::Vp9) && codecs.contains(&Codec::Av1));
     assert!(codecs.contains(&Codec::H264 { profile: 0x42e0, packetization_mode: 1 }));
-    assert_eq!(codecs.iter().filter(|codec| **codec == Codec::Vp9).count(), 1, "the main profile alone");
+    assert_eq!(
+        codecs.iter().filter(|codec| **codec == Codec::Vp9).count(),
+        1,
+        "the main profile alone"
+    );
     assert!(session.uplinks[1].formats.iter().all(|format| format.rtx.is_some()));
     let audio: Vec<Codec> = session.uplinks[0].formats.iter().map(|format| format.codec).collect();
     assert_eq!(audio, [Codec::Opus, Codec::Red]);
-    assert!(text.contains("a=fmtp:111 minptime=10;useinbandfec=1\r\n") && text.contains("a=fmtp:63 111/111\r\n"));
+    assert!(
+        text.contains("a=fmtp:111 minptime=10;useinbandfec=1\r\n")
+            && text.contains("a=fmtp:63 111/111\r\n")
+    );
 }
 
 #[test]
@@ -127,7 +183,8 @@ fn a_restart_keeps_everything_but_the_credentials() {
     let (standing, first) = agree(CHROMIUM).unwrap();
     let restart = CHROMIUM.replace("a=ice-ufrag:75Ew", "a=ice-ufrag:Next");
     assert!(restart != CHROMIUM && same_session(&restart, &standing));
-    let (session, second) = with_params(|params| answer_restart(&restart, &standing, params)).unwrap();
+    let (session, second) =
+        with_params(|params| answer_restart(&restart, &standing, params)).unwrap();
     assert_eq!(session.remote_ice.ufrag, "Next");
     assert_eq!(Session { remote_ice: standing.remote_ice.clone(), ..session }, standing);
     assert_eq!(first, second, "our own credentials were the same ones");
@@ -152,14 +209,24 @@ fn fewer_sections_are_whole_and_more_are_refused() {
     assert_eq!((session.uplinks.len(), session.slots.len()), (3, 2));
 
     const FEW: &[Seat] = &[Seat(4)];
-    let (session, text) = with_params(|params| answer(CHROMIUM, AnswerParams { slots: FEW, ..params })).unwrap();
+    let (session, text) =
+        with_params(|params| answer(CHROMIUM, AnswerParams { slots: FEW, ..params })).unwrap();
     let seats: Vec<_> = session.slots.iter().map(|slot| (slot.seat, slot.kind)).collect();
-    assert_eq!(seats, [(Some(Seat(4)), MediaKind::Audio), (Some(Seat(4)), MediaKind::Video), (None, MediaKind::Screen)]);
+    assert_eq!(
+        seats,
+        [
+            (Some(Seat(4)), MediaKind::Audio),
+            (Some(Seat(4)), MediaKind::Video),
+            (None, MediaKind::Screen)
+        ]
+    );
     assert_eq!(sections(&text).len(), 20);
     assert_eq!(text.matches(" 0 UDP/TLS/RTP/SAVPF").count(), 14);
     assert!(text.contains("a=group:BUNDLE 0 1 2 3 4 6\r\n"), "{text}");
 
-    let data = format!("{CHROMIUM}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:20\r\na=sctp-port:5000\r\n");
+    let data = format!(
+        "{CHROMIUM}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:20\r\na=sctp-port:5000\r\n"
+    );
     let (_, text) = agree(&data).unwrap();
     assert!(text.contains("m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n"));
 }
@@ -181,9 +248,16 @@ fn refusals_name_the_section_and_the_reason() {
         let offer = CHROMIUM.replace(from, to);
         assert_ne!(offer, CHROMIUM, "{from}");
         let error = agree(&offer).unwrap_err();
-        assert!(error.section.starts_with(section) && error.reason.contains(reason), "{from}: {error}");
+        assert!(
+            error.section.starts_with(section) && error.reason.contains(reason),
+            "{from}: {error}"
+        );
     }
-    let renumbered = CHROMIUM.replacen("a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid", "a=extmap:12 urn:ietf:params:rtp-hdrext:sdes:mid", 1);
+    let renumbered = CHROMIUM.replacen(
+        "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid",
+        "a=extmap:12 urn:ietf:params:rtp-hdrext:sdes:mid",
+        1,
+    );
     assert!(agree(&renumbered).unwrap_err().reason.contains("header extensions"));
     assert!(agree(&"a=x\r\n".repeat(50_000)).unwrap_err().reason.contains("too large"));
     assert!(agree("hello").is_err());

@@ -23,11 +23,21 @@ impl Sdp {
     /// What comes before the sections.
     pub(super) fn head(sections: &[Section]) -> Self {
         let mut sdp = Self(String::with_capacity(32 * 1024));
-        for line in ["v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=ice-lite", "a=msid-semantic: WMS *"] {
+        for line in [
+            "v=0",
+            "o=- 0 0 IN IP4 127.0.0.1",
+            "s=-",
+            "t=0 0",
+            "a=ice-lite",
+            "a=msid-semantic: WMS *",
+        ] {
             sdp.line(format_args!("{line}"));
         }
-        let bundled: Vec<&str> =
-            sections.iter().filter(|section| section.kind != Kind::Other).map(|section| section.mid.as_str()).collect();
+        let bundled: Vec<&str> = sections
+            .iter()
+            .filter(|section| section.kind != Kind::Other)
+            .map(|section| section.mid.as_str())
+            .collect();
         sdp.line(format_args!("a=group:BUNDLE {}", bundled.join(" ")));
         sdp
     }
@@ -41,7 +51,12 @@ impl Sdp {
     }
 
     /// A section with its transport, up to what it carries.
-    pub(super) fn section(&mut self, section: &Section, params: &AnswerParams<'_>, candidates: bool) {
+    pub(super) fn section(
+        &mut self,
+        section: &Section,
+        params: &AnswerParams<'_>,
+        candidates: bool,
+    ) {
         let types: Vec<String> = section
             .formats
             .iter()
@@ -67,7 +82,9 @@ impl Sdp {
             Direction::Inactive => "inactive",
         };
         self.line(format_args!("a={direction}"));
-        for (id, extension) in section.extensions.iter().filter(|(_, extension)| belongs(*extension, section)) {
+        for (id, extension) in
+            section.extensions.iter().filter(|(_, extension)| belongs(*extension, section))
+        {
             self.line(format_args!("a=extmap:{id} {}", extension.uri()));
         }
         for known in &section.formats {
@@ -94,7 +111,9 @@ impl Sdp {
         }
         match (known.format.codec, &known.fmtp) {
             // Losses are mended in the sound itself; a turn's silence may cost nothing to send.
-            (Codec::Opus, _) => self.line(format_args!("a=fmtp:{payload_type} minptime=10;useinbandfec=1")),
+            (Codec::Opus, _) => {
+                self.line(format_args!("a=fmtp:{payload_type} minptime=10;useinbandfec=1"))
+            }
             (_, Some(fmtp)) => self.line(format_args!("a=fmtp:{payload_type} {fmtp}")),
             (_, None) => {}
         }

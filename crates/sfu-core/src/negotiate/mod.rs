@@ -84,12 +84,24 @@ pub fn answer(offer: &str, params: AnswerParams<'_>) -> Result<(Session, String)
 ///
 /// # Errors
 /// [`OfferError`], also when the offer is laid out differently from the standing session.
-pub fn answer_restart(offer: &str, standing: &Session, params: AnswerParams<'_>) -> Result<(Session, String), OfferError> {
+pub fn answer_restart(
+    offer: &str,
+    standing: &Session,
+    params: AnswerParams<'_>,
+) -> Result<(Session, String), OfferError> {
     let mut offer = Offer::parse(offer)?;
     let mut session = agree(&mut offer, &params, Some(standing))?;
     let same_slots = session.slots.len() == standing.slots.len()
-        && session.slots.iter().zip(&standing.slots).all(|(new, old)| (&new.mid, new.seat, new.kind) == (&old.mid, old.seat, old.kind));
-    let same_uplinks = session.uplinks.iter().map(|uplink| (&uplink.mid, uplink.kind)).eq(standing.uplinks.iter().map(|uplink| (&uplink.mid, uplink.kind)));
+        && session
+            .slots
+            .iter()
+            .zip(&standing.slots)
+            .all(|(new, old)| (&new.mid, new.seat, new.kind) == (&old.mid, old.seat, old.kind));
+    let same_uplinks = session
+        .uplinks
+        .iter()
+        .map(|uplink| (&uplink.mid, uplink.kind))
+        .eq(standing.uplinks.iter().map(|uplink| (&uplink.mid, uplink.kind)));
     if !same_slots || !same_uplinks || session.extensions != standing.extensions {
         return Err(OfferError::session("a restart must keep the sections of the offer before"));
     }
@@ -112,7 +124,11 @@ fn number(mut session: Session, ssrcs: &mut dyn FnMut() -> u32) -> Session {
 }
 
 /// What each section is for; sections that are for nothing become refused ones.
-fn agree(offer: &mut Offer, params: &AnswerParams<'_>, standing: Option<&Session>) -> Result<Session, OfferError> {
+fn agree(
+    offer: &mut Offer,
+    params: &AnswerParams<'_>,
+    standing: Option<&Session>,
+) -> Result<Session, OfferError> {
     if standing.is_some_and(|standing| standing.fingerprint != offer.fingerprint) {
         return Err(OfferError::session("another certificate is another session"));
     }
@@ -140,7 +156,14 @@ fn agree(offer: &mut Offer, params: &AnswerParams<'_>, standing: Option<&Session
                 });
             }),
             (_, Direction::Send) => receiving.next(section.kind).map(|(seat, kind)| {
-                session.slots.push(Slot { seat, kind, mid: section.mid.clone(), ssrc: 0, rtx_ssrc: None, formats: formats() });
+                session.slots.push(Slot {
+                    seat,
+                    kind,
+                    mid: section.mid.clone(),
+                    ssrc: 0,
+                    rtx_ssrc: None,
+                    formats: formats(),
+                });
             }),
         };
         if used.is_none() {
@@ -200,7 +223,9 @@ impl Receiving<'_> {
 fn extensions(sections: &[Section]) -> Result<ExtensionIds, OfferError> {
     let mut ids = ExtensionIds::default();
     let mut meanings: [Option<Extension>; 15] = [None; 15];
-    for (at, section) in sections.iter().enumerate().filter(|(_, section)| section.kind != Kind::Other) {
+    for (at, section) in
+        sections.iter().enumerate().filter(|(_, section)| section.kind != Kind::Other)
+    {
         for (id, extension) in &section.extensions {
             let place = match extension {
                 Extension::AudioLevel => &mut ids.audio_level,
@@ -209,9 +234,15 @@ fn extensions(sections: &[Section]) -> Result<ExtensionIds, OfferError> {
                 Extension::RepairedRid => &mut ids.repaired_rid,
                 Extension::TransportCc => &mut ids.transport_cc,
             };
-            let meaning = meanings.get_mut(usize::from(*id)).map(|meaning| *meaning.get_or_insert(*extension));
+            let meaning = meanings
+                .get_mut(usize::from(*id))
+                .map(|meaning| *meaning.get_or_insert(*extension));
             if *place.get_or_insert(*id) != *id || meaning != Some(*extension) {
-                return Err(OfferError::section(at, &section.mid, "it numbers header extensions differently"));
+                return Err(OfferError::section(
+                    at,
+                    &section.mid,
+                    "it numbers header extensions differently",
+                ));
             }
         }
     }

@@ -81,7 +81,8 @@ pub(super) enum Extension {
 }
 
 impl Extension {
-    const ALL: [Self; 5] = [Self::AudioLevel, Self::Mid, Self::Rid, Self::RepairedRid, Self::TransportCc];
+    const ALL: [Self; 5] =
+        [Self::AudioLevel, Self::Mid, Self::Rid, Self::RepairedRid, Self::TransportCc];
 
     pub(super) fn uri(self) -> &'static str {
         match self {
@@ -89,7 +90,9 @@ impl Extension {
             Self::Mid => "urn:ietf:params:rtp-hdrext:sdes:mid",
             Self::Rid => "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
             Self::RepairedRid => "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
-            Self::TransportCc => "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+            Self::TransportCc => {
+                "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+            }
         }
     }
 }
@@ -153,7 +156,9 @@ impl Section {
         // Port 0 takes a section back, unless it only says that it shares the first one's (RFC 9143).
         let withdrawn = name.port.value == 0 && !media.has_attribute("bundle-only");
         let kind = match name.media.as_str() {
-            _ if withdrawn || !matches!(proto.as_str(), "UDP/TLS/RTP/SAVPF" | "RTP/SAVPF") => Kind::Other,
+            _ if withdrawn || !matches!(proto.as_str(), "UDP/TLS/RTP/SAVPF" | "RTP/SAVPF") => {
+                Kind::Other
+            }
             "audio" => Kind::Audio,
             "video" => Kind::Video,
             _ => Kind::Other,
@@ -175,7 +180,10 @@ impl Section {
         if kind != Kind::Other && !media.has_attribute("rtcp-mux") {
             return Err(fail("it lacks a=rtcp-mux"));
         }
-        if kind != Kind::Other && section.direction != Direction::Inactive && section.formats.is_empty() {
+        if kind != Kind::Other
+            && section.direction != Direction::Inactive
+            && section.formats.is_empty()
+        {
             return Err(fail("none of its codecs is forwarded"));
         }
         Ok(section)
@@ -215,10 +223,18 @@ fn anywhere<'a>(description: &'a SessionDescription, key: &str) -> Option<&'a st
 }
 
 fn ice(description: &SessionDescription) -> Result<IceCredentials, OfferError> {
-    let ufrag = anywhere(description, "ice-ufrag").ok_or_else(|| OfferError::session("it lacks a=ice-ufrag"))?;
-    let password = anywhere(description, "ice-pwd").ok_or_else(|| OfferError::session("it lacks a=ice-pwd"))?;
-    let ice_chars = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
-    if !(4..=256).contains(&ufrag.len()) || !(22..=256).contains(&password.len()) || !ice_chars(ufrag) || !ice_chars(password) {
+    let ufrag = anywhere(description, "ice-ufrag")
+        .ok_or_else(|| OfferError::session("it lacks a=ice-ufrag"))?;
+    let password = anywhere(description, "ice-pwd")
+        .ok_or_else(|| OfferError::session("it lacks a=ice-pwd"))?;
+    let ice_chars = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    };
+    if !(4..=256).contains(&ufrag.len())
+        || !(22..=256).contains(&password.len())
+        || !ice_chars(ufrag)
+        || !ice_chars(password)
+    {
         return Err(OfferError::session("its ICE credentials are not as RFC 8445 wants them"));
     }
     match anywhere(description, "setup") {
@@ -231,12 +247,21 @@ fn ice(description: &SessionDescription) -> Result<IceCredentials, OfferError> {
 fn fingerprint(description: &SessionDescription) -> Result<Fingerprint, OfferError> {
     let mut found = None;
     let of_sections = description.media_descriptions.iter().flat_map(|media| &media.attributes);
-    for attribute in description.attributes.iter().chain(of_sections).filter(|attribute| attribute.key == "fingerprint") {
-        let Some((hash, hex)) = attribute.value.as_deref().and_then(|value| value.split_once(' ')) else { continue };
+    for attribute in description
+        .attributes
+        .iter()
+        .chain(of_sections)
+        .filter(|attribute| attribute.key == "fingerprint")
+    {
+        let Some((hash, hex)) = attribute.value.as_deref().and_then(|value| value.split_once(' '))
+        else {
+            continue;
+        };
         if !hash.eq_ignore_ascii_case("sha-256") {
             continue;
         }
-        let print = parse_fingerprint(hex).ok_or_else(|| OfferError::session("its a=fingerprint is not understood"))?;
+        let print = parse_fingerprint(hex)
+            .ok_or_else(|| OfferError::session("its a=fingerprint is not understood"))?;
         if *found.get_or_insert(print) != print {
             return Err(OfferError::session("it names two certificates"));
         }
@@ -267,7 +292,8 @@ fn direction(media: &MediaDescription) -> Direction {
 
 fn formats(media: &MediaDescription, kind: Kind) -> Vec<OfferedFormat> {
     let mut formats: Vec<OfferedFormat> = Vec::new();
-    let types: Vec<u8> = media.media_name.formats.iter().filter_map(|format| format.parse().ok()).collect();
+    let types: Vec<u8> =
+        media.media_name.formats.iter().filter_map(|format| format.parse().ok()).collect();
     for &payload_type in &types {
         // 64 to 95 cannot be told from RTCP (RFC 5761 section 4).
         let usable = payload_type < 64 || (96..=127).contains(&payload_type);
@@ -278,18 +304,29 @@ fn formats(media: &MediaDescription, kind: Kind) -> Vec<OfferedFormat> {
         let rtx = types.iter().copied().find(|rtx| {
             kind == Kind::Video
                 && rtpmap(media, *rtx).is_some_and(|map| map.eq_ignore_ascii_case("rtx/90000"))
-                && parameter(media, *rtx, "apt").and_then(|apt| apt.parse::<u8>().ok()) == Some(payload_type)
+                && parameter(media, *rtx, "apt").and_then(|apt| apt.parse::<u8>().ok())
+                    == Some(payload_type)
         });
-        let fmtp = fmtp(media, payload_type).filter(|fmtp| fmtp.len() <= MAX_FMTP).map(str::to_owned);
-        let feedback = Feedback::ALL.into_iter().filter(|feedback| offers_feedback(media, payload_type, *feedback)).collect();
+        let fmtp =
+            fmtp(media, payload_type).filter(|fmtp| fmtp.len() <= MAX_FMTP).map(str::to_owned);
+        let feedback = Feedback::ALL
+            .into_iter()
+            .filter(|feedback| offers_feedback(media, payload_type, *feedback))
+            .collect();
         formats.push(OfferedFormat { format: Format { codec, payload_type, rtx }, fmtp, feedback });
     }
     // Redundancy is around the Opus of the same section or it is nothing.
-    let opus = formats.iter().find(|known| known.format.codec == Codec::Opus).map(|known| known.format.payload_type);
+    let opus = formats
+        .iter()
+        .find(|known| known.format.codec == Codec::Opus)
+        .map(|known| known.format.payload_type);
     formats.retain(|known| {
         known.format.codec != Codec::Red
             || opus.is_some_and(|opus| {
-                let around = known.fmtp.as_deref().and_then(|fmtp| fmtp.split('/').next()?.parse::<u8>().ok());
+                let around = known
+                    .fmtp
+                    .as_deref()
+                    .and_then(|fmtp| fmtp.split('/').next()?.parse::<u8>().ok());
                 around == Some(opus)
             })
     });
@@ -304,9 +341,13 @@ fn codec(media: &MediaDescription, kind: Kind, payload_type: u8) -> Option<Codec
         (Kind::Video, "vp8/90000") => Some(Codec::Vp8),
         // Only the main profile of these is what every receiver decodes.
         (Kind::Video, "vp9/90000") => {
-            matches!(parameter(media, payload_type, "profile-id"), None | Some("0")).then_some(Codec::Vp9)
+            matches!(parameter(media, payload_type, "profile-id"), None | Some("0"))
+                .then_some(Codec::Vp9)
         }
-        (Kind::Video, "av1/90000") => matches!(parameter(media, payload_type, "profile"), None | Some("0")).then_some(Codec::Av1),
+        (Kind::Video, "av1/90000") => {
+            matches!(parameter(media, payload_type, "profile"), None | Some("0"))
+                .then_some(Codec::Av1)
+        }
         (Kind::Video, "h264/90000") => {
             let profile = parameter(media, payload_type, "profile-level-id").unwrap_or("420010");
             let profile = profile.get(..4).filter(|_| profile.len() == 6)?;
@@ -329,7 +370,11 @@ fn extensions(media: &MediaDescription) -> Vec<(u8, Extension)> {
         let mut words = extmap.split_ascii_whitespace();
         let (Some(id), Some(uri)) = (words.next(), words.next()) else { continue };
         // One-byte headers carry 1 to 14 (RFC 8285 section 4.2).
-        let id = id.split('/').next().and_then(|id| id.parse::<u8>().ok()).filter(|id| (1..=14).contains(id));
+        let id = id
+            .split('/')
+            .next()
+            .and_then(|id| id.parse::<u8>().ok())
+            .filter(|id| (1..=14).contains(id));
         let known = Extension::ALL.into_iter().find(|extension| extension.uri() == uri);
         if let (Some(id), Some(known)) = (id, known)
             && !extensions.iter().any(|(other, extension)| *other == id || *extension == known)
@@ -344,13 +389,16 @@ fn extensions(media: &MediaDescription) -> Vec<(u8, Extension)> {
 fn rids(media: &MediaDescription) -> Option<Vec<String>> {
     let Some(simulcast) = value(media, "simulcast") else { return Some(Vec::new()) };
     let mut words = simulcast.split_ascii_whitespace();
-    let layers = std::iter::from_fn(|| Some((words.next()?, words.next()?))).find(|(way, _)| *way == "send");
+    let layers =
+        std::iter::from_fn(|| Some((words.next()?, words.next()?))).find(|(way, _)| *way == "send");
     let Some((_, layers)) = layers else { return Some(Vec::new()) };
     let mut rids = Vec::new();
     for layer in layers.split(';') {
         // Of alternatives the first counts; `~` marks a layer that starts paused.
         let rid = layer.split(',').next().unwrap_or_default().trim_start_matches('~');
-        let sound = !rid.is_empty() && rid.len() <= MAX_NAME && rid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let sound = !rid.is_empty()
+            && rid.len() <= MAX_NAME
+            && rid.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !sound || rids.len() == MAX_RIDS || rids.iter().any(|known| known == rid) {
             return None;
         }
@@ -369,7 +417,11 @@ fn ssrcs(media: &MediaDescription) -> Vec<(u32, Option<u32>)> {
         .collect();
     let mut ssrcs: Vec<(u32, Option<u32>)> = Vec::new();
     for declared in values(media, "ssrc") {
-        let Some(ssrc) = declared.split_ascii_whitespace().next().and_then(|ssrc| ssrc.parse().ok()) else { continue };
+        let Some(ssrc) =
+            declared.split_ascii_whitespace().next().and_then(|ssrc| ssrc.parse().ok())
+        else {
+            continue;
+        };
         let repairs = groups.iter().any(|(_, rtx)| *rtx == ssrc);
         if !repairs && ssrcs.len() < MAX_SSRCS && !ssrcs.iter().any(|(known, _)| *known == ssrc) {
             let rtx = groups.iter().find(|(media, _)| *media == ssrc).map(|(_, rtx)| *rtx);
@@ -390,11 +442,18 @@ fn value<'a>(media: &'a MediaDescription, key: &str) -> Option<&'a str> {
 }
 
 fn values<'a>(media: &'a MediaDescription, key: &'a str) -> impl Iterator<Item = &'a str> {
-    media.attributes.iter().filter(move |attribute| attribute.key == key).filter_map(|attribute| attribute.value.as_deref())
+    media
+        .attributes
+        .iter()
+        .filter(move |attribute| attribute.key == key)
+        .filter_map(|attribute| attribute.value.as_deref())
 }
 
 fn of_type<'a>(media: &'a MediaDescription, key: &'a str, payload_type: u8) -> Option<&'a str> {
-    values(media, key).filter_map(|value| value.split_once(' ')).find(|(of, _)| of.parse() == Ok(payload_type)).map(|(_, rest)| rest)
+    values(media, key)
+        .filter_map(|value| value.split_once(' '))
+        .find(|(of, _)| of.parse() == Ok(payload_type))
+        .map(|(_, rest)| rest)
 }
 
 fn rtpmap(media: &MediaDescription, payload_type: u8) -> Option<&str> {
@@ -406,7 +465,11 @@ fn fmtp(media: &MediaDescription, payload_type: u8) -> Option<&str> {
 }
 
 fn parameter<'a>(media: &'a MediaDescription, payload_type: u8, name: &str) -> Option<&'a str> {
-    fmtp(media, payload_type)?.split(';').filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    fmtp(media, payload_type)?
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
 }
 
 /// A `token-char` of RFC 8866.

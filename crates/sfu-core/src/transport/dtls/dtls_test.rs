@@ -17,7 +17,9 @@ struct Client {
 impl Client {
     fn new(now: Instant, profiles: &[SrtpProtectionProfile]) -> Self {
         let provider = rtc_crypto::default_provider().unwrap();
-        let certificate = rtc_dtls::crypto::Certificate::generate_self_signed(Vec::new(), provider.crypto()).unwrap();
+        let certificate =
+            rtc_dtls::crypto::Certificate::generate_self_signed(Vec::new(), provider.crypto())
+                .unwrap();
         let fingerprint = fingerprint(&certificate.certificate[0]);
         let config = ConfigBuilder::default()
             .with_crypto_provider(provider)
@@ -35,13 +37,16 @@ impl Client {
     fn take(&mut self, now: Instant, datagram: BytesMut) {
         // What the server refuses ends in an error here; the tests look at the server.
         if let Ok(events) = self.endpoint.read(now, SERVER, None, datagram) {
-            self.connected |= events.iter().any(|event| matches!(event, EndpointEvent::HandshakeComplete));
+            self.connected |=
+                events.iter().any(|event| matches!(event, EndpointEvent::HandshakeComplete));
         }
     }
 
     fn keys(&self, profile: SrtpProfile) -> SrtpKeys {
         let state = self.endpoint.get_connection_state(SERVER).unwrap();
-        let material = state.export_keying_material(EXPORTER_LABEL, &[], SrtpKeys::material_len(profile)).unwrap();
+        let material = state
+            .export_keying_material(EXPORTER_LABEL, &[], SrtpKeys::material_len(profile))
+            .unwrap();
         SrtpKeys::from_material(profile, material.as_ref(), false).unwrap()
     }
 }
@@ -54,7 +59,11 @@ struct Outcome {
 }
 
 /// Runs a handshake until both ends are done; `lost(n)` says whether the nth datagram is lost.
-fn run(profiles: &[SrtpProtectionProfile], mut lost: impl FnMut(usize) -> bool, impostor: bool) -> Outcome {
+fn run(
+    profiles: &[SrtpProtectionProfile],
+    mut lost: impl FnMut(usize) -> bool,
+    impostor: bool,
+) -> Outcome {
     let start = Instant::now();
     let mut now = start;
     let mut client = Client::new(now, profiles);
@@ -77,7 +86,10 @@ fn run(profiles: &[SrtpProtectionProfile], mut lost: impl FnMut(usize) -> bool, 
             count += 1;
         }
         let arrival = on_the_way.front().map(|(at, ..)| *at);
-        let next = [arrival, server.poll_timeout(), client.endpoint.poll_timeout(&SERVER)].into_iter().flatten().min();
+        let next = [arrival, server.poll_timeout(), client.endpoint.poll_timeout(&SERVER)]
+            .into_iter()
+            .flatten()
+            .min();
         let Some(next) = next.filter(|next| *next < start + Duration::from_secs(20)) else { break };
         now = now.max(next);
         if arrival == Some(next) {
@@ -112,7 +124,10 @@ fn our_profile_wins_whatever_the_clients_order() {
     let keys = outcome.server.take_keys().unwrap();
     assert_eq!(keys.profile, SrtpProfile::AeadAes128Gcm);
     let theirs = outcome.client.keys(keys.profile);
-    assert!(keys.local == theirs.remote && keys.remote == theirs.local, "both ends hold the same keys");
+    assert!(
+        keys.local == theirs.remote && keys.remote == theirs.local,
+        "both ends hold the same keys"
+    );
     assert!(outcome.server.take_keys().is_none(), "keys are given once");
     assert!(outcome.took <= 6 * ONE_WAY, "three round trips at most, took {:?}", outcome.took);
 }
@@ -121,7 +136,10 @@ fn our_profile_wins_whatever_the_clients_order() {
 fn who_offers_less_gets_less() {
     for (offered, agreed) in [
         (vec![Offered::Srtp_Aes128_Cm_Hmac_Sha1_80], SrtpProfile::AesCm128HmacSha1_80),
-        (vec![Offered::Srtp_Aes128_Cm_Hmac_Sha1_80, Offered::Srtp_Aead_Aes_256_Gcm], SrtpProfile::AeadAes256Gcm),
+        (
+            vec![Offered::Srtp_Aes128_Cm_Hmac_Sha1_80, Offered::Srtp_Aead_Aes_256_Gcm],
+            SrtpProfile::AeadAes256Gcm,
+        ),
     ] {
         let mut outcome = run(&offered, |_| false, false);
         let keys = outcome.server.take_keys().unwrap();
@@ -129,7 +147,11 @@ fn who_offers_less_gets_less() {
         assert!(keys.remote == outcome.client.keys(agreed).local);
     }
     let outcome = run(&[Offered::Srtp_Aes128_Cm_Hmac_Sha1_32], |_| false, false);
-    assert!(matches!(outcome.result, Err(DtlsError::Handshake(_))), "no profile of ours: {:?}", outcome.result);
+    assert!(
+        matches!(outcome.result, Err(DtlsError::Handshake(_))),
+        "no profile of ours: {:?}",
+        outcome.result
+    );
     assert!(outcome.server.is_closed());
 }
 
@@ -145,8 +167,15 @@ fn another_certificate_than_announced_gets_no_keys() {
 fn one_lost_datagram_costs_no_second() {
     for victim in 0..6 {
         let mut outcome = run(&LIKE_CHROMIUM, |n| n == victim, false);
-        assert!(outcome.client.connected && outcome.server.take_keys().is_some(), "datagram {victim} lost");
-        assert!(outcome.took <= Duration::from_millis(100), "datagram {victim} lost: {:?}", outcome.took);
+        assert!(
+            outcome.client.connected && outcome.server.take_keys().is_some(),
+            "datagram {victim} lost"
+        );
+        assert!(
+            outcome.took <= Duration::from_millis(100),
+            "datagram {victim} lost: {:?}",
+            outcome.took
+        );
     }
 }
 
@@ -214,7 +243,9 @@ fn what_a_peer_makes_us_keep_is_bounded() {
         record.extend([1, 0, 16, 0, 0, 0, 0, 0, n, 0, 0, 1, 0]);
         record
     };
-    let refused = (0..=255).map(|n| server.handle_datagram(now, &fragment(n))).position(|result| result.is_err());
+    let refused = (0..=255)
+        .map(|n| server.handle_datagram(now, &fragment(n)))
+        .position(|result| result.is_err());
     assert_eq!(refused, Some(MAX_FRAGMENTS));
     assert!(server.is_closed());
 }
@@ -225,11 +256,18 @@ fn it_comes_through_loss() {
     for seed in 0..150_u64 {
         let mut state = seed;
         let lossy = |_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % 100 < 15
         };
         let mut outcome = run(&LIKE_CHROMIUM, lossy, false);
-        assert!(outcome.server.take_keys().is_some(), "seed {seed}: {:?} after {:?}", outcome.result, outcome.took);
+        assert!(
+            outcome.server.take_keys().is_some(),
+            "seed {seed}: {:?} after {:?}",
+            outcome.result,
+            outcome.took
+        );
         slowest = slowest.max(outcome.took);
     }
     assert!(slowest < Duration::from_millis(800), "{slowest:?}");

@@ -92,7 +92,9 @@ pub struct Certificate {
 
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Certificate").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+        f.debug_struct("Certificate")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,9 +104,11 @@ impl Certificate {
     /// # Errors
     /// [`DtlsError::Handshake`] when the system has no randomness to give.
     pub fn generate() -> Result<Self, DtlsError> {
-        let provider = rtc_crypto::default_provider().map_err(|error| DtlsError::handshake(&error))?;
-        let certificate = rtc_dtls::crypto::Certificate::generate_self_signed(Vec::new(), provider.crypto())
-            .map_err(|error| DtlsError::handshake(&error))?;
+        let provider =
+            rtc_crypto::default_provider().map_err(|error| DtlsError::handshake(&error))?;
+        let certificate =
+            rtc_dtls::crypto::Certificate::generate_self_signed(Vec::new(), provider.crypto())
+                .map_err(|error| DtlsError::handshake(&error))?;
         let der = certificate.certificate.first().map(|der| der.as_ref()).unwrap_or_default();
         let fingerprint = fingerprint(der);
         let configs = PROFILES
@@ -219,7 +223,9 @@ impl DtlsServer {
         match &mut self.phase {
             Phase::Closed => return Ok(()),
             Phase::Hello { kept, .. } => kept.push(BytesMut::from(datagram)),
-            Phase::Handshake { answered, .. } if hello.is_some_and(|hello| hello.sequence < *answered) => {
+            Phase::Handshake { answered, .. }
+                if hello.is_some_and(|hello| hello.sequence < *answered) =>
+            {
                 return self.resend(now, |flight| flight.repeats += 1);
             }
             Phase::Handshake { .. } if hello.is_none() => {
@@ -325,15 +331,21 @@ impl DtlsServer {
 
     /// Keeps a flight until it is answered.
     fn note_flight(&mut self, now: Instant, datagrams: Vec<BytesMut>) {
-        let (Phase::Hello { profile, .. } | Phase::Handshake { profile, .. }) = self.phase else { return };
-        let first = datagrams.first().and_then(|datagram| records::digest(datagram)).and_then(|digest| digest.first);
+        let (Phase::Hello { profile, .. } | Phase::Handshake { profile, .. }) = self.phase else {
+            return;
+        };
+        let first = datagrams
+            .first()
+            .and_then(|datagram| records::digest(datagram))
+            .and_then(|digest| digest.first);
         let answered = match first {
             Some(message) if message.is_hello_verify_request() => 1,
             Some(message) if message.is_server_hello() => 2,
             _ => return,
         };
         self.phase = Phase::Handshake { profile, answered };
-        self.flight = Some(Flight { datagrams, timeouts: 0, repeats: 0, due: now + FIRST_PATIENCE });
+        self.flight =
+            Some(Flight { datagrams, timeouts: 0, repeats: 0, due: now + FIRST_PATIENCE });
     }
 
     /// Sends the last flight as it was: what the peer has of it, its replay window drops.
@@ -388,7 +400,10 @@ impl DtlsServer {
 
     /// Checks who the peer is, and only then derives keys.
     fn finish(&self) -> Result<SrtpKeys, DtlsError> {
-        let state = self.endpoint.get_connection_state(PEER).ok_or_else(|| DtlsError::handshake(&"no association"))?;
+        let state = self
+            .endpoint
+            .get_connection_state(PEER)
+            .ok_or_else(|| DtlsError::handshake(&"no association"))?;
         let shown = state.peer_certificates.first().ok_or(DtlsError::WrongCertificate)?;
         if !bool::from(fingerprint(shown).0.ct_eq(&self.expected.0)) {
             return Err(DtlsError::WrongCertificate);
@@ -401,7 +416,8 @@ impl DtlsServer {
         let material = state
             .export_keying_material(EXPORTER_LABEL, &[], SrtpKeys::material_len(profile))
             .map_err(|error| DtlsError::handshake(&error))?;
-        SrtpKeys::from_material(profile, material.as_ref(), true).map_err(|error| DtlsError::handshake(&error))
+        SrtpKeys::from_material(profile, material.as_ref(), true)
+            .map_err(|error| DtlsError::handshake(&error))
     }
 
     /// Moves what the endpoint wants sent to where it is taken from; gives a copy.

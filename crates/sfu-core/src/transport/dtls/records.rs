@@ -83,7 +83,9 @@ fn read_messages(mut body: &[u8], digest: &mut Digest) -> Option<()> {
         let whole = len == total;
         // A part of a message ends its record: nothing else is ever sent behind one, and the
         // handshake would read on into it. An empty part of a message could be kept for ever.
-        let sound = offset + len <= total && total <= MAX_MESSAGE && (whole || (len > 0 && end == body.len()));
+        let sound = offset + len <= total
+            && total <= MAX_MESSAGE
+            && (whole || (len > 0 && end == body.len()));
         if !sound || end > body.len() {
             return None;
         }
@@ -121,7 +123,8 @@ mod tests {
 
     #[test]
     fn whole_messages_share_a_record_and_records_a_datagram() {
-        let mut datagram = record(22, 0, &[message(CLIENT_HELLO, 3, 0, 3), message(16, 0, 0, 0)].concat());
+        let mut datagram =
+            record(22, 0, &[message(CLIENT_HELLO, 3, 0, 3), message(16, 0, 0, 0)].concat());
         datagram.extend(record(20, 0, &[1]));
         datagram.extend(record(22, 1, &[9; 40]));
         let digest = digest(&datagram).unwrap();
@@ -137,7 +140,11 @@ mod tests {
         let behind_a_part = [fragment, message(16, 0, 0, 0)].concat();
         assert_eq!(digest(&record(22, 0, &behind_a_part)), None);
         assert_eq!(digest(&record(22, 0, &message(CLIENT_HELLO, 9, 0, 0))), None, "an empty part");
-        assert_eq!(digest(&record(22, 0, &message(CLIENT_HELLO, 9, 8, 3))), None, "beyond its message");
+        assert_eq!(
+            digest(&record(22, 0, &message(CLIENT_HELLO, 9, 8, 3))),
+            None,
+            "beyond its message"
+        );
         let mut endless = message(CLIENT_HELLO, 0, 0, 3);
         endless[1] = 1;
         assert_eq!(digest(&record(22, 0, &endless)), None, "too large a message");

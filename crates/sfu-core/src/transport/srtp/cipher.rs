@@ -59,7 +59,9 @@ impl Cipher {
     #[cfg(test)]
     pub(super) fn gcm_with_session_keys(key: &[u8], salt: [u8; 12]) -> Self {
         let algorithm = if key.len() == 32 { &AES_256_GCM } else { &AES_128_GCM };
-        let key = || LessSafeKey::new(UnboundKey::new(algorithm, key).expect("a key of the right length"));
+        let key = || {
+            LessSafeKey::new(UnboundKey::new(algorithm, key).expect("a key of the right length"))
+        };
         Self::Gcm(Box::new(Gcm { rtp: key(), rtp_salt: salt, rtcp: key(), rtcp_salt: salt }))
     }
 

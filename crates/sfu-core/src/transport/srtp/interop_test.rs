@@ -16,7 +16,8 @@ const PROFILES: [(SrtpProfile, ProtectionProfile); 3] = [
 const SSRC: u32 = 0x1234_5678;
 
 fn keys(profile: SrtpProfile) -> SrtpKeys {
-    let material: Vec<u8> = (0..SrtpKeys::material_len(profile)).map(|byte| (byte * 7 + 3) as u8).collect();
+    let material: Vec<u8> =
+        (0..SrtpKeys::material_len(profile)).map(|byte| (byte * 7 + 3) as u8).collect();
     SrtpKeys::from_material(profile, &material, true).unwrap()
 }
 
@@ -45,17 +46,19 @@ fn rtcp(ssrc: u32, words: u16) -> Vec<u8> {
 
 /// Indices that a sender uses in order, twice round the sequence numbers, sent in another order.
 fn shuffled() -> impl Strategy<Value = Vec<u64>> {
-    (0_u64..2_000, 1_u64..700, prop::collection::vec(0_usize..40, 300)).prop_map(|(start, step, swaps)| {
-        let mut indices: Vec<u64> = (0..300).map(|n| start + n * step).collect();
-        for (at, by) in swaps.into_iter().enumerate() {
-            // Late by at most as much as a window forgives.
-            let by = by.min((500 / step) as usize);
-            if at + by < 300 {
-                indices.swap(at, at + by);
+    (0_u64..2_000, 1_u64..700, prop::collection::vec(0_usize..40, 300)).prop_map(
+        |(start, step, swaps)| {
+            let mut indices: Vec<u64> = (0..300).map(|n| start + n * step).collect();
+            for (at, by) in swaps.into_iter().enumerate() {
+                // Late by at most as much as a window forgives.
+                let by = by.min((500 / step) as usize);
+                if at + by < 300 {
+                    indices.swap(at, at + by);
+                }
             }
-        }
-        indices
-    })
+            indices
+        },
+    )
 }
 
 proptest! {
@@ -196,7 +199,10 @@ fn keys_end() {
     let (_, mut outbound) = SrtpPair::new(&keys(SrtpProfile::AeadAes128Gcm)).unwrap();
     let mut buffer = [0; 64];
     assert!(outbound.seal_rtp(&mut buffer, 12, 40, 1, LAST_RTP_INDEX).is_ok());
-    assert_eq!(outbound.seal_rtp(&mut buffer, 12, 40, 1, LAST_RTP_INDEX + 1), Err(SrtpError::KeysUsedUp));
+    assert_eq!(
+        outbound.seal_rtp(&mut buffer, 12, 40, 1, LAST_RTP_INDEX + 1),
+        Err(SrtpError::KeysUsedUp)
+    );
     outbound.next_rtcp = LAST_RTCP_INDEX;
     assert!(outbound.seal_rtcp(&mut rtcp(1, 1)).is_ok());
     assert_eq!(outbound.seal_rtcp(&mut rtcp(1, 1)), Err(SrtpError::KeysUsedUp));

@@ -2,12 +2,17 @@
 
 mod builtin;
 mod clock;
+mod floor;
+mod hands;
 mod parse;
 mod role_set;
 mod template;
 mod text;
+mod turn;
 
 pub use clock::Clock;
+pub use floor::{Floor, FloorRefusal, FloorTimer, Member, Scene};
+pub use hands::{Hand, Hands, Resume};
 pub use parse::TemplateError;
 pub use role_set::{RoleSet, speaks};
 pub use template::{
@@ -15,3 +20,4 @@ pub use template::{
     RoundOrder, Step, Template, Transition, TurnLimits,
 };
 pub use text::{Prompts, Text};
+pub use turn::{Part, Turn};

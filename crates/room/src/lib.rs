@@ -5,9 +5,16 @@
 //! (asked anew after each input). An input that is refused leaves the room as it was. Inputs with
 //! their times are all there is: giving a new room the same ones makes the same room.
 
+mod commands;
 mod effect;
 mod input;
+mod people;
+mod presence;
+mod read;
+mod rights;
 mod room;
+mod session;
+mod timers;
 mod view;
 
 pub use effect::{ChatLine, Effect, Effects, GateChange, Part, Refusal};

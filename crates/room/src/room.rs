@@ -1,44 +1,39 @@
-//! The room itself.
+//! The room itself: its state, and the way of an input through it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use palabre_facilitation::{Clock, Firmness, FloorKind, Template, speaks};
-use palabre_ids::{Epoch, Language, MAX_SEATS, MediaRights, Millis, Role, Seat, UnixMillis};
+use palabre_facilitation::{Scene, Template, speaks};
+use palabre_ids::{Epoch, Language, MAX_SEATS, Role, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::people::{Chair, People};
+use crate::session::Session;
 use crate::{
-    ChatLine, ConfigError, Effect, Effects, FloorView, GateChange, Input, MAX_SPEAKERS, Part,
-    PersonConfig, PersonView, PhaseView, Presence, Refusal, RoomConfig, Stage, StateView,
+    ChatLine, ConfigError, Effect, Effects, Input, MAX_SPEAKERS, Part, Refusal, RoomConfig,
 };
 
 /// One room, from the first link opened to the end of the session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Room {
-    template: Arc<Template>,
-    language: Language,
-    people: Vec<Person>,
-    stage: Stage,
-    chair: Option<Seat>,
-    epoch: Epoch,
-    chat: VecDeque<ChatLine>,
-    now: UnixMillis,
+    pub(crate) template: Arc<Template>,
+    pub(crate) language: Language,
+    pub(crate) people: People,
+    pub(crate) progress: Progress,
+    pub(crate) chair: Chair,
+    pub(crate) screen: Option<Seat>,
+    pub(crate) chat: VecDeque<ChatLine>,
+    pub(crate) epoch: Epoch,
+    /// The last moment the room was told.
+    pub(crate) now: UnixMillis,
 }
 
+/// How far the session is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Person {
-    config: PersonConfig,
-    link: Link,
-    muted: bool,
-    camera: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum Link {
-    Expected,
-    Here,
-    Away { since: UnixMillis },
-    Left,
+pub(crate) enum Progress {
+    Lobby,
+    Running(Box<Session>),
+    Ended,
 }
 
 impl Room {
@@ -55,33 +50,26 @@ impl Room {
         if people.iter().filter(|person| speaks(person.role)).count() > MAX_SPEAKERS {
             return Err(ConfigError::TooManySpeakers);
         }
-        if count(Role::Facilitator) != 1 {
-            return Err(ConfigError::Facilitators(count(Role::Facilitator)));
-        }
         if count(Role::Client) > 1 {
             return Err(ConfigError::Clients(count(Role::Client)));
         }
         if people.iter().any(|person| person.expert && person.role != Role::Consultant) {
             return Err(ConfigError::ExpertRole);
         }
-        let chair = people.iter().position(|person| person.role == Role::Facilitator);
-        let people = people
-            .into_iter()
-            .map(|config| Person {
-                camera: speaks(config.role),
-                config,
-                link: Link::Expected,
-                muted: false,
-            })
-            .collect();
+        let facilitators = count(Role::Facilitator);
+        let people = People::new(people);
+        let Some(seat) = people.facilitator().filter(|_| facilitators == 1) else {
+            return Err(ConfigError::Facilitators(facilitators));
+        };
         Ok(Self {
             template,
             language,
             people,
-            stage: Stage::Lobby,
-            chair: chair.and_then(|index| u8::try_from(index).ok()).map(Seat),
-            epoch: Epoch::default(),
+            progress: Progress::Lobby,
+            chair: Chair::Held { seat, until: None },
+            screen: None,
             chat: VecDeque::new(),
+            epoch: Epoch::default(),
             now,
         })
     }
@@ -90,29 +78,23 @@ impl Room {
     /// as the last one.
     ///
     /// # Errors
-    /// See [`Refusal`]; the room is unchanged then.
+    /// See [`Refusal`]; the room is unchanged then, and what was due is done at the next tick.
     pub fn handle(&mut self, now: UnixMillis, input: Input) -> Result<Effects, Refusal> {
         let mut next = self.clone();
-        next.now = now.max(self.now);
-        match input {
-            Input::Connected { seat, .. } => next.person_mut(seat)?.link = Link::Here,
-            Input::Disconnected { seat } => {
-                next.person_mut(seat)?.link = Link::Away { since: next.now }
-            }
-            Input::Left { seat } => next.person_mut(seat)?.link = Link::Left,
-            Input::Command { .. } => return Err(Refusal::NotStarted),
-            Input::Tick | Input::Restarted { .. } => {}
+        let restarted = matches!(input, Input::Restarted { .. });
+        let mut said = None;
+        if let Input::Restarted { down_since } = input {
+            // What was due while the server was down is not due: its clocks stood.
+            next.advance(down_since.unwrap_or(self.now).min(now));
+            let stopped = next.now;
+            next.now = next.now.max(now);
+            next.restarted(stopped);
+        } else {
+            next.advance(now);
+            said = next.take_in(input)?;
         }
-        let mut effects = Effects::new();
-        if next.gate() != self.gate() {
-            next.epoch = next.epoch.next();
-            effects.push(Effect::Rights(next.gate_table()));
-        }
-        for (index, person) in next.people.iter().enumerate() {
-            if self.people[index] != *person {
-                effects.push(Effect::Changed(Part::Person(seat_at(index))));
-            }
-        }
+        next.advance(now);
+        let effects = next.changes_from(self, restarted, said);
         *self = next;
         Ok(effects)
     }
@@ -120,110 +102,90 @@ impl Room {
     /// The next moment at which [`Input::Tick`] must be given, if any.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<UnixMillis> {
-        None
+        self.next_timer().map(|(at, _)| at)
     }
 
-    /// What the session follows.
-    #[must_use]
-    pub fn template(&self) -> &Template {
-        &self.template
+    /// Lets everything happen that is due by `now`, each at its own time.
+    fn advance(&mut self, now: UnixMillis) {
+        while let Some((at, timer)) = self.next_timer().filter(|(at, _)| *at <= now) {
+            self.now = self.now.max(at);
+            self.fire(timer);
+        }
+        self.now = self.now.max(now);
     }
 
-    /// The room's own language.
-    #[must_use]
-    pub fn language(&self) -> Language {
-        self.language
+    /// Carries an input out; answers what was said, if it said something.
+    fn take_in(&mut self, input: Input) -> Result<Option<Effect>, Refusal> {
+        match input {
+            Input::Connected { seat, resumed } => self.connected(seat, resumed)?,
+            Input::Disconnected { seat } => self.disconnected(seat)?,
+            Input::Left { seat } => self.left(seat)?,
+            Input::Command { seat, command } => return self.command(seat, command),
+            Input::Tick | Input::Restarted { .. } => {}
+        }
+        Ok(None)
     }
 
-    /// Everyone with a seat, ascending by seat.
-    #[must_use]
-    pub fn people(&self) -> Vec<PersonView> {
-        (0..self.people.len()).filter_map(|index| self.person(seat_at(index))).collect()
+    /// What must be carried out to come from `before` to here.
+    fn changes_from(&mut self, before: &Self, restarted: bool, said: Option<Effect>) -> Effects {
+        let mut effects = self.gate_changes(before, restarted);
+        for (seat, _) in self.people.iter() {
+            if self.person(seat) != before.person(seat) {
+                effects.push(Effect::Changed(Part::Person(seat)));
+            }
+        }
+        if self.phase() != before.phase() {
+            effects.push(Effect::Changed(Part::Phase));
+        }
+        if self.floor() != before.floor() {
+            effects.push(Effect::Changed(Part::Floor));
+        }
+        if self.state() != before.state() {
+            effects.push(Effect::Changed(Part::State));
+        }
+        effects.extend(said);
+        if self.progress == Progress::Ended && before.progress != Progress::Ended {
+            effects.push(Effect::Ended);
+        }
+        effects
     }
 
-    /// The person of a seat.
-    #[must_use]
-    pub fn person(&self, seat: Seat) -> Option<PersonView> {
-        let person = self.people.get(seat.index())?;
-        Some(PersonView {
-            seat,
-            name: person.config.name.clone(),
-            role: person.config.role,
-            presence: match person.link {
-                Link::Expected => Presence::Expected,
-                Link::Here => Presence::Here,
-                Link::Away { since } => Presence::Away { since, held_until: None },
-                Link::Left => Presence::Left,
-            },
-            muted: person.muted,
-            camera: person.camera,
-            chair: self.chair == Some(seat),
-        })
-    }
-
-    /// Where the session is.
-    #[must_use]
-    pub fn phase(&self) -> PhaseView {
-        PhaseView {
-            stage: self.stage,
-            clock: Clock::Paused { remaining: Millis::ZERO },
-            extended: Millis::ZERO,
-            session_ends_at: None,
-            contract: None,
-            contract_accepted_by: Vec::new(),
-            blocked: None,
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match &self.progress {
+            Progress::Running(session) => Some(session),
+            Progress::Lobby | Progress::Ended => None,
         }
     }
 
-    /// Who has the floor, and who wants it.
-    #[must_use]
-    pub fn floor(&self) -> FloorView {
-        FloorView {
-            policy: FloorKind::Open,
-            firmness: Firmness::Advise,
-            takes_requests: false,
-            turn: None,
-            rights: self.gate(),
-            hands: Vec::new(),
-            upcoming: Vec::new(),
-            chat_open: true,
+    /// Lets `act` work on the running session and its floor.
+    pub(crate) fn with_session<T>(
+        &mut self,
+        act: impl FnOnce(&mut Session, Scene<'_>) -> T,
+    ) -> Result<T, Refusal> {
+        let cast = self.people.cast();
+        let Progress::Running(session) = &mut self.progress else {
+            return Err(self.not_running());
+        };
+        let scene = Scene {
+            phase: session.phase(&self.template),
+            cast: &cast,
+            now: self.now,
+            paused: session.pauses.any(),
+            waiting: session.pauses.recovery.is_some(),
+            hold: self.template.drops.speaker,
+        };
+        Ok(act(session, scene))
+    }
+
+    /// The same when it does not matter that the session is not on.
+    pub(crate) fn if_running(&mut self, act: impl FnOnce(&mut Session, Scene<'_>)) {
+        let _not_running = self.with_session(act);
+    }
+
+    pub(crate) fn not_running(&self) -> Refusal {
+        match self.progress {
+            Progress::Lobby | Progress::Running(_) => Refusal::NotStarted,
+            Progress::Ended => Refusal::Ended,
         }
     }
-
-    /// What concerns everybody at once.
-    #[must_use]
-    pub fn state(&self) -> StateView {
-        StateView { screen: None, chair: self.chair, paused_for: None }
-    }
-
-    /// The last lines of chat, oldest first.
-    pub fn chat(&self) -> impl Iterator<Item = &ChatLine> {
-        self.chat.iter()
-    }
-
-    /// The table as it should be in the media plane now, for a plane that starts anew.
-    #[must_use]
-    pub fn gate_table(&self) -> GateChange {
-        GateChange { epoch: self.epoch, table: self.gate() }
-    }
-
-    fn gate(&self) -> Vec<(Seat, MediaRights)> {
-        self.people
-            .iter()
-            .enumerate()
-            .filter(|(_, person)| speaks(person.config.role))
-            .filter(|(_, person)| !matches!(person.link, Link::Expected | Link::Left))
-            .map(|(index, person)| {
-                (seat_at(index), MediaRights { audio: !person.muted, video: true, screen: false })
-            })
-            .collect()
-    }
-
-    fn person_mut(&mut self, seat: Seat) -> Result<&mut Person, Refusal> {
-        self.people.get_mut(seat.index()).ok_or(Refusal::NoSuchSeat)
-    }
-}
-
-fn seat_at(index: usize) -> Seat {
-    Seat(u8::try_from(index).expect("a room has at most MAX_SEATS seats"))
 }

@@ -51,7 +51,10 @@ pub(super) fn lower(raw: Spanned<RawFloor>) -> Parsed<Step> {
             Some(length_of(&lasts)?)
         }
         Some(lasts) => {
-            return fault(lasts.span(), "only `open` and `silence` have `lasts`: turns end a round");
+            return fault(
+                lasts.span(),
+                "only `open` and `silence` have `lasts`: turns end a round",
+            );
         }
     };
     nothing_left(&raw, &name)?;

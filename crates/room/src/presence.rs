@@ -1,0 +1,283 @@
+//! Who comes, drops and goes, and what is kept for them meanwhile.
+
+use std::collections::BTreeSet;
+
+use palabre_facilitation::{ClientDrop, speaks};
+use palabre_ids::{Role, Seat, UnixMillis};
+
+use crate::Refusal;
+use crate::people::{Chair, Link};
+use crate::room::{Progress, Room};
+use crate::session::{ClientAway, Recovery};
+
+impl Room {
+    pub(crate) fn connected(&mut self, seat: Seat, resumed: bool) -> Result<(), Refusal> {
+        if self.progress == Progress::Ended {
+            return Err(Refusal::Ended);
+        }
+        self.people.get_mut(seat)?.link = Link::Here;
+        if !resumed && self.screen == Some(seat) {
+            self.screen = None;
+        }
+        if let Chair::Held { seat: chair, until } = &mut self.chair
+            && *chair == seat
+        {
+            *until = None;
+        }
+        self.if_running(|session, scene| {
+            if session.pauses.for_client.is_some_and(|client| client.seat == seat) {
+                session.pauses.for_client = None;
+            }
+            session.run_clocks(scene.now);
+        });
+        self.if_running(|session, scene| session.floor.unhold(seat, scene));
+        self.go_on_if_all_are_back();
+        Ok(())
+    }
+
+    pub(crate) fn disconnected(&mut self, seat: Seat) -> Result<(), Refusal> {
+        let since = self.now;
+        let person = self.people.get_mut(seat)?;
+        if person.link == Link::Here {
+            person.link = Link::Fading { since };
+        }
+        Ok(())
+    }
+
+    /// The debounce is over: the person is away.
+    pub(crate) fn dropped(&mut self, seat: Seat) {
+        let Ok(person) = self.people.get_mut(seat) else { return };
+        let Link::Fading { since } = person.link else { return };
+        person.link = Link::Away { since };
+        match &mut self.progress {
+            Progress::Ended => {}
+            Progress::Lobby => self.hold_chair(seat, since),
+            Progress::Running(session) if session.pauses.recovery.is_some() => {
+                session.floor.hold(seat, since, true);
+            }
+            Progress::Running(_) if self.people.nobody_here() => self.begin_recovery(since),
+            Progress::Running(_) => self.hold_places(seat, since),
+        }
+    }
+
+    /// What is kept for somebody who is away since `since`: the chair, the client's clock, the turn.
+    fn hold_places(&mut self, seat: Seat, since: UnixMillis) {
+        self.hold_chair(seat, since);
+        let is_client = self.people.client() == Some(seat);
+        let until = since + self.template.drops.client;
+        self.if_running(|session, scene| {
+            let pauses = is_client && scene.phase.client_drop == ClientDrop::Pause;
+            if pauses {
+                session.pauses.for_client = Some(ClientAway { seat, until: Some(until) });
+                session.stop_clocks(since);
+            }
+            session.floor.hold(seat, since, pauses);
+        });
+    }
+
+    fn hold_chair(&mut self, seat: Seat, since: UnixMillis) {
+        let kept = since + self.template.drops.chair;
+        if let Chair::Held { seat: chair, until } = &mut self.chair
+            && *chair == seat
+        {
+            *until = Some(kept);
+        }
+    }
+
+    pub(crate) fn chair_hold_over(&mut self) {
+        match self.people.deputy() {
+            Some(seat) => self.chair = Chair::Held { seat, until: None },
+            // Nothing runs by itself in the lobby: the chair stays theirs.
+            None if self.session().is_none() => {
+                if let Chair::Held { until, .. } = &mut self.chair {
+                    *until = None;
+                }
+            }
+            None => self.run_by_itself(),
+        }
+    }
+
+    /// Nobody holds the chair: what only a chair could let go on goes on.
+    fn run_by_itself(&mut self) {
+        self.chair = Chair::Nobody;
+        self.if_running(|session, scene| {
+            session.pauses.by_chair = false;
+            if session.pauses.for_client.is_some_and(|client| client.until.is_none()) {
+                session.pauses.for_client = None;
+            }
+            session.run_clocks(scene.now);
+        });
+        self.if_running(|session, scene| session.floor.go_on(scene));
+    }
+
+    /// The client's floor is held no longer: the turn passes on and the facilitator chooses. With
+    /// nobody in the chair the session goes on.
+    pub(crate) fn client_hold_over(&mut self) {
+        let by_itself = self.chair == Chair::Nobody;
+        let mut gone = None;
+        self.if_running(|session, scene| {
+            if let Some(client) = &mut session.pauses.for_client {
+                client.until = None;
+                gone = Some(client.seat);
+            }
+            if by_itself {
+                session.pauses.for_client = None;
+                session.run_clocks(scene.now);
+            }
+        });
+        if let Some(seat) = gone {
+            self.if_running(|session, scene| session.floor.pass_on(seat, scene));
+        }
+    }
+
+    pub(crate) fn left(&mut self, seat: Seat) -> Result<(), Refusal> {
+        let is_client = self.people.client() == Some(seat);
+        let person = self.people.get_mut(seat)?;
+        if !person.has_joined() {
+            return Ok(());
+        }
+        person.link = Link::Left;
+        if self.screen == Some(seat) {
+            self.screen = None;
+        }
+        let now = self.now;
+        if self.chair.seat() == Some(seat) && self.progress != Progress::Ended {
+            self.chair_hold_over();
+        }
+        if self.people.nobody_here() {
+            self.begin_recovery(now);
+        }
+        let by_itself = self.chair == Chair::Nobody;
+        self.if_running(|session, scene| {
+            if let Some(recovery) = &mut session.pauses.recovery {
+                recovery.present.remove(&seat);
+            }
+            if is_client {
+                let waits = !by_itself
+                    && scene.phase.client_drop == ClientDrop::Pause
+                    && session.pauses.recovery.is_none();
+                session.pauses.for_client = waits.then_some(ClientAway { seat, until: None });
+                if waits {
+                    session.stop_clocks(scene.now);
+                }
+            }
+            session.run_clocks(scene.now);
+        });
+        self.if_running(|session, scene| session.floor.leave(seat, scene));
+        self.go_on_if_all_are_back();
+        Ok(())
+    }
+
+    /// The server was down since `stopped`.
+    pub(crate) fn restarted(&mut self, stopped: UnixMillis) {
+        let was_here: BTreeSet<Seat> = self
+            .people
+            .iter()
+            .filter(|(_, person)| person.is_here())
+            .map(|(seat, _)| seat)
+            .collect();
+        for (_, person) in self.people.iter_mut() {
+            person.link = match person.link {
+                Link::Here => Link::Away { since: stopped },
+                Link::Fading { since } => Link::Away { since },
+                link @ (Link::Expected | Link::Away { .. } | Link::Left) => link,
+            };
+        }
+        // Nobody can be blamed for the time the server was down: the chair is kept from now on.
+        if let Chair::Held { until, .. } = &mut self.chair {
+            *until = None;
+        }
+        // The media plane is new, and so are the pages' screens.
+        self.screen = None;
+        self.begin_recovery_with(stopped, was_here);
+    }
+
+    /// Everybody is gone, the last one at `at`.
+    fn begin_recovery(&mut self, at: UnixMillis) {
+        self.begin_recovery_with(at, BTreeSet::new());
+    }
+
+    /// Clocks stand since `at` until enough of the people are back who were here of late.
+    fn begin_recovery_with(&mut self, at: UnixMillis, mut present: BTreeSet<Seat>) {
+        let of_late = self.template.drops.client;
+        let fresh = |since: UnixMillis| at.since(since) <= of_late;
+        let away = self.people.iter().filter(|(_, person)| person.away_since().is_some_and(fresh));
+        present.extend(away.map(|(seat, _)| seat));
+        let Progress::Running(session) = &mut self.progress else { return };
+        session.stop_clocks(at);
+        session.pauses.for_client = None;
+        if let Some(turn) = session.floor.turn() {
+            let seat = turn.seat;
+            session.floor.hold(seat, at, true);
+        }
+        let before = session.pauses.recovery.take();
+        session.pauses.recovery = Some(Recovery {
+            present: before.map_or(present, |before| before.present),
+            until: None,
+        });
+        if let Chair::Held { until, .. } = &mut self.chair {
+            *until = None;
+        }
+    }
+
+    /// Goes on once the client, the chair and enough others of those who were here are back.
+    fn go_on_if_all_are_back(&mut self) {
+        let until = self.now + self.template.drops.client;
+        if self.people.nobody_here() {
+            return;
+        }
+        let Progress::Running(session) = &mut self.progress else { return };
+        let Some(recovery) = &mut session.pauses.recovery else { return };
+        recovery.until.get_or_insert(until);
+        let named = [self.people.client(), self.chair.seat()];
+        let here = |seat: Seat| self.people.get(seat).is_ok_and(|person| person.is_here());
+        let named_are_back =
+            named.iter().flatten().all(|seat| here(*seat) || !recovery.present.contains(seat));
+        let other = |seat: Seat| {
+            !named.contains(&Some(seat))
+                && self.people.get(seat).is_ok_and(|person| speaks(person.role()))
+        };
+        let others = recovery.present.iter().filter(|seat| other(**seat)).count();
+        let others_here =
+            self.people.iter().filter(|(seat, _)| other(*seat) && here(*seat)).count();
+        if named_are_back && others_here >= others.min(usize::from(self.template.drops.quorum)) {
+            self.end_recovery();
+        }
+    }
+
+    /// The session goes on; who is still away is treated as somebody who drops now.
+    pub(crate) fn end_recovery(&mut self) {
+        let now = self.now;
+        self.if_running(|session, _| session.pauses.recovery = None);
+        let away: Vec<Seat> = self
+            .people
+            .iter()
+            .filter(|(_, person)| person.away_since().is_some())
+            .map(|(seat, _)| seat)
+            .collect();
+        for seat in away {
+            self.hold_places(seat, now);
+        }
+        self.if_running(|session, scene| session.run_clocks(scene.now));
+        self.if_running(|session, scene| session.floor.settle(scene));
+    }
+
+    /// Gives the chair to a facilitator who asks for it.
+    pub(crate) fn take_chair(&mut self, seat: Seat) -> Result<(), Refusal> {
+        let role = self.people.get(seat)?.role();
+        let kept = self
+            .chair
+            .seat()
+            .is_some_and(|chair| self.people.get(chair).is_ok_and(|person| person.is_here()));
+        if !role.facilitates()
+            || (role == Role::CoFacilitator && kept && self.chair.seat() != Some(seat))
+        {
+            return Err(Refusal::NotFacilitator);
+        }
+        if self.chair.seat() == Some(seat) {
+            return Err(Refusal::NoChange);
+        }
+        self.chair = Chair::Held { seat, until: None };
+        Ok(())
+    }
+}

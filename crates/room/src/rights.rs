@@ -1,0 +1,88 @@
+//! Who may send what, and the order in which it is taken and given.
+
+use palabre_facilitation::speaks;
+use palabre_ids::{MediaRights, Seat};
+
+use crate::people::Person;
+use crate::room::{Progress, Room};
+use crate::{Effect, Effects, GateChange};
+
+type Table = Vec<(Seat, MediaRights)>;
+
+impl Room {
+    /// The table as it should be in the media plane now, for a plane that starts anew.
+    #[must_use]
+    pub fn gate_table(&self) -> GateChange {
+        GateChange { epoch: self.epoch, table: self.gate() }
+    }
+
+    /// What a seat may send now, whether or not it is muted; the screen as whether it may share.
+    pub(crate) fn rights_of(&self, seat: Seat, person: &Person) -> MediaRights {
+        let role = person.role();
+        if !speaks(role) || !person.has_joined() {
+            return MediaRights::NONE;
+        }
+        let screen_free = self.screen.is_none_or(|sharing| sharing == seat);
+        match &self.progress {
+            Progress::Ended => MediaRights::NONE,
+            Progress::Lobby => {
+                MediaRights { audio: true, video: true, screen: role.facilitates() && screen_free }
+            }
+            Progress::Running(session) => {
+                let phase = session.phase(&self.template);
+                MediaRights {
+                    audio: role.facilitates() || session.floor.may_speak(phase, seat),
+                    video: role.facilitates() || phase.video.contains(role),
+                    screen: screen_free && (role.facilitates() || phase.screen.contains(role)),
+                }
+            }
+        }
+    }
+
+    fn gate(&self) -> Table {
+        let open = |(seat, person): (Seat, &Person)| {
+            let rights = self.rights_of(seat, person);
+            let rights = MediaRights {
+                audio: rights.audio && !person.muted,
+                video: rights.video,
+                screen: rights.screen && self.screen == Some(seat),
+            };
+            (rights != MediaRights::NONE).then_some((seat, rights))
+        };
+        self.people.iter().filter_map(open).collect()
+    }
+
+    /// The new tables since `before`: what is taken is taken before anything is given. After a
+    /// restart there is one in any case, for a media plane that knows nothing.
+    pub(crate) fn gate_changes(&mut self, before: &Self, always: bool) -> Effects {
+        let (old, new) = (before.gate(), self.gate());
+        let kept = both(&old, &new);
+        let mut effects = Effects::new();
+        if kept != old && kept != new {
+            effects.push(self.next_table(kept));
+        }
+        if old != new || always {
+            effects.push(self.next_table(new));
+        }
+        effects
+    }
+
+    fn next_table(&mut self, table: Table) -> Effect {
+        self.epoch = self.epoch.next();
+        Effect::Rights(GateChange { epoch: self.epoch, table })
+    }
+}
+
+/// The rights that are in both tables.
+fn both(old: &Table, new: &Table) -> Table {
+    let shared = |(seat, was): &(Seat, MediaRights)| {
+        let (_, is) = new.iter().find(|(other, _)| other == seat)?;
+        let rights = MediaRights {
+            audio: was.audio && is.audio,
+            video: was.video && is.video,
+            screen: was.screen && is.screen,
+        };
+        (rights != MediaRights::NONE).then_some((*seat, rights))
+    };
+    old.iter().filter_map(shared).collect()
+}

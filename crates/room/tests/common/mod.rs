@@ -1,0 +1,177 @@
+//! A room in virtual time.
+// Each test file uses a part of this.
+#![allow(dead_code)]
+
+use std::sync::Arc;
+
+use palabre_facilitation::{Clock, Template};
+use palabre_ids::{DisplayName, Language, Millis, Role, Seat, UnixMillis};
+use palabre_room::{
+    Command, Effect, Effects, GateChange, Input, PersonConfig, Presence, Refusal, Room, RoomConfig,
+    Stage, TurnView,
+};
+
+/// The facilitator's seat in every test room.
+pub const CHAIR: Seat = Seat(0);
+/// The client's.
+pub const CLIENT: Seat = Seat(1);
+/// When every test room begins.
+pub const START: UnixMillis = UnixMillis(1_000_000);
+
+pub fn person(role: Role) -> PersonConfig {
+    PersonConfig { name: DisplayName::parse(role.as_str()).unwrap(), role, expert: false }
+}
+
+/// The facilitator, the client and six consultants.
+pub fn eight() -> Vec<PersonConfig> {
+    let mut people = vec![person(Role::Facilitator), person(Role::Client)];
+    people.extend((0..6).map(|_| person(Role::Consultant)));
+    people
+}
+
+/// A room and its time.
+pub struct Table {
+    pub room: Room,
+    pub now: UnixMillis,
+    /// The last table of rights, as a media plane would have it.
+    pub gate: GateChange,
+}
+
+impl Table {
+    pub fn new(template: Template, people: Vec<PersonConfig>) -> Self {
+        let config = RoomConfig { template: Arc::new(template), language: Language::Fr, people };
+        let room = Room::new(START, config).unwrap();
+        let gate = room.gate_table();
+        Self { room, now: START, gate }
+    }
+
+    /// Everyone is here, and the session is at the phase of that name.
+    pub fn codev_at(phase: &str, people: Vec<PersonConfig>) -> Self {
+        Self::at(Template::builtin("codev-1h15").unwrap(), phase, people)
+    }
+
+    pub fn at(template: Template, phase: &str, people: Vec<PersonConfig>) -> Self {
+        let mut table = Self::new(template, people);
+        table.everyone_comes();
+        while table.phase_id() != Some(phase) {
+            if table.room.phase().blocked == Some(palabre_facilitation::Need::Contract) {
+                table.accept_a_contract();
+            }
+            table.chair(Command::NextPhase);
+        }
+        table
+    }
+
+    pub fn everyone_comes(&mut self) {
+        for view in self.room.people() {
+            self.connect(view.seat);
+        }
+    }
+
+    pub fn accept_a_contract(&mut self) {
+        self.does(
+            CLIENT,
+            Command::ProposeContract { text: "J'aimerais que vous m'aidiez à déléguer".into() },
+        );
+        for view in self.room.people() {
+            if view.seat != CLIENT && view.presence == Presence::Here {
+                self.does(view.seat, Command::AcceptContract);
+            }
+        }
+    }
+
+    pub fn input(&mut self, input: Input) -> Result<Effects, Refusal> {
+        let effects = self.room.handle(self.now, input)?;
+        for effect in &effects {
+            if let Effect::Rights(change) = effect {
+                assert!(change.epoch > self.gate.epoch, "epochs grow");
+                self.gate = change.clone();
+            }
+        }
+        assert_eq!(self.gate, self.room.gate_table(), "the effects tell the whole gate");
+        Ok(effects)
+    }
+
+    pub fn connect(&mut self, seat: Seat) -> Effects {
+        self.input(Input::Connected { seat, resumed: true }).unwrap()
+    }
+
+    pub fn disconnect(&mut self, seat: Seat) -> Effects {
+        self.input(Input::Disconnected { seat }).unwrap()
+    }
+
+    pub fn tries(&mut self, seat: Seat, command: Command) -> Result<Effects, Refusal> {
+        self.input(Input::Command { seat, command })
+    }
+
+    pub fn does(&mut self, seat: Seat, command: Command) -> Effects {
+        let name = format!("{command:?} of {seat}");
+        self.tries(seat, command).unwrap_or_else(|refusal| panic!("{name}: {refusal}"))
+    }
+
+    pub fn chair(&mut self, command: Command) -> Effects {
+        self.does(CHAIR, command)
+    }
+
+    /// Lets `length` go by, with a tick at every moment the room asks for.
+    pub fn wait(&mut self, length: Millis) -> Effects {
+        let end = self.now + length;
+        let mut effects = Effects::new();
+        while let Some(at) = self.room.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            effects.extend(self.input(Input::Tick).unwrap());
+        }
+        self.now = end;
+        effects.extend(self.input(Input::Tick).unwrap());
+        effects
+    }
+
+    pub fn wait_s(&mut self, seconds: u64) -> Effects {
+        self.wait(Millis::from_secs(seconds))
+    }
+
+    pub fn phase_id(&self) -> Option<&str> {
+        match self.room.phase().stage {
+            Stage::Running { index } => Some(&self.room.template().phases[usize::from(index)].id),
+            Stage::Lobby | Stage::Ended => None,
+        }
+    }
+
+    pub fn turn(&self) -> TurnView {
+        self.room.floor().turn.expect("somebody has the floor")
+    }
+
+    pub fn holder(&self) -> Option<Seat> {
+        self.room.floor().turn.map(|turn| turn.seat)
+    }
+
+    /// What is left of the turn.
+    pub fn turn_left(&self) -> Millis {
+        self.turn().clock.expect("the turn has a limit").remaining(self.now)
+    }
+
+    pub fn phase_left(&self) -> Millis {
+        self.room.phase().clock.remaining(self.now)
+    }
+
+    pub fn phase_stands(&self) -> bool {
+        matches!(self.room.phase().clock, Clock::Paused { .. })
+    }
+
+    pub fn presence(&self, seat: Seat) -> Presence {
+        self.room.person(seat).unwrap().presence
+    }
+
+    pub fn hands(&self) -> Vec<u8> {
+        self.room.floor().hands.iter().map(|hand| hand.seat.0).collect()
+    }
+
+    pub fn upcoming(&self) -> Vec<u8> {
+        self.room.floor().upcoming.iter().map(|seat| seat.0).collect()
+    }
+
+    /// Whose microphone passes the gate.
+    pub fn heard(&self) -> Vec<u8> {
+        self.gate.table.iter().filter(|(_, rights)| rights.audio).map(|(seat, _)| seat.0).collect()
+    }
+}

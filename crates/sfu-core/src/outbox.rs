@@ -46,6 +46,12 @@ impl Outbox {
         self.entries.iter().map(|e| (e.path, &self.bytes[e.start..e.end]))
     }
 
+    /// The datagram that was made as number `at`, from 0.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Option<(Path, &[u8])> {
+        self.entries.get(at).map(|e| (e.path, &self.bytes[e.start..e.end]))
+    }
+
     /// Forgets the datagrams and keeps the storage.
     pub fn clear(&mut self) {
         self.used = 0;
@@ -103,6 +109,7 @@ mod tests {
         }));
         let got: Vec<_> = out.iter().collect();
         assert_eq!(got, [(path(1), &b"one"[..]), (path(3), &b"xy"[..])]);
+        assert_eq!((out.get(1), out.get(2)), (Some((path(3), &b"xy"[..])), None));
         out.clear();
         assert!(out.is_empty() && out.iter().next().is_none());
         out.push(path(4), b"again");

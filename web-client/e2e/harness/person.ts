@@ -77,6 +77,20 @@ export class Person {
     await this.isIn();
   }
 
+  /** Opens the link again after a loss; says whether the page came back with no click. */
+  async comeBack(): Promise<'by itself' | 'asked'> {
+    await this.openLink();
+    const join = this.on('join');
+    const way = await until(`${this.link.name} comes back or is asked`, async () => {
+      if (await join.isVisible()) return 'asked' as const;
+      expectNow(await this.on('connection-state').isVisible(), 'neither yet');
+      return 'by itself' as const;
+    });
+    if (way === 'asked') await join.click({ timeout: 20_000 });
+    await this.isIn();
+    return way;
+  }
+
   /** Waits until the page shows the room and says that it is connected. */
   async isIn(seconds = 30): Promise<void> {
     await until(

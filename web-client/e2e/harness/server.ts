@@ -102,7 +102,9 @@ export class Server {
         ...['--http', `127.0.0.1:${this.httpPort}`],
         ...['--media', media],
         ...['--data', this.data],
-        ...['--exit-after', `${EXIT_AFTER_SECONDS}s`],
+        ...['--exit-after', String(EXIT_AFTER_SECONDS)],
+        ...['--shards', '1'],
+        '--no-demo',
       ],
       { stdio: ['ignore', log, log], env: { ...process.env, RUST_BACKTRACE: '1' } },
     );

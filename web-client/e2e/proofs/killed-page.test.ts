@@ -38,8 +38,7 @@ proof('a speaker whose page is killed has the same turn and the same seconds lef
   expect(before - frozen).toBeLessThanOrEqual(Math.ceil(noticed) + 1);
   expect(await laura.holder()).toBe(1);
 
-  await karim.openLink();
-  await karim.enter();
+  await karim.comeBack();
   const returned = performance.now();
   expect(await karim.holder()).toBe(1);
   await laura.hearsExactly([1]);
@@ -68,8 +67,7 @@ proof('a killed page comes back with its hand up and its microphone off', 90, as
     const presence = await laura.on('tile-1').getAttribute('data-presence');
     expectNow(presence === 'away', `he is ${presence}`);
   });
-  await karim.openLink();
-  await karim.enter();
+  await karim.comeBack();
   expect(await karim.isOn('hand')).toBe(true);
   expect(await karim.isOn('mic')).toBe(false);
   await laura.hearsExactly([2]);

@@ -1,0 +1,59 @@
+//! What one sends, the others receive.
+
+use palabre_ids::Seat;
+use palabre_sfu_core::MediaEvent;
+
+use crate::support::{OPUS, Packet, VP8, World, read_vp8};
+
+#[test]
+fn three_peers_hear_and_see_each_other() {
+    let mut world = World::new(3, false);
+    let up = world.events.iter().filter(|e| matches!(e, MediaEvent::PeerUp { .. })).count();
+    assert_eq!(up, 3);
+    world.open_gate();
+    for n in 0..50_u16 {
+        for at in 0..3 {
+            let seat = Seat(at as u8);
+            let packet = Packet::audio(seat, 65_500_u16.wrapping_add(n));
+            let datagram = world.pages[at].seal_at(&packet, 65_500 + u64::from(n));
+            world.send(at, datagram);
+            world.send_packet(at, &Packet::video(seat, None, 1_000 + n, n == 0));
+        }
+        world.advance(20);
+    }
+    for receiver in 0..3_u8 {
+        for sender in (0..3_u8).filter(|sender| *sender != receiver) {
+            let page = &mut world.pages[usize::from(receiver)];
+            let kept = page.received.clone();
+            let mid = page.slot(Seat(sender), false);
+            let audio = page.drain(&mid);
+            page.received = kept.clone();
+            let video_mid = page.slot(Seat(sender), true);
+            let video = page.drain(&video_mid);
+            page.received = kept;
+            assert_eq!((audio.len(), video.len()), (50, 50), "{sender} to {receiver}");
+            for (n, packet) in audio.iter().enumerate() {
+                let sequence = 65_500_u16.wrapping_add(n as u16);
+                assert_eq!(packet.payload, format!("opus {sender} {sequence}").into_bytes());
+                assert_eq!((packet.payload_type, packet.audio_level), (OPUS, Some(20)));
+                assert_eq!(packet.mid, mid);
+                assert_eq!(packet.index, audio[0].index + n as u64);
+                assert_eq!(packet.marker, n == 0, "a talk spurt begins");
+            }
+            for (n, packet) in video.iter().enumerate() {
+                let (picture, body) = read_vp8(&packet.payload);
+                assert_eq!(body, format!("frame {sender} 0 {}", 1_000 + n).as_bytes());
+                assert_eq!(picture, 1_000 + n as u16);
+                assert_eq!((packet.payload_type, packet.marker), (VP8, true));
+                assert_eq!(packet.index, video[0].index + n as u64);
+            }
+        }
+        let page = &mut world.pages[usize::from(receiver)];
+        let numbers: Vec<_> =
+            page.received.iter().map(|p| p.transport_cc.expect("stamped")).collect();
+        assert!(
+            numbers.windows(2).all(|w| w[1] == w[0].wrapping_add(1)),
+            "one count for a transport"
+        );
+    }
+}

@@ -1,0 +1,585 @@
+//! A room in virtual time: real DTLS and SRTP on both ends, no socket and no clock.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
+use palabre_sfu_core::engine::{Engine, EngineConfig};
+use palabre_sfu_core::media::rtp::Header;
+use palabre_sfu_core::outbox::Outbox;
+use palabre_sfu_core::session::ExtensionIds;
+use palabre_sfu_core::transport::demux::{Kind, classify};
+use palabre_sfu_core::transport::dtls::Certificate;
+use palabre_sfu_core::transport::srtp::{
+    SrtpInbound, SrtpKeys, SrtpOutbound, SrtpPair, SrtpProfile,
+};
+use palabre_sfu_core::{GateTable, MediaEvent, Path};
+use rtc_dtls::config::ConfigBuilder;
+use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc_shared::TransportProtocol;
+use rtc_stun::attributes::{
+    ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType, RawAttribute,
+};
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
+use rtc_stun::textattrs::TextAttribute;
+
+/// The extension numbers every test peer offers.
+pub const IDS: ExtensionIds = ExtensionIds {
+    audio_level: Some(1),
+    mid: Some(4),
+    rid: Some(10),
+    repaired_rid: Some(11),
+    transport_cc: Some(3),
+};
+/// Payload types every test peer offers.
+pub const OPUS: u8 = 111;
+pub const VP8: u8 = 96;
+pub const VP8_RTX: u8 = 97;
+/// All rights.
+pub const ALL: MediaRights = MediaRights { audio: true, video: true, screen: true };
+const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 8081);
+
+/// A packet as a peer received it, in clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    pub ssrc: u32,
+    pub index: u64,
+    pub timestamp: u32,
+    pub marker: bool,
+    pub payload_type: u8,
+    pub mid: String,
+    pub transport_cc: Option<u16>,
+    pub audio_level: Option<u8>,
+    pub payload: Vec<u8>,
+}
+
+/// What a slot was declared as in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotSsrcs {
+    pub media: u32,
+    pub rtx: Option<u32>,
+}
+
+/// A page's media, as far as the wire shows it.
+pub struct Page {
+    pub seat: Seat,
+    pub path: Path,
+    dtls: Endpoint,
+    fingerprint: String,
+    ufrag: String,
+    server_ufrag: String,
+    server_password: String,
+    keys: Option<(SrtpInbound, SrtpOutbound)>,
+    connected: bool,
+    /// By the section's mid.
+    pub slots: HashMap<String, SlotSsrcs>,
+    next_cc: u16,
+    pub received: Vec<Received>,
+    pub rtcp: Vec<Vec<u8>>,
+    pub closed: bool,
+}
+
+fn raw(typ: AttrType, value: &[u8]) -> Box<dyn Setter> {
+    Box::new(RawAttribute { typ, length: value.len() as u16, value: value.to_vec() })
+}
+
+/// What a page sends: an RTP packet before protection.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    pub ssrc: u32,
+    pub payload_type: u8,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub marker: bool,
+    pub level: Option<u8>,
+    pub mid: Option<&'static str>,
+    pub rid: Option<&'static str>,
+    pub repaired_rid: Option<&'static str>,
+    pub payload: Vec<u8>,
+}
+
+impl Packet {
+    pub fn audio(seat: Seat, n: u16) -> Self {
+        Self {
+            ssrc: mic_ssrc(seat),
+            payload_type: OPUS,
+            sequence: n,
+            timestamp: u32::from(n) * 960,
+            marker: false,
+            level: Some(20),
+            mid: Some("0"),
+            rid: None,
+            repaired_rid: None,
+            payload: format!("opus {} {n}", seat.0).into_bytes(),
+        }
+    }
+
+    /// A packet of the camera's only layer, or of simulcast layer `rid`; one packet a frame.
+    pub fn video(seat: Seat, rid: Option<&'static str>, n: u16, key: bool) -> Self {
+        let layer = rid.map_or(0, |rid| "qhf".find(rid).expect("a layer") as u32);
+        Self {
+            ssrc: camera_ssrc(seat) + layer,
+            payload_type: VP8,
+            sequence: n,
+            timestamp: u32::from(n) * 3_000,
+            marker: true,
+            level: None,
+            mid: Some("1"),
+            rid,
+            repaired_rid: None,
+            payload: vp8(n, key, format!("frame {} {layer} {n}", seat.0).as_bytes()),
+        }
+    }
+
+    pub fn screen(seat: Seat, n: u16, key: bool) -> Self {
+        Self { ssrc: screen_ssrc(seat), mid: Some("2"), ..Self::video(seat, None, n, key) }
+    }
+}
+
+/// A VP8 payload with a 15-bit picture id.
+pub fn vp8(picture: u16, key: bool, body: &[u8]) -> Vec<u8> {
+    let mut payload = vec![
+        0x90,
+        0xe0,
+        0x80 | (picture >> 8) as u8,
+        picture as u8,
+        picture as u8,
+        0x20,
+        u8::from(!key),
+    ];
+    payload.extend_from_slice(body);
+    payload
+}
+
+/// The picture id of a payload that [`vp8`] made, and what came after it.
+pub fn read_vp8(payload: &[u8]) -> (u16, &[u8]) {
+    (u16::from_be_bytes([payload[2] & 0x7f, payload[3]]), &payload[7..])
+}
+
+pub fn mic_ssrc(seat: Seat) -> u32 {
+    1_000 + u32::from(seat.0) * 100
+}
+pub fn camera_ssrc(seat: Seat) -> u32 {
+    1_010 + u32::from(seat.0) * 100
+}
+pub fn screen_ssrc(seat: Seat) -> u32 {
+    1_020 + u32::from(seat.0) * 100
+}
+
+impl Page {
+    fn new(now: Instant, seat: Seat, port: u16) -> Self {
+        let provider = rtc_crypto::default_provider().expect("a provider");
+        let certificate =
+            rtc_dtls::crypto::Certificate::generate_self_signed(Vec::new(), provider.crypto())
+                .expect("a certificate");
+        let digest =
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &certificate.certificate[0]);
+        let hex: Vec<_> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        let config = ConfigBuilder::default()
+            .with_crypto_provider(provider)
+            .with_certificates(vec![certificate])
+            .with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm])
+            .with_insecure_skip_verify(true)
+            .build(true, Some(SERVER))
+            .expect("a configuration");
+        let mut dtls = Endpoint::new(SERVER, TransportProtocol::UDP, None);
+        dtls.connect(now, SERVER, Arc::new(config), None).expect("a first flight");
+        Self {
+            seat,
+            path: path(port),
+            dtls,
+            fingerprint: hex.join(":"),
+            ufrag: format!("page{port}"),
+            server_ufrag: String::new(),
+            server_password: String::new(),
+            keys: None,
+            connected: false,
+            slots: HashMap::new(),
+            next_cc: 0,
+            received: Vec::new(),
+            rtcp: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// An offer of microphone, camera and screen, and of slots for `others` seats.
+    pub fn offer(&self, simulcast: bool, others: u8) -> String {
+        let last = 3 + 2 * others;
+        let mids: Vec<_> = (0..=last).map(|mid| mid.to_string()).collect();
+        let mut sdp = format!(
+            "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\n",
+            mids.join(" ")
+        );
+        for mid in 0..=last {
+            let audio = mid == 0 || mid > 2 && mid < last && mid % 2 == 1;
+            let (media, formats) = if audio { ("audio", "111") } else { ("video", "96 97") };
+            let direction = if mid < 3 { "sendonly" } else { "recvonly" };
+            let _ = write!(
+                sdp,
+                "m={media} 9 UDP/TLS/RTP/SAVPF {formats}\r\nc=IN IP4 0.0.0.0\r\n\
+                 a=ice-ufrag:{}\r\na=ice-pwd:aPasswordOf22Characters0\r\n\
+                 a=fingerprint:sha-256 {}\r\na=setup:actpass\r\na=mid:{mid}\r\n\
+                 a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n\
+                 a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na={direction}\r\na=rtcp-mux\r\n",
+                self.ufrag, self.fingerprint
+            );
+            if audio {
+                sdp += "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
+                        a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n";
+            } else {
+                sdp += "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+                        a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n\
+                        a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 nack\r\n\
+                        a=rtcp-fb:96 nack pli\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
+            }
+            let ssrc = match mid {
+                0 => Some(mic_ssrc(self.seat)),
+                1 if simulcast => None,
+                1 => Some(camera_ssrc(self.seat)),
+                2 => Some(screen_ssrc(self.seat)),
+                _ => None,
+            };
+            match ssrc {
+                Some(ssrc) if audio => {
+                    let _ = write!(sdp, "a=ssrc:{ssrc} cname:x\r\n");
+                }
+                Some(ssrc) => {
+                    let rtx = ssrc + 5;
+                    let _ = write!(
+                        sdp,
+                        "a=ssrc-group:FID {ssrc} {rtx}\r\na=ssrc:{ssrc} cname:x\r\na=ssrc:{rtx} cname:x\r\n"
+                    );
+                }
+                None if mid == 1 => {
+                    sdp += "a=rid:q send\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send q;h;f\r\n";
+                }
+                None => {}
+            }
+        }
+        sdp
+    }
+
+    fn take_answer(&mut self, answer: &str) {
+        let value = |prefix: &str| {
+            answer
+                .lines()
+                .find_map(|line| line.strip_prefix(prefix))
+                .expect("in every answer")
+                .to_owned()
+        };
+        self.server_ufrag = value("a=ice-ufrag:");
+        self.server_password = value("a=ice-pwd:");
+        self.slots.clear();
+        for section in answer.split("m=").skip(1) {
+            let find = |prefix: &str| section.lines().find_map(|line| line.strip_prefix(prefix));
+            let mid = find("a=mid:").expect("in every section");
+            let number = |text: &str| text.split(' ').next().and_then(|n| n.parse().ok());
+            if let Some(group) = find("a=ssrc-group:FID ") {
+                let mut pair = group.split(' ').map(|n| n.parse().expect("a number"));
+                let media = pair.next().expect("two numbers");
+                self.slots.insert(mid.to_owned(), SlotSsrcs { media, rtx: pair.next() });
+            } else if let Some(media) = find("a=ssrc:").and_then(number) {
+                self.slots.insert(mid.to_owned(), SlotSsrcs { media, rtx: None });
+            }
+        }
+    }
+
+    /// An authentic check.
+    pub fn check(&self, nominate: bool) -> Vec<u8> {
+        let provider = rtc_crypto::default_provider().expect("a provider");
+        let mut setters: Vec<Box<dyn Setter + '_>> = vec![
+            Box::new(BINDING_REQUEST),
+            Box::new(TransactionId::new()),
+            Box::new(TextAttribute::new(
+                ATTR_USERNAME,
+                format!("{}:{}", self.server_ufrag, self.ufrag),
+            )),
+            raw(ATTR_PRIORITY, &[0, 1, 2, 3]),
+            raw(ATTR_ICE_CONTROLLING, &[9; 8]),
+        ];
+        if nominate {
+            setters.push(raw(ATTR_USE_CANDIDATE, &[]));
+        }
+        setters.push(Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
+            self.server_password.clone(),
+            provider.crypto(),
+        )));
+        setters.push(Box::new(FINGERPRINT));
+        let mut message = Message::new();
+        message.build(&setters).expect("a message");
+        message.raw
+    }
+
+    /// A protected RTP packet.
+    pub fn seal(&mut self, packet: &Packet) -> Vec<u8> {
+        let index = u64::from(packet.sequence);
+        self.seal_at(packet, index)
+    }
+
+    /// The same with the lap of its sequence number in `index`.
+    pub fn seal_at(&mut self, packet: &Packet, index: u64) -> Vec<u8> {
+        let mut bytes = vec![0x90, u8::from(packet.marker) << 7 | packet.payload_type];
+        bytes.extend_from_slice(&packet.sequence.to_be_bytes());
+        bytes.extend_from_slice(&packet.timestamp.to_be_bytes());
+        bytes.extend_from_slice(&packet.ssrc.to_be_bytes());
+        let mut extension = vec![0x31];
+        extension.extend_from_slice(&self.next_cc.to_be_bytes());
+        self.next_cc = self.next_cc.wrapping_add(1);
+        if let Some(level) = packet.level {
+            extension.extend_from_slice(&[0x10, level]);
+        }
+        for (id, name) in [(4_u8, packet.mid), (10, packet.rid), (11, packet.repaired_rid)] {
+            if let Some(name) = name {
+                extension.push(id << 4 | (name.len() - 1) as u8);
+                extension.extend_from_slice(name.as_bytes());
+            }
+        }
+        extension.resize(extension.len().next_multiple_of(4), 0);
+        bytes.extend_from_slice(&[0xbe, 0xde, 0, (extension.len() / 4) as u8]);
+        bytes.extend_from_slice(&extension);
+        let header_len = bytes.len();
+        bytes.extend_from_slice(&packet.payload);
+        let len = bytes.len();
+        bytes.resize(len + 32, 0);
+        let (_, outbound) = self.keys.as_mut().expect("connected");
+        let len =
+            outbound.seal_rtp(&mut bytes, header_len, len, packet.ssrc, index).expect("sealed");
+        bytes.truncate(len);
+        bytes
+    }
+
+    /// A protected RTCP compound.
+    pub fn seal_rtcp(&mut self, compound: &[u8]) -> Vec<u8> {
+        let mut bytes = compound.to_vec();
+        self.keys.as_mut().expect("connected").1.seal_rtcp(&mut bytes).expect("sealed");
+        bytes
+    }
+
+    fn take(&mut self, now: Instant, datagram: &[u8]) {
+        let mut bytes = datagram.to_vec();
+        match classify(datagram) {
+            Kind::Dtls => {
+                let events = self.dtls.read(now, SERVER, None, BytesMut::from(datagram));
+                let Ok(events) = events else {
+                    self.closed = true;
+                    return;
+                };
+                self.closed |= events.iter().any(|e| matches!(e, EndpointEvent::PeerClosed));
+                self.connected |=
+                    events.iter().any(|e| matches!(e, EndpointEvent::HandshakeComplete));
+                if self.connected && self.keys.is_none() {
+                    let profile = SrtpProfile::AeadAes128Gcm;
+                    let state = self.dtls.get_connection_state(SERVER).expect("connected");
+                    let material = state
+                        .export_keying_material(
+                            "EXTRACTOR-dtls_srtp",
+                            &[],
+                            SrtpKeys::material_len(profile),
+                        )
+                        .expect("exported");
+                    let keys =
+                        SrtpKeys::from_material(profile, material.as_ref(), false).expect("keys");
+                    self.keys = Some(SrtpPair::new(&keys).expect("keys"));
+                }
+            }
+            Kind::Rtp => {
+                let header = Header::read(&bytes, &IDS).expect("a header");
+                let (inbound, _) = self.keys.as_mut().expect("connected");
+                let opened = inbound
+                    .open_rtp(&mut bytes, header.len, header.ssrc, header.sequence)
+                    .expect("authentic and never repeated");
+                let mid = header.mid.map(|mid| mid.of(&bytes).to_vec()).unwrap_or_default();
+                self.received.push(Received {
+                    ssrc: header.ssrc,
+                    index: opened.index,
+                    timestamp: header.timestamp,
+                    marker: header.marker,
+                    payload_type: header.payload_type,
+                    mid: String::from_utf8(mid).expect("text"),
+                    transport_cc: header.transport_cc,
+                    audio_level: header.audio_level,
+                    payload: bytes[header.len..opened.len].to_vec(),
+                });
+            }
+            Kind::Rtcp => {
+                let (inbound, _) = self.keys.as_mut().expect("connected");
+                let len = inbound.open_rtcp(&mut bytes).expect("authentic");
+                bytes.truncate(len);
+                self.rtcp.push(bytes);
+            }
+            Kind::Stun | Kind::Unknown => {}
+        }
+    }
+
+    /// The mid of the slot for a seat: pages number the other seats in ascending order.
+    pub fn slot(&self, seat: Seat, video: bool) -> String {
+        let place = if seat < self.seat { seat.0 } else { seat.0 - 1 };
+        (3 + 2 * place + u8::from(video)).to_string()
+    }
+
+    /// What was received in a slot, and forgets everything received.
+    pub fn drain(&mut self, mid: &str) -> Vec<Received> {
+        let ssrc = self.slots[mid].media;
+        let mut all = std::mem::take(&mut self.received);
+        all.retain(|packet| packet.ssrc == ssrc);
+        all
+    }
+}
+
+/// The path of a page at `port`.
+pub fn path(port: u16) -> Path {
+    Path {
+        local: IpAddr::from([192, 0, 2, 2]),
+        remote: SocketAddr::new(IpAddr::from([198, 51, 100, 7]), port),
+    }
+}
+
+/// An engine with one room, and the pages in it.
+pub struct World {
+    pub engine: Engine,
+    pub room: RoomId,
+    pub now: Instant,
+    pub pages: Vec<Page>,
+    pub events: Vec<MediaEvent>,
+    pub out: Outbox,
+    pub seats: u8,
+    epoch: u64,
+    next_port: u16,
+}
+
+impl World {
+    /// A room of `seats`, all present, with simulcast or without; the gate is closed.
+    pub fn new(seats: u8, simulcast: bool) -> Self {
+        let certificate = Certificate::generate().expect("a certificate");
+        let mut engine = Engine::new(EngineConfig { certificate, candidates: vec![SERVER] });
+        let room = RoomId::parse("test-room").expect("a room");
+        engine.open_room(&room, seats);
+        let mut world = Self {
+            engine,
+            room,
+            now: Instant::now(),
+            pages: Vec::new(),
+            events: Vec::new(),
+            out: Outbox::new(),
+            seats,
+            epoch: 0,
+            next_port: 4_000,
+        };
+        for seat in 0..seats {
+            let page = world.open_page(Seat(seat), simulcast);
+            world.pages.push(page);
+            world.connect(usize::from(seat));
+        }
+        world
+    }
+
+    /// A page that has negotiated and is not connected.
+    pub fn open_page(&mut self, seat: Seat, simulcast: bool) -> Page {
+        let port = self.next_port;
+        self.next_port += 1;
+        let mut page = Page::new(self.now, seat, port);
+        let offer = page.offer(simulcast, self.seats - 1);
+        let answer = self.engine.negotiate(self.now, &self.room, seat, &offer).expect("an answer");
+        page.take_answer(&answer);
+        page
+    }
+
+    /// Restarts ICE from `port`.
+    pub fn restart_ice(&mut self, at: usize, port: u16, simulcast: bool) {
+        let page = &mut self.pages[at];
+        page.ufrag = format!("page{port}");
+        let offer = page.offer(simulcast, self.seats - 1);
+        let before = page.slots.clone();
+        let answer =
+            self.engine.negotiate(self.now, &self.room, page.seat, &offer).expect("an answer");
+        page.take_answer(&answer);
+        assert_eq!(page.slots, before, "a restart keeps the streams");
+        page.path = path(port);
+    }
+
+    /// Brings a page up: a nominating check, then DTLS.
+    pub fn connect(&mut self, at: usize) {
+        let check = self.pages[at].check(true);
+        self.send(at, check);
+        for _ in 0..40 {
+            while let Some(transmit) = self.pages[at].dtls.poll_transmit() {
+                self.send(at, transmit.message.to_vec());
+            }
+            if self.pages[at].keys.is_some() {
+                break;
+            }
+            self.advance(5);
+        }
+        assert!(self.pages[at].keys.is_some(), "the handshake ends");
+    }
+
+    /// Gives the engine a datagram of a page, and everybody what it causes.
+    pub fn send(&mut self, at: usize, datagram: Vec<u8>) {
+        let path = self.pages[at].path;
+        self.send_from(path, datagram);
+    }
+
+    /// Gives the engine a datagram, and everybody what it causes.
+    pub fn send_from(&mut self, path: Path, mut datagram: Vec<u8>) {
+        self.engine.handle_datagram(self.now, path, &mut datagram, &mut self.out);
+        self.deliver();
+    }
+
+    /// Sends a packet of a page.
+    pub fn send_packet(&mut self, at: usize, packet: &Packet) {
+        let datagram = self.pages[at].seal(packet);
+        self.send(at, datagram);
+    }
+
+    /// Lets `ms` milliseconds pass.
+    pub fn advance(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        loop {
+            let due = self.engine.poll_timeout().filter(|due| *due <= end);
+            self.now = due.map_or(end, |due| due.max(self.now));
+            self.engine.handle_timeout(self.now, &mut self.out);
+            self.deliver();
+            if due.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        for (path, datagram) in self.out.iter() {
+            for page in self.pages.iter_mut().filter(|page| page.path == path) {
+                page.take(self.now, datagram);
+            }
+        }
+        self.out.clear();
+        while let Some(event) = self.engine.poll_event() {
+            self.events.push(event);
+        }
+    }
+
+    /// Sets the gate: what each seat may send; seats left out may send nothing.
+    pub fn gate(&mut self, rights: &[(u8, MediaRights)]) {
+        self.epoch += 1;
+        let rights = rights.iter().map(|&(seat, rights)| (Seat(seat), rights)).collect();
+        let table = GateTable { epoch: Epoch(self.epoch), rights };
+        self.engine.set_gate(self.now, &self.room, table);
+    }
+
+    /// Opens the gate for everybody.
+    pub fn open_gate(&mut self) {
+        let everybody: Vec<_> = (0..self.seats).map(|seat| (seat, ALL)).collect();
+        self.gate(&everybody);
+    }
+
+    /// Everything anybody received, forgotten.
+    pub fn drain_all(&mut self) -> Vec<Received> {
+        self.pages.iter_mut().flat_map(|page| std::mem::take(&mut page.received)).collect()
+    }
+}

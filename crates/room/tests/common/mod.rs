@@ -12,33 +12,33 @@ use palabre_room::{
 };
 
 /// The facilitator's seat in every test room.
-pub const CHAIR: Seat = Seat(0);
+pub(crate) const CHAIR: Seat = Seat(0);
 /// The client's.
-pub const CLIENT: Seat = Seat(1);
+pub(crate) const CLIENT: Seat = Seat(1);
 /// When every test room begins.
-pub const START: UnixMillis = UnixMillis(1_000_000);
+pub(crate) const START: UnixMillis = UnixMillis(1_000_000);
 
-pub fn person(role: Role) -> PersonConfig {
+pub(crate) fn person(role: Role) -> PersonConfig {
     PersonConfig { name: DisplayName::parse(role.as_str()).unwrap(), role, expert: false }
 }
 
 /// The facilitator, the client and six consultants.
-pub fn eight() -> Vec<PersonConfig> {
+pub(crate) fn eight() -> Vec<PersonConfig> {
     let mut people = vec![person(Role::Facilitator), person(Role::Client)];
     people.extend((0..6).map(|_| person(Role::Consultant)));
     people
 }
 
 /// A room and its time.
-pub struct Table {
-    pub room: Room,
-    pub now: UnixMillis,
+pub(crate) struct Table {
+    pub(crate) room: Room,
+    pub(crate) now: UnixMillis,
     /// The last table of rights, as a media plane would have it.
-    pub gate: GateChange,
+    pub(crate) gate: GateChange,
 }
 
 impl Table {
-    pub fn new(template: Template, people: Vec<PersonConfig>) -> Self {
+    pub(crate) fn new(template: Template, people: Vec<PersonConfig>) -> Self {
         let config = RoomConfig { template: Arc::new(template), language: Language::Fr, people };
         let room = Room::new(START, config).unwrap();
         let gate = room.gate_table();
@@ -46,11 +46,11 @@ impl Table {
     }
 
     /// Everyone is here, and the session is at the phase of that name.
-    pub fn codev_at(phase: &str, people: Vec<PersonConfig>) -> Self {
+    pub(crate) fn codev_at(phase: &str, people: Vec<PersonConfig>) -> Self {
         Self::at(Template::builtin("codev-1h15").unwrap(), phase, people)
     }
 
-    pub fn at(template: Template, phase: &str, people: Vec<PersonConfig>) -> Self {
+    pub(crate) fn at(template: Template, phase: &str, people: Vec<PersonConfig>) -> Self {
         let mut table = Self::new(template, people);
         table.everyone_comes();
         while table.phase_id() != Some(phase) {
@@ -62,13 +62,13 @@ impl Table {
         table
     }
 
-    pub fn everyone_comes(&mut self) {
+    pub(crate) fn everyone_comes(&mut self) {
         for view in self.room.people() {
             self.connect(view.seat);
         }
     }
 
-    pub fn accept_a_contract(&mut self) {
+    pub(crate) fn accept_a_contract(&mut self) {
         self.does(
             CLIENT,
             Command::ProposeContract { text: "J'aimerais que vous m'aidiez à déléguer".into() },
@@ -80,7 +80,7 @@ impl Table {
         }
     }
 
-    pub fn input(&mut self, input: Input) -> Result<Effects, Refusal> {
+    pub(crate) fn input(&mut self, input: Input) -> Result<Effects, Refusal> {
         let effects = self.room.handle(self.now, input)?;
         for effect in &effects {
             if let Effect::Rights(change) = effect {
@@ -92,29 +92,29 @@ impl Table {
         Ok(effects)
     }
 
-    pub fn connect(&mut self, seat: Seat) -> Effects {
+    pub(crate) fn connect(&mut self, seat: Seat) -> Effects {
         self.input(Input::Connected { seat, resumed: true }).unwrap()
     }
 
-    pub fn disconnect(&mut self, seat: Seat) -> Effects {
+    pub(crate) fn disconnect(&mut self, seat: Seat) -> Effects {
         self.input(Input::Disconnected { seat }).unwrap()
     }
 
-    pub fn tries(&mut self, seat: Seat, command: Command) -> Result<Effects, Refusal> {
+    pub(crate) fn tries(&mut self, seat: Seat, command: Command) -> Result<Effects, Refusal> {
         self.input(Input::Command { seat, command })
     }
 
-    pub fn does(&mut self, seat: Seat, command: Command) -> Effects {
+    pub(crate) fn does(&mut self, seat: Seat, command: Command) -> Effects {
         let name = format!("{command:?} of {seat}");
         self.tries(seat, command).unwrap_or_else(|refusal| panic!("{name}: {refusal}"))
     }
 
-    pub fn chair(&mut self, command: Command) -> Effects {
+    pub(crate) fn chair(&mut self, command: Command) -> Effects {
         self.does(CHAIR, command)
     }
 
     /// Lets `length` go by, with a tick at every moment the room asks for.
-    pub fn wait(&mut self, length: Millis) -> Effects {
+    pub(crate) fn wait(&mut self, length: Millis) -> Effects {
         let end = self.now + length;
         let mut effects = Effects::new();
         while let Some(at) = self.room.poll_timeout().filter(|at| *at <= end) {
@@ -126,52 +126,52 @@ impl Table {
         effects
     }
 
-    pub fn wait_s(&mut self, seconds: u64) -> Effects {
+    pub(crate) fn wait_s(&mut self, seconds: u64) -> Effects {
         self.wait(Millis::from_secs(seconds))
     }
 
-    pub fn phase_id(&self) -> Option<&str> {
+    pub(crate) fn phase_id(&self) -> Option<&str> {
         match self.room.phase().stage {
             Stage::Running { index } => Some(&self.room.template().phases[usize::from(index)].id),
             Stage::Lobby | Stage::Ended => None,
         }
     }
 
-    pub fn turn(&self) -> TurnView {
+    pub(crate) fn turn(&self) -> TurnView {
         self.room.floor().turn.expect("somebody has the floor")
     }
 
-    pub fn holder(&self) -> Option<Seat> {
+    pub(crate) fn holder(&self) -> Option<Seat> {
         self.room.floor().turn.map(|turn| turn.seat)
     }
 
     /// What is left of the turn.
-    pub fn turn_left(&self) -> Millis {
+    pub(crate) fn turn_left(&self) -> Millis {
         self.turn().clock.expect("the turn has a limit").remaining(self.now)
     }
 
-    pub fn phase_left(&self) -> Millis {
+    pub(crate) fn phase_left(&self) -> Millis {
         self.room.phase().clock.remaining(self.now)
     }
 
-    pub fn phase_stands(&self) -> bool {
+    pub(crate) fn phase_stands(&self) -> bool {
         matches!(self.room.phase().clock, Clock::Paused { .. })
     }
 
-    pub fn presence(&self, seat: Seat) -> Presence {
+    pub(crate) fn presence(&self, seat: Seat) -> Presence {
         self.room.person(seat).unwrap().presence
     }
 
-    pub fn hands(&self) -> Vec<u8> {
+    pub(crate) fn hands(&self) -> Vec<u8> {
         self.room.floor().hands.iter().map(|hand| hand.seat.0).collect()
     }
 
-    pub fn upcoming(&self) -> Vec<u8> {
+    pub(crate) fn upcoming(&self) -> Vec<u8> {
         self.room.floor().upcoming.iter().map(|seat| seat.0).collect()
     }
 
     /// Whose microphone passes the gate.
-    pub fn heard(&self) -> Vec<u8> {
+    pub(crate) fn heard(&self) -> Vec<u8> {
         self.gate.table.iter().filter(|(_, rights)| rights.audio).map(|(seat, _)| seat.0).collect()
     }
 }

@@ -1,7 +1,7 @@
 /**
  * Takes pictures of every screen, in both languages, both themes, and the sizes people have.
  *
- *   npx vite build && node --import ./screens/ts.mjs screens/run.ts [--only NAME] [--out DIR]
+ *   npm run screens -- [--only NAME] [--out DIR]
  */
 import { mkdir } from 'node:fs/promises';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';

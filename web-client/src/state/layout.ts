@@ -9,6 +9,8 @@ import type { Seat, ViewSize } from '../wire/index.ts';
 export const LABEL = 44;
 /** The same under the speaker's circle, whose clock is larger. */
 export const STAGE_LABEL = 96;
+/** The width a first name needs. */
+const NAME = 78;
 /** The space around the speaker's circle for the turn's ring. */
 export const RING = 22;
 const GAP = 14;
@@ -80,7 +82,10 @@ export function layout({ width, height, seats, stage, screen }: Room): Layout {
     centreStage(places, { x: 0, y: 0, width: w, height }, stage, d);
     pack(places, { x: w, y: 0, width: width - w, height }, others, 120);
   } else {
-    const d = Math.max(110, Math.min(width * (stage.length > 1 ? 0.42 : 0.56), height * 0.42));
+    // The others keep two rows that can be made out, before the speaker grows.
+    const kept = Math.min(2, Math.ceil(others.length / 4)) * (60 + LABEL + GAP);
+    const room = height - 2 * RING - STAGE_LABEL - kept;
+    const d = Math.max(96, Math.min(width * (stage.length > 1 ? 0.42 : 0.6), height * 0.46, room));
     const h = d + 2 * RING + STAGE_LABEL;
     centreStage(places, { x: 0, y: 0, width, height: h }, stage, d);
     pack(places, { x: 0, y: h, width, height: height - h }, others, 120);
@@ -89,50 +94,54 @@ export function layout({ width, height, seats, stage, screen }: Room): Layout {
   return { places, screen: null, centre: first ? { x: first.x, y: first.y } : centre };
 }
 
-/** The speaker in the middle, their partner to the right and smaller. */
+/** The partner's circle against the speaker's. */
+const PARTNER = 0.62;
+
+/** The speaker in the middle of `box`, their partner to the right and smaller. */
 function centreStage(places: Map<Seat, Place>, box: Box, stage: Seat[], d: number): void {
-  const second = d * 0.62;
-  const total = stage.length > 1 ? d + second + 2 * RING + GAP : d;
+  const total = stage.length > 1 ? d * (1 + PARTNER) + 2 * RING + GAP : d;
   let left = box.x + (box.width - total) / 2;
   const y = box.y + (box.height - STAGE_LABEL) / 2;
   stage.forEach((seat, index) => {
-    const size = index === 0 ? d : second;
+    const size = index === 0 ? d : d * PARTNER;
     places.set(seat, { x: left + size / 2, y, d: size, stage: true });
     left += size + 2 * RING + GAP;
   });
 }
 
-/** Two arcs of one circle around the speaker. */
+/** Two arcs around the stage: the left one bends around the speaker, the right one around the last. */
 function arcs(places: Map<Seat, Place>, box: Box, stage: Seat[], others: Seat[]): void {
-  const right = others.slice(Math.ceil(others.length / 2));
   const left = others.slice(0, Math.ceil(others.length / 2));
+  const right = others.slice(left.length);
   const rows = Math.max(left.length, 1);
-  const small = Math.max(48, Math.min(168, (box.height - GAP) / rows - LABEL - GAP, box.width * 0.13));
-  const widen = stage.length > 1 ? 1.62 : 1;
-  const room =
-    (box.width - 2 * (small + 2 * GAP) - 2 * RING - (stage.length > 1 ? 2 * RING + GAP : 0)) / widen;
-  const d = Math.max(120, Math.min(box.height - STAGE_LABEL - 2 * RING, room * 0.86, 560));
+  const small = Math.max(44, Math.min(150, (box.height - GAP) / rows - LABEL - GAP, box.width * 0.13));
+  // How far from the edge of a circle of the stage the centre of a tile with its label stays.
+  const apart = RING + 1.6 * GAP + (small + LABEL) / 2;
+  const pair = stage.length > 1;
+  const across = box.width - 2 * (apart + small / 2 + 4) - (pair ? 2 * RING + GAP : 0);
+  const d = Math.max(
+    100,
+    Math.min(box.height - STAGE_LABEL - 2 * RING, across / (pair ? 1 + PARTNER : 1), 540),
+  );
   centreStage(places, box, stage, d);
 
-  const cx = box.x + box.width / 2;
-  const cy = box.y + (box.height - LABEL) / 2;
-  const half = (d * widen) / 2;
-  const pitch = Math.min(small + LABEL + GAP * 1.5, (box.height - small - LABEL) / Math.max(rows - 1, 1));
-  for (const [side, list] of [
-    [-1, left],
-    [1, right],
-  ] as const) {
-    const reach = d / 2 + RING + small / 2 + 2.5 * GAP;
+  const middle = box.y + (box.height - LABEL) / 2;
+  const pitch = Math.min(small + LABEL + 1.5 * GAP, (box.height - small - LABEL) / Math.max(rows - 1, 1));
+  const bend = (side: -1 | 1, around: Place | undefined, list: Seat[]) => {
+    if (!around) return;
     const top = ((list.length - 1) * pitch) / 2;
-    const radius = Math.max(reach, top * 1.12);
-    // The arc bends around the stage as far as the window's edge lets it.
-    const room = box.width / 2 - small / 2 - 4 - (half - d / 2);
+    const radius = Math.max(around.d / 2 + apart, top * 1.1);
+    const edge = side < 0 ? around.x - box.x : box.x + box.width - around.x;
     list.forEach((seat, index) => {
       const dy = index * pitch - top;
-      const dx = Math.min(Math.sqrt(Math.max(radius * radius - dy * dy, 0)), room) + (half - d / 2);
-      places.set(seat, { x: cx + side * dx, y: cy + dy, d: small, stage: false });
+      // The ends of an arc stay beside the name below the circle, never under it.
+      const bent = Math.max(Math.sqrt(Math.max(radius * radius - dy * dy, 0)), 0.66 * (around.d / 2 + apart));
+      const dx = Math.min(bent, edge - small / 2 - 4);
+      places.set(seat, { x: around.x + side * dx, y: middle + dy, d: small, stage: false });
     });
-  }
+  };
+  bend(-1, places.get(stage[0] ?? -1), left);
+  bend(1, places.get(stage[stage.length - 1] ?? -1), right);
 }
 
 /** The speaker above, the others below, in a side column or under a shared screen. */
@@ -155,7 +164,9 @@ function sideBySide(places: Map<Seat, Place>, box: Box, stage: Seat[], others: S
 function pack(places: Map<Seat, Place>, box: Box, seats: Seat[], largest: number): void {
   if (seats.length === 0) return;
   let best = { d: 0, columns: 1 };
-  for (let columns = 1; columns <= seats.length; columns++) {
+  // A column is wide enough for a first name under the circle.
+  const widest = Math.max(1, Math.min(seats.length, Math.floor(box.width / NAME)));
+  for (let columns = 1; columns <= widest; columns++) {
     const rows = Math.ceil(seats.length / columns);
     const d = Math.min(box.width / columns - GAP, box.height / rows - LABEL - GAP, largest);
     if (d > best.d + 0.5) best = { d, columns };

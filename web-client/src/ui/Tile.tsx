@@ -63,7 +63,7 @@ export function Tile({ session, person, place, chair, hand }: Props) {
         )}
         {audio && <Media kind="audio" track={audio} onRefused={() => (session.needsGesture.value = true)} />}
       </div>
-      {holds && turn && <TurnRing session={session} turn={turn} />}
+      {holds && turn && <TurnRing session={session} turn={turn} d={place?.d ?? 0} />}
       {muted && here && (
         <span class="badge muted" title={t('tile-muted')}>
           <Icon name="micOff" />

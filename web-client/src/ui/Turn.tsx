@@ -26,7 +26,8 @@ function whole(turn: GrantView, left: number): number {
   return known;
 }
 
-export function TurnRing({ session, turn }: { session: Session; turn: GrantView }) {
+/** Drawn in real pixels, so that the line is as thin around a large circle as around a small one. */
+export function TurnRing({ session, turn, d }: { session: Session; turn: GrantView; d: number }) {
   void beat.value;
   const time = turnTime(session, turn);
   const share = !time
@@ -34,20 +35,22 @@ export function TurnRing({ session, turn }: { session: Session; turn: GrantView 
     : time.mood === 'grace'
       ? Math.max(0, 1 + time.left / Math.max(turn.grace, 1))
       : Math.max(0, Math.min(1, time.left / whole(turn, time.left)));
+  const size = d / 2 + RING_GAP;
   return (
-    <svg class="ring" data-mood={time?.mood ?? 'calm'} viewBox="0 0 200 200" aria-hidden="true">
-      <circle class="ring-track" cx="100" cy="100" r="96" pathLength="1" />
-      <circle
-        class="ring-left"
-        cx="100"
-        cy="100"
-        r="96"
-        pathLength="1"
-        style={{ strokeDashoffset: 1 - share }}
-      />
+    <svg
+      class="ring"
+      data-mood={time?.mood ?? 'calm'}
+      viewBox={`${-size} ${-size} ${2 * size} ${2 * size}`}
+      aria-hidden="true"
+    >
+      <circle class="ring-track" r={size - 4} pathLength="1" />
+      <circle class="ring-left" r={size - 4} pathLength="1" style={{ strokeDashoffset: 1 - share }} />
     </svg>
   );
 }
+
+/** From the edge of a circle to the far edge of its ring; `.ring` in the style sheet says the same. */
+const RING_GAP = 16;
 
 export function TurnClock({ session, turn }: { session: Session; turn: GrantView }) {
   void beat.value;

@@ -125,14 +125,14 @@ const BROKEN: &[(&str, &str, usize, &str)] = &[
     (
         "lasts = \"2 min\"",
         "lasts = \"2 min\"\nturn = \"1 s\"",
-        43,
+        44,
         "`turn` means nothing to policy `silence`",
     ),
     ("who = [\"client\", \"consultant\"]", "who = [\"scribe\"]", 46, "has no turn"),
     (
         "turn = \"60 s\"\nexpert",
         "lasts = \"60 s\"\nturn = \"60 s\"\nexpert",
-        46,
+        47,
         "only `open` and `silence`",
     ),
     ("expert_turn = \"30 s\"", "expert_turn = \"90 s\"", 48, "longer than `turn`"),
@@ -142,20 +142,20 @@ const BROKEN: &[(&str, &str, usize, &str)] = &[
     (
         "policy = \"holder\"\nwho = \"client\"",
         "policy = \"holder\"\nwho = [\"client\"]",
-        55,
+        56,
         "not a list",
     ),
     (
         "policy = \"holder\"\nwho = \"client\"",
         "policy = \"holder\"\nwho = \"consultant\"",
-        55,
+        56,
         "several people",
     ),
     ("policy = \"holder\"\nwho = \"client\"", "policy = \"holder\"", 54, "has no `who`"),
     (
         "[[phase.floor]]\npolicy = \"holder\"",
         "[[phase.floors]]\npolicy = \"holder\"",
-        53,
+        54,
         "unknown field `floors`",
     ),
 ];

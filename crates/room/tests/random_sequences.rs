@@ -262,7 +262,8 @@ impl Run {
             }
             was => {
                 // They may have dropped since, when the tick came late.
-                let was_here = before.person(turn.seat).is_some_and(|who| who.presence == Presence::Here);
+                let was_here =
+                    before.person(turn.seat).is_some_and(|who| who.presence == Presence::Here);
                 let is_here = who.presence == Presence::Here;
                 prop_assert!(was_here || is_here, "nothing is granted to the absent");
                 prop_assert!(

@@ -77,8 +77,8 @@ export function layout({ width, height, seats, stage, screen }: Room): Layout {
   if (landscape && height >= 430) {
     arcs(places, whole, stage, others);
   } else if (landscape) {
-    const d = Math.max(80, Math.min(height - STAGE_LABEL - RING, width * 0.3));
-    const w = d + 2 * RING + GAP + (stage.length > 1 ? d * 0.6 : 0);
+    const d = Math.max(80, Math.min(height - STAGE_LABEL - RING, width * (stage.length > 1 ? 0.22 : 0.3)));
+    const w = groupWidth(stage, d) + 2 * RING + GAP;
     centreStage(places, { x: 0, y: 0, width: w, height }, stage, d);
     pack(places, { x: w, y: 0, width: width - w, height }, others, 120);
   } else {
@@ -97,10 +97,12 @@ export function layout({ width, height, seats, stage, screen }: Room): Layout {
 /** The partner's circle against the speaker's. */
 const PARTNER = 0.62;
 
+/** The width of the stage's circles, without the outer rings. */
+const groupWidth = (stage: Seat[], d: number) => (stage.length > 1 ? d * (1 + PARTNER) + 2 * RING + GAP : d);
+
 /** The speaker in the middle of `box`, their partner to the right and smaller. */
 function centreStage(places: Map<Seat, Place>, box: Box, stage: Seat[], d: number): void {
-  const total = stage.length > 1 ? d * (1 + PARTNER) + 2 * RING + GAP : d;
-  let left = box.x + (box.width - total) / 2;
+  let left = box.x + (box.width - groupWidth(stage, d)) / 2;
   const y = box.y + (box.height - STAGE_LABEL) / 2;
   stage.forEach((seat, index) => {
     const size = index === 0 ? d : d * PARTNER;

@@ -139,7 +139,7 @@ export function DeviceChoice({ choice, devices, onChoose }: DeviceChoiceProps) {
       <select value={value} onChange={(event) => set(event.currentTarget.value)} disabled={all.length === 0}>
         {all.length === 0 && <option value="">{t('device-none')}</option>}
         {all.map((device, index) => (
-          <option key={device.deviceId} value={device.deviceId}>
+          <option key={device.deviceId} value={device.deviceId} selected={device.deviceId === value}>
             {device.label || t('device-unnamed', { number: index + 1 })}
           </option>
         ))}

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { layout, LABEL, viewSize, type Place, type Room } from '../src/state/layout.ts';
+
+const SIZES = {
+  'desktop, panel open': [1040, 700],
+  'desktop, panel closed': [1390, 700],
+  laptop: [1230, 560],
+  'telephone upright': [374, 560],
+  'small telephone': [304, 430],
+  'telephone on its side': [812, 260],
+  tablet: [740, 840],
+} as const;
+
+const seats = (count: number) => Array.from({ length: count }, (_, seat) => seat);
+const rooms: [string, Room][] = Object.entries(SIZES).flatMap(([name, [width, height]]) =>
+  [1, 2, 5, 8, 9].flatMap((count) =>
+    [[], [0], [1, 3]].flatMap((stage) =>
+      stage.every((seat) => seat < count)
+        ? [
+            [
+              `${name}, ${count} people, ${stage.length} on stage`,
+              { width, height, seats: seats(count), stage, screen: false },
+            ] as [string, Room],
+          ]
+        : [],
+    ),
+  ),
+);
+
+describe.each(rooms)('%s', (_name, room) => {
+  const { places } = layout(room);
+  const all = [...places.entries()];
+
+  test('everyone has a place in sight', () => {
+    expect(all.map(([seat]) => seat).sort((a, b) => a - b)).toEqual(room.seats);
+    for (const [seat, { x, y, d }] of all) {
+      expect(d, `seat ${seat}`).toBeGreaterThanOrEqual(30);
+      expect(x - d / 2, `left of ${seat}`).toBeGreaterThanOrEqual(-1);
+      expect(x + d / 2, `right of ${seat}`).toBeLessThanOrEqual(room.width + 1);
+      expect(y - d / 2, `top of ${seat}`).toBeGreaterThanOrEqual(-1);
+      expect(y + d / 2, `bottom of ${seat}`).toBeLessThanOrEqual(room.height + 1);
+    }
+  });
+
+  test('no face covers another', () => {
+    const gap = (a: Place, b: Place) => Math.hypot(a.x - b.x, a.y - b.y) - (a.d + b.d) / 2;
+    all.forEach(([seat, place], index) => {
+      for (const [other, otherPlace] of all.slice(index + 1)) {
+        expect(gap(place, otherPlace), `${seat} and ${other}`).toBeGreaterThan(0);
+      }
+    });
+  });
+
+  test('the speaker is the largest', () => {
+    const [speaker] = room.stage;
+    if (speaker === undefined) return;
+    const largest = Math.max(...all.map(([, { d }]) => d));
+    expect(places.get(speaker)?.d).toBe(largest);
+  });
+});
+
+test('names of the arcs stay clear of the speaker’s ring on a desktop', () => {
+  const { places } = layout({ width: 1040, height: 700, seats: seats(8), stage: [0], screen: false });
+  const speaker = places.get(0)!;
+  for (const [seat, place] of places) {
+    if (seat === 0) continue;
+    const nearest = Math.hypot(place.x - speaker.x, place.y + place.d / 2 + LABEL / 2 - speaker.y);
+    expect(nearest, `name of ${seat}`).toBeGreaterThan(speaker.d / 2 + 16 + 30);
+  }
+});
+
+test('a shared screen takes the room and leaves everyone a place', () => {
+  for (const [width, height] of Object.values(SIZES)) {
+    const arranged = layout({ width, height, seats: seats(8), stage: [1], screen: true });
+    expect(arranged.places.size).toBe(8);
+    expect(arranged.screen?.width ?? 0).toBeGreaterThan(width * 0.4);
+  }
+});
+
+test.each<[Partial<Place> | undefined, number, string]>([
+  [undefined, 1, 'hidden'],
+  [{ d: 500, stage: true }, 1, 'large'],
+  [{ d: 80, stage: true }, 1, 'large'],
+  [{ d: 110, stage: false }, 2, 'thumbnail'],
+  [{ d: 140, stage: false }, 2, 'medium'],
+  [{ d: 260, stage: false }, 1, 'medium'],
+  [{ d: 260, stage: false }, 2, 'large'],
+])('%o at %i is %s', (place, ratio, size) => {
+  expect(viewSize(place && { x: 0, y: 0, d: 0, stage: false, ...place }, ratio)).toBe(size);
+});

@@ -1,0 +1,227 @@
+import { describe, expect, test } from 'vitest';
+import {
+  FLOOD_PAUSE,
+  initial,
+  MAX_PENDING,
+  OPEN_LIMIT,
+  PING_EVERY,
+  SILENCE_LIMIT,
+  transition,
+  type Effect,
+  type Input,
+  type State,
+} from '../src/signaling/machine.ts';
+import { GIVE_UP_AFTER } from '../src/signaling/backoff.ts';
+import type { ClosingReason, ServerMessage } from '../src/wire/index.ts';
+import { clientGolden, serverGolden, welcome } from './golden.ts';
+
+/** Runs inputs one after another and keeps what was asked for. */
+class Run {
+  state: State = initial({ token: 'link', language: 'fr' });
+  effects: Effect[] = [];
+
+  do(...inputs: Input[]): Effect[] {
+    const asked = inputs.flatMap((input) => {
+      const step = transition(this.state, input);
+      this.state = step.state;
+      return step.effects;
+    });
+    this.effects.push(...asked);
+    return asked;
+  }
+
+  hear(message: ServerMessage, now: number): Effect[] {
+    return this.do({ type: 'message', now, message, jitter: 1 });
+  }
+
+  join(now = 0): void {
+    this.do({ type: 'start', now }, { type: 'opened', now });
+    this.hear({ ...welcome(), seq: 10, last_command: 0 }, now);
+  }
+
+  lose(now: number): Effect[] {
+    return this.do({ type: 'socket_closed', now, jitter: 1 });
+  }
+
+  tick(now: number): Effect[] {
+    return this.do({ type: 'tick', now, jitter: 1 });
+  }
+}
+
+const sent = (effects: Effect[]) =>
+  effects.flatMap((effect) => (effect.do === 'send' ? [effect.message] : []));
+
+describe('entering', () => {
+  test('says hello without a place the first time, as the golden file has it', () => {
+    const run = new Run();
+    expect(run.do({ type: 'start', now: 0 })).toEqual([{ do: 'open' }]);
+    const [hello] = sent(run.do({ type: 'opened', now: 5 }));
+    expect(hello).toEqual({ type: 'hello', version: 1, token: 'link', language: 'fr' });
+    expect(Object.keys(hello ?? {}).sort()).toEqual(Object.keys(clientGolden('client.hello')).sort());
+  });
+
+  test('a socket that never answers is given up and tried again', () => {
+    const run = new Run();
+    run.do({ type: 'start', now: 0 });
+    expect(run.tick(OPEN_LIMIT - 1)).toEqual([]);
+    expect(run.tick(OPEN_LIMIT)).toEqual([{ do: 'close' }]);
+    expect(run.state.phase).toMatchObject({ kind: 'waiting', attempt: 2 });
+  });
+
+  test('commands given before the welcome wait for their numbers', () => {
+    const run = new Run();
+    run.do(
+      { type: 'start', now: 0 },
+      { type: 'command', command: { do: 'request_floor' } },
+      { type: 'opened', now: 0 },
+    );
+    expect(sent(run.effects).filter(({ type }) => type === 'command')).toEqual([]);
+    const asked = sent(run.hear({ ...welcome(), last_command: 41 }, 1));
+    expect(asked).toEqual([{ type: 'command', id: 42, command: { do: 'request_floor' } }]);
+  });
+});
+
+describe('a lost connection', () => {
+  test('comes back at once, with its place, and says the same commands again', () => {
+    const run = new Run();
+    run.join();
+    run.do(
+      { type: 'command', command: { do: 'request_floor' } },
+      { type: 'command', command: { do: 'pass' } },
+    );
+    run.hear({ type: 'answer', id: 1, answer: { result: 'done' } }, 10);
+    run.lose(100);
+    expect(run.tick(100)).toEqual([{ do: 'open' }]);
+    const [hello] = sent(run.do({ type: 'opened', now: 120 }));
+    expect(hello).toMatchObject({ resume: { token: welcome().resume_token, last_seq: 10 } });
+    expect(Object.keys(hello ?? {}).sort()).toEqual(Object.keys(clientGolden('client.hello.resume')).sort());
+    const resumed = { ...serverGolden('server.resumed', 'resumed'), last_command: 1, resume_token: 'next' };
+    const effects = run.hear(resumed, 130);
+    expect(effects[0]).toMatchObject({ do: 'resumed' });
+    expect(sent(effects)).toEqual([{ type: 'command', id: 2, command: { do: 'pass' } }]);
+    const last = Math.max(10, ...resumed.events.map(({ seq }) => seq));
+    expect(run.state.phase).toMatchObject({ kind: 'joined', place: { resumeToken: 'next', lastSeq: last } });
+  });
+
+  test('a command that the server carried out before the loss is not said again', () => {
+    const run = new Run();
+    run.join();
+    run.do({ type: 'command', command: { do: 'next_phase' } });
+    run.lose(100);
+    run.tick(100);
+    run.do({ type: 'opened', now: 110 });
+    expect(sent(run.hear({ ...welcome(), last_command: 1 }, 120))).toEqual([]);
+    expect(run.state.pending).toEqual([]);
+    expect(run.do({ type: 'command', command: { do: 'pass' } })).toEqual([
+      { do: 'send', message: { type: 'command', id: 2, command: { do: 'pass' } } },
+    ]);
+  });
+
+  test('silence is a loss, and pings leave before it', () => {
+    const run = new Run();
+    run.join(0);
+    expect(sent(run.tick(0))).toEqual([{ type: 'ping', at: 0 }]);
+    expect(run.tick(PING_EVERY - 1)).toEqual([]);
+    expect(sent(run.tick(PING_EVERY))).toEqual([{ type: 'ping', at: PING_EVERY }]);
+    run.hear({ type: 'pong', at: 0, now: 5 }, 2500);
+    expect(run.tick(2500 + SILENCE_LIMIT - 1).some((effect) => effect.do === 'close')).toBe(false);
+    expect(run.tick(2500 + SILENCE_LIMIT)).toEqual([{ do: 'close' }]);
+    expect(run.state.phase.kind).toBe('waiting');
+  });
+
+  test('retries slow down, and a network that is back is taken at once', () => {
+    const run = new Run();
+    run.join();
+    run.lose(0);
+    run.tick(0);
+    run.lose(10);
+    expect(run.state.phase).toMatchObject({ kind: 'waiting', attempt: 2, retryAt: 260 });
+    expect(run.tick(259)).toEqual([]);
+    expect(run.do({ type: 'online', now: 259 })).toEqual([{ do: 'open' }]);
+  });
+
+  test('after long enough the person decides, and their place is still known', () => {
+    const run = new Run();
+    run.join();
+    run.lose(0);
+    run.tick(0);
+    run.lose(GIVE_UP_AFTER);
+    expect(run.state.phase.kind).toBe('stopped');
+    expect(run.do({ type: 'start', now: GIVE_UP_AFTER + 1 })).toEqual([{ do: 'open' }]);
+    expect(sent(run.do({ type: 'opened', now: GIVE_UP_AFTER + 2 }))[0]).toHaveProperty('resume');
+  });
+
+  test('a flood of commands while away is bounded', () => {
+    const run = new Run();
+    run.join();
+    run.lose(0);
+    for (let i = 0; i < 3 * MAX_PENDING; i++) run.do({ type: 'command', command: { do: 'cannot_hear' } });
+    expect(run.state.pending).toHaveLength(MAX_PENDING);
+  });
+});
+
+describe('events', () => {
+  test('one that was seen already is not delivered twice', () => {
+    const run = new Run();
+    run.join();
+    const event = { ...serverGolden('server.event.chat', 'event'), seq: 11 };
+    expect(run.hear(event, 1)).toEqual([{ do: 'deliver', message: event }]);
+    expect(run.hear(event, 2)).toEqual([]);
+  });
+
+  test('nothing is delivered before the welcome', () => {
+    const run = new Run();
+    run.do({ type: 'start', now: 0 }, { type: 'opened', now: 0 });
+    expect(run.hear({ type: 'media_lost' }, 1)).toEqual([]);
+  });
+});
+
+describe('closing', () => {
+  const final: ClosingReason[] = [
+    'hello_expected',
+    'version_mismatch',
+    'bad_token',
+    'token_expired',
+    'room_gone',
+    'taken_over',
+    'left',
+    'session_ended',
+  ];
+  test.each(final)('%s is final', (reason) => {
+    const run = new Run();
+    run.join();
+    expect(run.hear({ type: 'closing', reason }, 5)).toEqual([{ do: 'close' }]);
+    expect(run.state.phase).toEqual({ kind: 'closed', reason });
+    expect(run.tick(60_000)).toEqual([]);
+    expect(run.lose(60_000)).toEqual([]);
+  });
+
+  test.each<[ClosingReason, number]>([
+    ['too_slow', 0],
+    ['restarting', 0],
+    ['flooding', FLOOD_PAUSE],
+  ])('after %s the page comes back in %i ms', (reason, pause) => {
+    const run = new Run();
+    run.join();
+    run.hear({ type: 'closing', reason }, 5);
+    if (pause > 0) expect(run.tick(5 + pause - 1)).toEqual([]);
+    expect(run.tick(5 + pause)).toEqual([{ do: 'open' }]);
+  });
+
+  test('leaving says so first', () => {
+    const run = new Run();
+    run.join();
+    expect(run.do({ type: 'leave' })).toEqual([
+      { do: 'send', message: clientGolden('client.leave') },
+      { do: 'close' },
+    ]);
+  });
+});
+
+test('another language asks for the whole room again', () => {
+  const run = new Run();
+  run.join();
+  expect(run.do({ type: 'language', language: 'en', now: 9 })).toEqual([{ do: 'close' }, { do: 'open' }]);
+  const [hello] = sent(run.do({ type: 'opened', now: 10 }));
+  expect(hello).toEqual({ type: 'hello', version: 1, token: 'link', language: 'en' });
+});

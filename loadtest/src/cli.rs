@@ -1,7 +1,9 @@
 //! What the command line can be asked for.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -10,8 +12,9 @@ use palabre_loadtest::bot::peer::Camera;
 use palabre_loadtest::bot::{Bot, BotConfig, Causes, Microphone};
 use palabre_loadtest::control;
 use palabre_loadtest::ledger::Ledger;
-use palabre_loadtest::link::RoomAnswer;
+use palabre_loadtest::link::{RoomAnswer, Server};
 use palabre_loadtest::media::speech::{self, Voice};
+use palabre_loadtest::run::{Overrides, Progress, Scenario, ServerProcess};
 
 /// Bots that join Palabre rooms, speak, listen and measure.
 #[derive(Debug, Parser)]
@@ -23,6 +26,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Wanted {
+    /// Runs a scenario and judges it: exit code 0 only if every assertion held.
+    Run(RunArgs),
     /// Keeps bots in a room, driven by JSON lines on standard input (see README.md).
     Bots(BotsArgs),
     /// Writes what the bot of a seat says, as a WAV file: a page that plays it is recognised as that seat.
@@ -34,6 +39,42 @@ enum Wanted {
         #[arg(long)]
         out: PathBuf,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    /// The scenario's file; `loadtest/scenarios/` has some.
+    scenario: PathBuf,
+    /// The server.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Rooms at once, over the scenario's.
+    #[arg(long)]
+    rooms: Option<u16>,
+    /// People in each, over the scenario's.
+    #[arg(long)]
+    people: Option<u8>,
+    /// How long, over the scenario's: 90s, 2m.
+    #[arg(long = "for", value_parser = length)]
+    length: Option<Duration>,
+    /// Where to write the numbers as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// The pid of the server, on this machine: what it uses is measured.
+    #[arg(long)]
+    server_pid: Option<u32>,
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let number: f64 = text[..split].parse().map_err(|_| "a length is 90s or 2m")?;
+    let unit = match &text[split..] {
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err("a length is in s, m or h".to_owned()),
+    };
+    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,6 +122,7 @@ fn seat_and_file(text: &str) -> Result<(u8, PathBuf), String> {
 /// When it could not be done.
 pub(crate) async fn run(cli: Cli) -> Result<bool> {
     match cli.command {
+        Wanted::Run(args) => scenario(args).await,
         Wanted::Bots(args) => bots(args).await.map(|()| true),
         Wanted::Voice { seat, out } => {
             let wav = speech::wav_of_seat(seat)?;
@@ -88,6 +130,27 @@ pub(crate) async fn run(cli: Cli) -> Result<bool> {
             Ok(true)
         }
     }
+}
+
+async fn scenario(args: RunArgs) -> Result<bool> {
+    let name = args.scenario.display();
+    let text =
+        std::fs::read_to_string(&args.scenario).with_context(|| format!("reading {name}"))?;
+    let over = Overrides { rooms: args.rooms, people: args.people, length: args.length };
+    let scenario = Scenario::parse(&text, over).with_context(|| name.to_string())?;
+    let server = Server::parse(&args.url)?;
+    let process = args.server_pid.map(|pid| ServerProcess { pid });
+    let progress: Progress = Arc::new(|line| {
+        // A watcher that went away does not stop the run.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    });
+    let summary = palabre_loadtest::run::run(scenario, &server, process, progress).await?;
+    if let Some(file) = &args.json {
+        let json = serde_json::to_vec_pretty(&summary)?;
+        std::fs::write(file, json).with_context(|| format!("writing {}", file.display()))?;
+    }
+    std::io::stdout().write_all(summary.table().as_bytes())?;
+    Ok(summary.held())
 }
 
 async fn bots(args: BotsArgs) -> Result<()> {

@@ -7,7 +7,9 @@
 
 pub mod bot;
 pub mod control;
+pub mod hostile;
 pub mod ledger;
 pub mod link;
 pub mod media;
+pub mod run;
 pub mod signaling;

@@ -10,7 +10,6 @@ async fn sections_follow_the_plan() {
     let (mut peer, _output) = Peer::new(&plan, Camera::Simulcast).await.expect("a peer connection");
     let offer = peer.offer().await.expect("an offer");
     peer.close().await;
-    println!("{offer}");
     let sections: Vec<&str> = offer.split("\nm=").skip(1).collect();
     let mut expected = vec![("audio", "sendonly"), ("video", "sendonly"), ("video", "sendonly")];
     for _ in &plan.slots {
@@ -20,8 +19,9 @@ async fn sections_follow_the_plan() {
     assert_eq!(sections.len(), expected.len());
     for (index, (section, (kind, direction))) in sections.iter().zip(expected).enumerate() {
         assert!(section.starts_with(kind), "section {index}: {section}");
-        assert!(section.contains(&format!("a=mid:{index}\r\n")), "section {index}: {section}");
-        assert!(section.contains(&format!("a={direction}\r\n")), "section {index}: {section}");
+        let has = |wanted: String| section.lines().any(|line| line.trim_end() == wanted);
+        assert!(has(format!("a=mid:{index}")), "section {index}: {section}");
+        assert!(has(format!("a={direction}")), "section {index}: {section}");
     }
     for rid in ["a=rid:q send", "a=rid:h send", "a=rid:f send", "a=simulcast:send q;h;f"] {
         assert!(sections[1].contains(rid), "{rid}");

@@ -537,6 +537,8 @@ impl Actor {
     fn report(&self, now: Instant) -> Report {
         let (received, expected, lost) = self.listener.packets();
         let room = self.place.as_ref().map(|place| &place.room);
+        let connected = self.media.as_ref().is_some_and(|media| media.connected);
+        let own = room.map_or(MediaRights::NONE, |room| room.rights(self.config.link.seat));
         let allowed = |allows: fn(MediaRights) -> bool| {
             room.map_or_else(Vec::new, |room| {
                 let seats = room.view.people.iter().map(|person| person.seat);
@@ -546,7 +548,7 @@ impl Actor {
         Report {
             seat: self.config.link.seat,
             online: matches!(self.wire, Wire::Open { .. }),
-            connected: self.media.as_ref().is_some_and(|media| media.connected),
+            connected,
             stage: room.map(|room| room.stage().to_owned()),
             holder: room.and_then(Room::holder),
             hands: room.map_or_else(Vec::new, |room| {
@@ -554,6 +556,8 @@ impl Actor {
             }),
             may_speak: allowed(|rights| rights.audio),
             may_be_seen: allowed(|rights| rights.video),
+            microphone: connected && self.mouth.speaks(own),
+            camera: connected && self.mouth.camera,
             sent: self.mouth.sent,
             received,
             expected,

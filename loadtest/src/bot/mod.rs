@@ -202,6 +202,10 @@ pub struct Report {
     pub may_speak: Vec<Seat>,
     /// The seats whose cameras are forwarded.
     pub may_be_seen: Vec<Seat>,
+    /// Whether it sends sound now.
+    pub microphone: bool,
+    /// Whether it sends its camera now.
+    pub camera: bool,
     /// Packets sent.
     pub sent: u64,
     /// Packets received.

@@ -93,6 +93,15 @@ impl Mouth {
         }
     }
 
+    /// Whether it sends sound, with `rights` of its own.
+    pub(super) fn speaks(&self, rights: MediaRights) -> bool {
+        match self.microphone {
+            Microphone::Open => true,
+            Microphone::Floor => rights.audio,
+            Microphone::Off => false,
+        }
+    }
+
     /// Sends what is due at `now`; `rights` are its own.
     ///
     /// # Errors
@@ -105,12 +114,7 @@ impl Mouth {
     ) -> Result<()> {
         while self.next_audio <= now {
             self.next_audio += AUDIO_EVERY;
-            let open = match self.microphone {
-                Microphone::Open => true,
-                Microphone::Floor => rights.audio,
-                Microphone::Off => false,
-            };
-            self.audio(peer, open).await?;
+            self.audio(peer, self.speaks(rights)).await?;
         }
         while self.next_video <= now {
             self.next_video += VIDEO_EVERY;

@@ -1,0 +1,306 @@
+//! One room of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use palabre_ids::{MediaKind, Seat};
+
+use super::Progress;
+use super::report::{Assertion, RoomResult};
+use super::scenario::{Act, Check, Scenario, Whom, order};
+use crate::bot::listener::HeardReport;
+use crate::bot::peer::Camera;
+use crate::bot::{Bot, BotConfig, Causes, Report};
+use crate::hostile::HostileBot;
+use crate::ledger::Ledger;
+use crate::link::{Invitation, RoomRequest, Server, open_room};
+use crate::media::speech::Voice;
+
+/// A check may become true this late: who is heard takes 3 s to tell, and more on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// How often a check is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A camera whose last packet is older shows nothing.
+const STILL: u64 = 1_000;
+
+pub(super) struct RoomRun {
+    index: u16,
+    scenario: Arc<Scenario>,
+    bots: BTreeMap<Seat, Bot>,
+    hostile: BTreeMap<Seat, HostileBot>,
+    ledger: Ledger,
+    start: Instant,
+    progress: Progress,
+}
+
+impl RoomRun {
+    /// Opens the room and starts its bots.
+    ///
+    /// # Errors
+    /// When the server opens no room.
+    pub(super) async fn open(
+        index: u16,
+        scenario: Arc<Scenario>,
+        server: &Server,
+        voices: &[Arc<Voice>],
+        progress: Progress,
+    ) -> Result<Self> {
+        let people = scenario
+            .roles
+            .iter()
+            .enumerate()
+            .map(|(seat, role)| Invitation { name: format!("Bot {seat}"), role: *role })
+            .collect();
+        let request = RoomRequest {
+            template: scenario.template.clone(),
+            language: scenario.language.clone(),
+            people,
+            speed: scenario.speed,
+        };
+        let links = open_room(server, &request).await?;
+        let seats = links.iter().map(|link| link.seat);
+        let cast = Arc::new(seats.zip(voices.iter().cloned()).collect::<Vec<_>>());
+        let (ledger, causes) = (Ledger::default(), Causes::default());
+        let mut bots = BTreeMap::new();
+        let mut hostile = BTreeMap::new();
+        for (link, (seat, voice)) in links.into_iter().zip(cast.iter()) {
+            if scenario.hostile.contains(seat) {
+                hostile.insert(*seat, HostileBot::start(link, ledger.clone()));
+                continue;
+            }
+            let (bot, mut notes) = Bot::start(BotConfig {
+                link,
+                voice: voice.clone(),
+                cast: cast.clone(),
+                ledger: ledger.clone(),
+                causes: causes.clone(),
+                microphone: scenario.microphone,
+                camera: scenario.cameras.then_some(Camera::Simulcast),
+                decode: true,
+            });
+            // The reports say it all; the notes are for those who drive bots by hand.
+            tokio::spawn(async move { while notes.recv().await.is_some() {} });
+            bots.insert(*seat, bot);
+        }
+        Ok(Self { index, scenario, bots, hostile, ledger, start: Instant::now(), progress })
+    }
+
+    /// Does what the scenario says, and gathers what came of it.
+    pub(super) async fn run(self) -> RoomResult {
+        let mut result = RoomResult::default();
+        let scenario = self.scenario.clone();
+        for step in &scenario.steps {
+            tokio::time::sleep_until((self.start + step.at).into()).await;
+            let outcome = self.step(&step.what, &mut result).await;
+            if let Act::Check(_) = step.what {
+                let found =
+                    outcome.as_ref().err().map_or_else(String::new, |error| format!("({error:#})"));
+                result.assertions.push(Assertion {
+                    what: format!(
+                        "room {}, line {}: {}",
+                        self.index,
+                        step.line,
+                        describe(&step.what)
+                    ),
+                    held: outcome.is_ok(),
+                    found,
+                });
+            } else if let Err(error) = outcome {
+                result.findings.push(format!("line {}: {error:#}", step.line));
+            }
+        }
+        tokio::time::sleep_until((self.start + scenario.length).into()).await;
+        for bot in self.bots.values() {
+            match bot.report().await {
+                Ok(report) => result.reports.push(report),
+                Err(error) => result.findings.push(format!("{error:#}")),
+            }
+        }
+        for hostile in self.hostile.into_values() {
+            result.findings.extend(hostile.end().await);
+        }
+        // What attacks sent last may still be on its way.
+        result.forbidden_sent = self.ledger.forbidden_count();
+        for bot in self.bots.into_values() {
+            bot.end().await;
+        }
+        result
+    }
+
+    async fn step(&self, what: &Act, result: &mut RoomResult) -> Result<()> {
+        (self.progress)(&format!(
+            "{:5.1} s  room {}  {}",
+            self.start.elapsed().as_secs_f64(),
+            self.index,
+            describe(what)
+        ));
+        match what {
+            Act::Tell(seat, line) => {
+                let bot = self
+                    .bots
+                    .get(seat)
+                    .with_context(|| format!("seat {seat} is not a full bot's"))?;
+                bot.order(order(line)?).await;
+            }
+            Act::Attack(seat, attack) => {
+                let hostile = self.hostile.get(seat);
+                hostile
+                    .with_context(|| format!("seat {seat} is not among `hostile`"))?
+                    .attack(*attack)
+                    .await?;
+            }
+            Act::Mark => {
+                for bot in self.bots.values() {
+                    bot.gaps().await?;
+                }
+            }
+            Act::Gap(cause) => {
+                for bot in self.bots.values() {
+                    let gaps = bot.gaps().await?;
+                    result.gaps.extend(gaps.into_iter().map(|(_, gap)| (cause.clone(), gap)));
+                }
+            }
+            Act::Check(check) => self.check(check).await?,
+        }
+        Ok(())
+    }
+
+    /// Waits until a check is true.
+    async fn check(&self, check: &Check) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut reports = BTreeMap::new();
+            for (seat, bot) in &self.bots {
+                reports.insert(*seat, bot.report().await?);
+            }
+            match judge(check, &reports, &self.scenario.hostile) {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+}
+
+fn describe(what: &Act) -> String {
+    match what {
+        Act::Tell(_, line) => line.clone(),
+        Act::Attack(seat, attack) => format!("seat {seat} attacks: {attack:?}"),
+        Act::Mark => "mark".to_owned(),
+        Act::Gap(cause) => format!("gap: {cause}"),
+        Act::Check(check) => {
+            let mut parts = Vec::new();
+            if let Some(heard) = &check.heard {
+                parts.push(format!("heard: {}", whom(heard)));
+            }
+            if let Some(seen) = &check.seen {
+                parts.push(format!("seen: {}", whom(seen)));
+            }
+            if let Some(stage) = &check.stage {
+                parts.push(format!("stage: {stage}"));
+            }
+            if let Some(holder) = check.holder {
+                parts.push(format!("holder: {holder}"));
+            }
+            parts.join(", ")
+        }
+    }
+}
+
+fn whom(whom: &Whom) -> String {
+    match whom {
+        Whom::Allowed => "exactly who may".to_owned(),
+        Whom::Seats(seats) => format!("{:?}", seats.iter().map(|seat| seat.0).collect::<Vec<_>>()),
+    }
+}
+
+fn judge(check: &Check, reports: &BTreeMap<Seat, Report>, hostile: &[Seat]) -> Result<()> {
+    let mut listeners = 0;
+    for (seat, report) in reports.iter().filter(|(_, report)| report.online && report.connected) {
+        listeners += 1;
+        if let Some(stage) = &check.stage
+            && report.stage.as_ref() != Some(stage)
+        {
+            bail!("seat {seat} is in stage {:?}", report.stage);
+        }
+        if check.holder.is_some() && report.holder != check.holder {
+            bail!("seat {seat} sees the turn with {:?}", report.holder);
+        }
+        if let Some(wanted) = &check.heard {
+            let expected = expected(wanted, *seat, &report.may_speak, |of| {
+                reports.get(&of).is_some_and(|report| report.microphone)
+            });
+            let heard = heard(report, hostile).with_context(|| format!("seat {seat}"))?;
+            if heard != expected {
+                bail!("seat {seat} hears {}, not {}", seats(&heard), seats(&expected));
+            }
+        }
+        if let Some(wanted) = &check.seen {
+            let expected = expected(wanted, *seat, &report.may_be_seen, |of| {
+                reports.get(&of).is_some_and(|report| report.camera)
+            });
+            let seen = seen(report, hostile);
+            if seen != expected {
+                bail!("seat {seat} sees {}, not {}", seats(&seen), seats(&expected));
+            }
+        }
+    }
+    if listeners == 0 {
+        bail!("nobody is in the room");
+    }
+    Ok(())
+}
+
+fn expected(
+    whom: &Whom,
+    own: Seat,
+    allowed: &[Seat],
+    sends: impl Fn(Seat) -> bool,
+) -> BTreeSet<Seat> {
+    let seats = match whom {
+        Whom::Allowed => allowed.iter().copied().filter(|seat| sends(*seat)).collect(),
+        Whom::Seats(seats) => seats.clone(),
+    };
+    seats.into_iter().filter(|seat| *seat != own).collect()
+}
+
+fn heard(report: &Report, hostile: &[Seat]) -> Result<BTreeSet<Seat>> {
+    let mut heard = BTreeSet::new();
+    for slot in &report.slots {
+        let (Some(seat), Some(what)) = (slot.seat, slot.heard) else { continue };
+        if hostile.contains(&seat) {
+            continue;
+        }
+        match what {
+            HeardReport::Voice { seat: voice, .. } if voice == seat => {
+                heard.insert(seat);
+            }
+            HeardReport::Nothing | HeardReport::Silence => {}
+            HeardReport::Voice { seat: voice, score } => {
+                bail!("in the slot of seat {seat} speaks seat {voice} ({score:.2})")
+            }
+            HeardReport::TooShort => bail!("too little of seat {seat} so far"),
+            HeardReport::Unknown { score } => {
+                bail!("in the slot of seat {seat} speaks nobody known ({score:.2})")
+            }
+        }
+    }
+    Ok(heard)
+}
+
+fn seen(report: &Report, hostile: &[Seat]) -> BTreeSet<Seat> {
+    let moving = report.slots.iter().filter(|slot| {
+        slot.kind == MediaKind::Video
+            && slot.key_frames.unwrap_or(0) > 0
+            && slot.idle_ms.is_some_and(|idle| idle < STILL)
+    });
+    moving.filter_map(|slot| slot.seat).filter(|seat| !hostile.contains(seat)).collect()
+}
+
+fn seats(seats: &BTreeSet<Seat>) -> String {
+    format!("{:?}", seats.iter().map(|seat| seat.0).collect::<Vec<_>>())
+}

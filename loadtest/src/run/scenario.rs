@@ -1,0 +1,368 @@
+//! A scenario: who comes, what they do when, what must be true. Parsed once; past that nothing is
+//! checked again. Errors name the line.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use palabre_ids::{MAX_SEATS, Role, Seat};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::bot::{Microphone, Order};
+use crate::control::{self, Line};
+use crate::hostile::Attack;
+
+/// A whole scenario.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Its name in reports.
+    pub name: String,
+    /// The template of its rooms.
+    pub template: String,
+    /// The language of its rooms.
+    pub language: String,
+    /// How many rooms at once.
+    pub rooms: u16,
+    /// Who comes to each, by seat.
+    pub roles: Vec<Role>,
+    /// Durations are divided by it.
+    pub speed: Option<f64>,
+    /// How long it lasts, from the first bot's start.
+    pub length: Duration,
+    /// When the bots send sound.
+    pub microphone: Microphone,
+    /// Whether they send their cameras.
+    pub cameras: bool,
+    /// The seats taken by hostile bots, which join only when a step says so.
+    pub hostile: Vec<Seat>,
+    /// What happens, in order of time.
+    pub steps: Vec<Step>,
+    /// What must be true of the report in the end.
+    pub expectations: Vec<Expectation>,
+}
+
+/// Something at a time.
+#[derive(Debug)]
+pub struct Step {
+    /// When, from the start.
+    pub at: Duration,
+    /// What.
+    pub what: Act,
+    /// Where it stands in the file.
+    pub line: usize,
+}
+
+/// What can happen.
+#[derive(Debug)]
+pub enum Act {
+    /// A bot is told something, as by `bots --control`.
+    Tell(Seat, String),
+    /// A hostile bot attacks.
+    Attack(Seat, Attack),
+    /// The gaps in what is heard are measured from here.
+    Mark,
+    /// What was heard without since the last mark is a gap with that cause.
+    Gap(String),
+    /// Something must be true now.
+    Check(Check),
+}
+
+/// What must be true of every listener at a time.
+#[derive(Debug, Default, Clone)]
+pub struct Check {
+    /// Who is heard, and nobody else.
+    pub heard: Option<Whom>,
+    /// Whose camera comes, and nobody else's.
+    pub seen: Option<Whom>,
+    /// The room's stage.
+    pub stage: Option<String>,
+    /// Who has the turn.
+    pub holder: Option<Seat>,
+}
+
+/// Some seats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// Those that may, as the listener's own view of the room says.
+    Allowed,
+    /// These.
+    Seats(Vec<Seat>),
+}
+
+/// A bound on a number of the report.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// Its path, such as `audio_latency_ms.p95`.
+    pub metric: String,
+    /// The most it may be.
+    pub at_most: Option<f64>,
+    /// The least it may be.
+    pub at_least: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    template: String,
+    #[serde(default = "french")]
+    language: String,
+    #[serde(default = "one")]
+    rooms: u16,
+    #[serde(default = "eight")]
+    people: Spanned<u8>,
+    #[serde(default)]
+    roles: Vec<Spanned<String>>,
+    speed: Option<f64>,
+    seconds: f64,
+    #[serde(default)]
+    microphone: Microphone,
+    #[serde(default = "yes")]
+    cameras: bool,
+    #[serde(default)]
+    hostile: Vec<Seat>,
+    #[serde(default)]
+    at: Vec<Spanned<toml::Table>>,
+    #[serde(default)]
+    expect: Vec<Spanned<toml::Table>>,
+}
+
+fn french() -> String {
+    "fr".to_owned()
+}
+fn one() -> u16 {
+    1
+}
+fn eight() -> Spanned<u8> {
+    Spanned::new(0..0, 8)
+}
+fn yes() -> bool {
+    true
+}
+
+/// What the command line says over the file.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Overrides {
+    /// Rooms at once.
+    pub rooms: Option<u16>,
+    /// People in each.
+    pub people: Option<u8>,
+    /// How long.
+    pub length: Option<Duration>,
+}
+
+impl Scenario {
+    /// Parses a scenario file.
+    ///
+    /// # Errors
+    /// What is wrong, and in which line.
+    pub fn parse(text: &str, over: Overrides) -> Result<Self> {
+        // The TOML error shows the line itself.
+        let file: File = toml::from_str(text).map_err(|error| anyhow!("{error}"))?;
+        let at = |span: Range<usize>| format!("line {}", line_of(text, span.start));
+        let people = over.people.unwrap_or(*file.people.get_ref());
+        ensure!(
+            (2..=MAX_SEATS).contains(&people),
+            "{}: 2 to {MAX_SEATS} people",
+            at(file.people.span())
+        );
+        let mut roles = Vec::new();
+        for role in &file.roles {
+            roles.push(role.get_ref().parse::<Role>().with_context(|| at(role.span()))?);
+        }
+        while roles.len() < usize::from(people) {
+            roles.push(match roles.len() {
+                0 => Role::Facilitator,
+                1 => Role::Client,
+                _ => Role::Consultant,
+            });
+        }
+        roles.truncate(usize::from(people));
+        let length = over.length.unwrap_or(seconds(file.seconds).context("seconds")?);
+        let mut steps = Vec::new();
+        for step in file.at {
+            let span = step.span();
+            let line = line_of(text, span.start);
+            let step = parse_step(step.into_inner(), line, people)
+                .with_context(|| format!("line {line}"))?;
+            ensure!(step.at <= length, "line {line}: after the end of the scenario");
+            steps.push(step);
+        }
+        steps.sort_by_key(|step| step.at);
+        let mut expectations = Vec::new();
+        for expectation in file.expect {
+            let line = at(expectation.span());
+            let expectation: Expectation =
+                expectation.into_inner().try_into().with_context(|| line.clone())?;
+            ensure!(
+                expectation.at_most.is_some() || expectation.at_least.is_some(),
+                "{line}: at_most or at_least"
+            );
+            expectations.push(expectation);
+        }
+        for seat in &file.hostile {
+            ensure!(seat.0 < people, "hostile: seat {seat} has nobody");
+        }
+        ensure!((1..=500).contains(&over.rooms.unwrap_or(file.rooms)), "1 to 500 rooms");
+        Ok(Self {
+            name: file.name,
+            template: file.template,
+            language: file.language,
+            rooms: over.rooms.unwrap_or(file.rooms),
+            roles,
+            speed: file.speed,
+            length,
+            microphone: file.microphone,
+            cameras: file.cameras,
+            hostile: file.hostile,
+            steps,
+            expectations,
+        })
+    }
+}
+
+fn seconds(value: f64) -> Result<Duration> {
+    ensure!(
+        value.is_finite() && (0.0..=86_400.0).contains(&value),
+        "seconds are between 0 and 86,400"
+    );
+    Ok(Duration::from_secs_f64(value))
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}
+
+fn parse_step(mut table: toml::Table, line: usize, people: u8) -> Result<Step> {
+    let second = match table.remove("second") {
+        Some(toml::Value::Float(second)) => second,
+        Some(toml::Value::Integer(second)) => second as f64,
+        _ => bail!("a step says at which `second` it happens"),
+    };
+    let at = seconds(second)?;
+    let seat = match table.get("seat") {
+        None => None,
+        Some(seat) => {
+            let seat: u8 = seat.clone().try_into().context("`seat` is a number")?;
+            ensure!(seat < people, "seat {seat} has nobody");
+            Some(Seat(seat))
+        }
+    };
+    let what = if let Some(attack) = table.remove("attack") {
+        let attack: Attack = attack.try_into().context("an unknown attack")?;
+        Act::Attack(seat.context("which `seat` attacks")?, attack)
+    } else if table.remove("mark").is_some() {
+        Act::Mark
+    } else if let Some(cause) = table.remove("gap") {
+        Act::Gap(cause.try_into().context("`gap` names its cause")?)
+    } else if table.contains_key("do") {
+        let line = serde_json::to_string(&table)?;
+        // Parsed for its errors here; told again to each room's bot.
+        match control::parse(&line)? {
+            Line::Bot(seat, _) => Act::Tell(seat, line),
+            Line::Report(_) | Line::Quit => bail!("a scenario reports and ends by itself"),
+        }
+    } else {
+        Act::Check(parse_check(table)?)
+    };
+    Ok(Step { at, what, line })
+}
+
+fn parse_check(mut table: toml::Table) -> Result<Check> {
+    let mut whom = |key: &str| -> Result<Option<Whom>> {
+        match table.remove(key) {
+            None => Ok(None),
+            Some(toml::Value::String(word)) if word == "allowed" => Ok(Some(Whom::Allowed)),
+            Some(seats) => {
+                let seats: Vec<Seat> = seats
+                    .try_into()
+                    .with_context(|| format!("`{key}` is \"allowed\" or a list of seats"))?;
+                Ok(Some(Whom::Seats(seats)))
+            }
+        }
+    };
+    let (heard, seen) = (whom("heard")?, whom("seen")?);
+    let stage = table
+        .remove("stage")
+        .map(toml::Value::try_into)
+        .transpose()
+        .context("`stage` is a name")?;
+    let holder = table
+        .remove("holder")
+        .map(toml::Value::try_into)
+        .transpose()
+        .context("`holder` is a seat")?;
+    if let Some(key) = table.keys().next() {
+        bail!("unknown key `{key}` (one of: do, attack, mark, gap, heard, seen, stage, holder)");
+    }
+    let check = Check { heard, seen, stage, holder };
+    ensure!(
+        check.heard.is_some()
+            || check.seen.is_some()
+            || check.stage.is_some()
+            || check.holder.is_some(),
+        "a step does something"
+    );
+    Ok(check)
+}
+
+/// The order of a step.
+///
+/// # Errors
+/// Never for the text of a parsed step.
+pub(super) fn order(line: &str) -> Result<Order> {
+    match control::parse(line)? {
+        Line::Bot(_, order) => Ok(*order),
+        Line::Report(_) | Line::Quit => bail!("no order to a bot"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "name = \"x\"\ntemplate = \"plain-meeting\"\nseconds = 20\n";
+
+    fn parse(rest: &str) -> Result<Scenario> {
+        Scenario::parse(&format!("{HEAD}{rest}"), Overrides::default())
+    }
+
+    #[test]
+    fn the_shipped_scenarios_are_valid() {
+        for text in [
+            include_str!("../../scenarios/smoke.toml"),
+            include_str!("../../scenarios/hostile.toml"),
+            include_str!("../../scenarios/crowd.toml"),
+        ] {
+            Scenario::parse(text, Overrides::default()).expect("valid");
+        }
+    }
+
+    #[test]
+    fn steps_are_in_order_of_time() {
+        let scenario =
+            parse("[[at]]\nsecond = 9\nmark = true\n[[at]]\nsecond = 1.5\nseat = 0\ndo = \"next_phase\"\n").expect("valid");
+        assert!(matches!(scenario.steps[0].what, Act::Tell(Seat(0), _)));
+        assert_eq!(scenario.roles[..3], [Role::Facilitator, Role::Client, Role::Consultant]);
+        assert_eq!(scenario.roles.len(), 8);
+    }
+
+    #[test]
+    fn errors_name_their_line() {
+        for (rest, line, word) in [
+            ("[[at]]\nsecond = 1\nseat = 0\ndo = \"fly\"\n", "line 4", "wire"),
+            ("[[at]]\nsecond = 1\nseat = 9\ndo = \"pass\"\n", "line 4", "nobody"),
+            ("[[at]]\nsecond = 21\nmark = true\n", "line 4", "after the end"),
+            ("\n[[at]]\nsecond = 1\nheard = \"all\"\n", "line 5", "list of seats"),
+            ("[[at]]\nsecond = 1\nherad = [1]\n", "line 4", "unknown key"),
+            ("[[expect]]\nmetric = \"x\"\n", "line 4", "at_most"),
+            ("people = 1\n", "line 4", "people"),
+            ("peeple = 8\n", "line 4", "peeple"),
+        ] {
+            let error = format!("{:#}", parse(rest).expect_err(rest));
+            assert!(error.contains(line) && error.contains(word), "{rest}: {error}");
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The way to the shards from everywhere else.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use palabre_ids::{RoomId, Seat};
+use palabre_sfu_core::engine::{self, Engine, EngineConfig};
+use palabre_sfu_core::transport::dtls::Certificate;
+use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::shard::{Mailbox, Shard, listen, mailbox};
+use crate::{SfuConfig, ShardStats, StartError, sys};
+
+/// How many events wait for who listens. Each room makes a few a second; a shard keeps what does
+/// not fit.
+const EVENTS: usize = 1_024;
+
+/// The media plane has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the media plane has stopped")]
+pub struct Stopped;
+
+/// Why an offer got no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NegotiateError {
+    /// The media plane has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The engine refuses it.
+    #[error(transparent)]
+    Refused(#[from] engine::NegotiateError),
+}
+
+/// Talks to the shards. Clones talk to the same ones.
+#[derive(Clone)]
+pub struct SfuHandle {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for SfuHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SfuHandle")
+            .field("shards", &self.inner.shards.len())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    shards: Vec<Mailbox>,
+    ports: Vec<u16>,
+    /// Where each room is. Held for a look-up, never across a wait.
+    rooms: Mutex<HashMap<RoomId, usize>>,
+    /// Hears from each thread when it ends.
+    ends: Mutex<Vec<oneshot::Receiver<()>>>,
+}
+
+impl Drop for Inner {
+    /// The last handle is gone: what it left open is closed, and the threads end behind that.
+    fn drop(&mut self) {
+        let rooms = self.rooms.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (room, shard) in rooms.drain() {
+            if let Some(mailbox) = self.shards.get(shard) {
+                mailbox.post(Box::new(move |shard, now| shard.engine.close_room(now, &room)));
+            }
+        }
+    }
+}
+
+pub(crate) fn start(
+    config: &SfuConfig,
+) -> Result<(SfuHandle, mpsc::Receiver<MediaEvent>), StartError> {
+    let shards = u16::try_from(config.shards).map_err(|_| StartError::Shards)?;
+    let last = config.bind.port().checked_add(shards.saturating_sub(1));
+    if shards == 0 || last.is_none() {
+        return Err(StartError::Shards);
+    }
+    let certificate = Certificate::generate()?;
+    let addresses = advertised(config).map_err(StartError::Thread)?;
+    let (events, listener) = mpsc::channel(EVENTS);
+    let mut inner = Inner {
+        shards: Vec::new(),
+        ports: Vec::new(),
+        rooms: Mutex::default(),
+        ends: Mutex::default(),
+    };
+    for shard in 0..shards {
+        let port = if config.bind.port() == 0 { 0 } else { config.bind.port() + shard };
+        let refused = |error| StartError::Bind { port, error };
+        let socket = listen(SocketAddr::new(config.bind.ip(), port)).map_err(refused)?;
+        let bound = socket.local_addr().map_err(refused)?.as_socket().ok_or(StartError::Shards)?;
+        let (mailbox, jobs) = mailbox().map_err(StartError::Thread)?;
+        let (end, ended) = oneshot::channel();
+        let candidates = addresses.iter().map(|ip| SocketAddr::new(*ip, bound.port())).collect();
+        let engine_config = EngineConfig { certificate: certificate.clone(), candidates };
+        let events = events.clone();
+        std::thread::Builder::new()
+            .name(format!("media-{shard}"))
+            .spawn(move || {
+                let shard = Shard::new(Engine::new(engine_config), socket, bound, jobs, events);
+                if let Err(error) = shard.run() {
+                    tracing::error!(%error, "a media thread ended");
+                }
+                // Whoever waits for the end may be gone.
+                let _nobody = end.send(());
+            })
+            .map_err(StartError::Thread)?;
+        inner.shards.push(mailbox);
+        inner.ports.push(bound.port());
+        inner.ends.get_mut().unwrap_or_else(PoisonError::into_inner).push(ended);
+    }
+    Ok((SfuHandle { inner: Arc::new(inner) }, listener))
+}
+
+/// The addresses that answers name: the configured ones, or this machine's that the socket hears.
+fn advertised(config: &SfuConfig) -> std::io::Result<Vec<IpAddr>> {
+    if !config.advertise.is_empty() {
+        return Ok(config.advertise.clone());
+    }
+    if !config.bind.ip().is_unspecified() {
+        return Ok(vec![config.bind.ip()]);
+    }
+    let mut addresses = sys::local_addresses()?;
+    addresses.retain(|ip| config.bind.is_ipv6() || ip.is_ipv4());
+    Ok(addresses)
+}
+
+impl SfuHandle {
+    /// The UDP ports, one a shard.
+    #[must_use]
+    pub fn ports(&self) -> &[u16] {
+        &self.inner.ports
+    }
+
+    /// Opens a room on the shard that has the fewest; its gate is closed. Opening it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn open_room(&self, room: &RoomId, seats: u8) -> Result<(), Stopped> {
+        let shard = {
+            let mut rooms = self.rooms();
+            let counts =
+                rooms.values().fold(vec![0_usize; self.inner.shards.len()], |mut counts, shard| {
+                    counts[*shard] += 1;
+                    counts
+                });
+            let emptiest = (0..counts.len()).min_by_key(|shard| counts[*shard]).unwrap_or(0);
+            *rooms.entry(room.clone()).or_insert(emptiest)
+        };
+        let id = room.clone();
+        self.on(shard, move |shard, _| shard.engine.open_room(&id, seats)).await
+    }
+
+    /// Closes a room and all its sessions.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn close_room(&self, room: &RoomId) -> Result<(), Stopped> {
+        let Some(shard) = self.rooms().remove(room) else { return Ok(()) };
+        let id = room.clone();
+        self.on(shard, move |shard, now| shard.engine.close_room(now, &id)).await
+    }
+
+    /// Answers a seat's offer.
+    ///
+    /// # Errors
+    /// See [`NegotiateError`].
+    pub async fn negotiate(
+        &self,
+        room: &RoomId,
+        seat: Seat,
+        offer: String,
+    ) -> Result<String, NegotiateError> {
+        let unknown = NegotiateError::Refused(engine::NegotiateError::UnknownRoom);
+        let shard = self.shard_of(room).ok_or(unknown)?;
+        let id = room.clone();
+        Ok(self
+            .on(shard, move |shard, now| shard.engine.negotiate(now, &id, seat, &offer))
+            .await??)
+    }
+
+    /// Replaces a room's gate. When it returns, what the table forbids is forwarded no more.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn set_gate(&self, room: &RoomId, table: GateTable) -> Result<(), Stopped> {
+        let id = room.clone();
+        self.in_room(room, move |shard, now| shard.engine.set_gate(now, &id, table)).await
+    }
+
+    /// How large `receiver` shows the cameras of the seats named; the others stay as they were.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn set_views(
+        &self,
+        room: &RoomId,
+        receiver: Seat,
+        views: Vec<(Seat, ViewSize)>,
+    ) -> Result<(), Stopped> {
+        let id = room.clone();
+        self.in_room(room, move |shard, now| shard.engine.set_views(now, &id, receiver, &views))
+            .await
+    }
+
+    /// Whose shared screen feeds everybody's screen slot.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn set_screen(&self, room: &RoomId, seat: Option<Seat>) -> Result<(), Stopped> {
+        let id = room.clone();
+        self.in_room(room, move |shard, now| shard.engine.set_screen(now, &id, seat)).await
+    }
+
+    /// Ends a seat's session.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn close_seat(&self, room: &RoomId, seat: Seat) -> Result<(), Stopped> {
+        let id = room.clone();
+        self.in_room(room, move |shard, now| shard.engine.close_seat(now, &id, seat)).await
+    }
+
+    /// Whether a seat has a session that is not lost.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn has_session(&self, room: &RoomId, seat: Seat) -> Result<bool, Stopped> {
+        let Some(shard) = self.shard_of(room) else { return Ok(false) };
+        let id = room.clone();
+        self.on(shard, move |shard, _| shard.engine.has_session(&id, seat)).await
+    }
+
+    /// What passed through each shard.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn stats(&self) -> Result<Vec<ShardStats>, Stopped> {
+        let mut stats = Vec::new();
+        for shard in 0..self.inner.shards.len() {
+            let count = |shard: &mut Shard, _| ShardStats {
+                engine: shard.engine.stats(),
+                io: shard.io,
+                busy_nanos: busy_nanos(),
+            };
+            stats.push(self.on(shard, count).await?);
+        }
+        Ok(stats)
+    }
+
+    /// Says goodbye to every peer and waits for the threads to end. Calls that come later find the
+    /// media plane stopped.
+    pub async fn shutdown(&self) {
+        let rooms: Vec<RoomId> = self.rooms().keys().cloned().collect();
+        for room in rooms {
+            // A shard that has ended has closed its rooms.
+            let _ended = self.close_room(&room).await;
+        }
+        for shard in &self.inner.shards {
+            shard.post(Box::new(|shard, _| shard.stop()));
+        }
+        let ends =
+            std::mem::take(&mut *self.inner.ends.lock().unwrap_or_else(PoisonError::into_inner));
+        for end in ends {
+            // A thread that panicked has ended too.
+            let _panicked = end.await;
+        }
+    }
+
+    fn rooms(&self) -> std::sync::MutexGuard<'_, HashMap<RoomId, usize>> {
+        // A map cannot be left half changed by a panic.
+        self.inner.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shard_of(&self, room: &RoomId) -> Option<usize> {
+        self.rooms().get(room).copied()
+    }
+
+    /// Does `job` where the room is; nothing when it is not open.
+    async fn in_room(
+        &self,
+        room: &RoomId,
+        job: impl FnOnce(&mut Shard, Instant) + Send + 'static,
+    ) -> Result<(), Stopped> {
+        match self.shard_of(room) {
+            Some(shard) => self.on(shard, job).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Does `job` on a shard's thread and waits for its result.
+    async fn on<T: Send + 'static>(
+        &self,
+        shard: usize,
+        job: impl FnOnce(&mut Shard, Instant) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (reply, result) = oneshot::channel();
+        let posted = self.inner.shards.get(shard).is_some_and(|mailbox| {
+            mailbox.post(Box::new(move |shard, now| {
+                // Whoever asked may have stopped waiting; the job is done all the same.
+                let _nobody = reply.send(job(shard, now));
+            }))
+        });
+        if posted { result.await.map_err(|_| Stopped) } else { Err(Stopped) }
+    }
+}
+
+/// The processor time of the calling thread.
+fn busy_nanos() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
+}

@@ -1,0 +1,317 @@
+//! One shard: a thread that owns an engine, a socket and a clock.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use palabre_sfu_core::MediaEvent;
+use palabre_sfu_core::engine::Engine;
+use palabre_sfu_core::outbox::Outbox;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::IoStats;
+use crate::batch::Plan;
+use crate::sys::{BATCH, Incoming, Outgoing, Sent, tell_local_address};
+
+/// What the kernel may keep for us of what comes: half a second of 64 Mbit/s. Less loses packets
+/// when the thread is late; more only makes them older.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// What the kernel may keep of what leaves: a burst to every peer of a few rooms.
+const SEND_BUFFER: usize = 4 << 20;
+/// How many batches and jobs are taken before the other kind has its turn.
+const TURNS: usize = 4;
+const JOBS: usize = 256;
+/// How long a full queue of events is left alone.
+const EVENTS_FULL: Duration = Duration::from_millis(5);
+
+/// Something to do on a shard's thread.
+pub(crate) type Job = Box<dyn FnOnce(&mut Shard, Instant) + Send>;
+
+/// A way to a shard's thread.
+pub(crate) struct Mailbox {
+    jobs: mpsc::Sender<Job>,
+    bell: Arc<OwnedFd>,
+}
+
+impl Mailbox {
+    /// Hands a job over; `false` when the shard has ended.
+    pub(crate) fn post(&self, job: Job) -> bool {
+        let taken = self.jobs.send(job).is_ok();
+        self.ring();
+        taken
+    }
+
+    fn ring(&self) {
+        // The counter is full only after 2⁶⁴ − 1 rings that nobody heard: it rings all the same.
+        let _full = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Mailbox {
+    /// Lets the thread see that nobody is there.
+    fn drop(&mut self) {
+        let (nobody, _) = mpsc::channel();
+        self.jobs = nobody;
+        self.ring();
+    }
+}
+
+/// A shard's end of its mailbox.
+pub(crate) struct Jobs {
+    jobs: mpsc::Receiver<Job>,
+    bell: Arc<OwnedFd>,
+}
+
+pub(crate) fn mailbox() -> io::Result<(Mailbox, Jobs)> {
+    let bell = Arc::new(rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let (sender, receiver) = mpsc::channel();
+    Ok((Mailbox { jobs: sender, bell: Arc::clone(&bell) }, Jobs { jobs: receiver, bell }))
+}
+
+/// Opens a shard's socket.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    // Beyond the system's limit only for who may; otherwise as far as it goes.
+    if rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err() {
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    }
+    if rustix::net::sockopt::set_socket_send_buffer_size_force(&socket, SEND_BUFFER).is_err() {
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+    }
+    tell_local_address(&socket, address.is_ipv6())?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A shard, on its thread.
+pub(crate) struct Shard {
+    pub(crate) engine: Engine,
+    pub(crate) io: IoStats,
+    socket: Socket,
+    v6: bool,
+    bound: SocketAddr,
+    jobs: Jobs,
+    events: tokio::sync::mpsc::Sender<MediaEvent>,
+    outbox: Outbox,
+    plan: Plan,
+    outgoing: Outgoing,
+    /// Whether the kernel takes segmented messages.
+    segmentation: bool,
+    stopping: bool,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        engine: Engine,
+        socket: Socket,
+        bound: SocketAddr,
+        jobs: Jobs,
+        events: tokio::sync::mpsc::Sender<MediaEvent>,
+    ) -> Self {
+        Self {
+            engine,
+            io: IoStats::default(),
+            socket,
+            v6: bound.is_ipv6(),
+            bound,
+            jobs,
+            events,
+            outbox: Outbox::new(),
+            plan: Plan::default(),
+            outgoing: Outgoing::default(),
+            segmentation: true,
+            stopping: false,
+        }
+    }
+
+    /// Makes [`Self::run`] return once what there is to send was sent.
+    pub(crate) fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Works until it is told to stop, or until nobody is left to tell it anything.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut incoming = Incoming::new(self.bound.ip());
+        let mut events_full = false;
+        loop {
+            let (readable, rung) = self.wait(events_full)?;
+            if rung {
+                self.do_jobs();
+            }
+            if readable {
+                self.take_in(&mut incoming)?;
+            }
+            let now = Instant::now();
+            if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+                self.engine.handle_timeout(now, &mut self.outbox);
+            }
+            self.send_out();
+            events_full = !self.tell_events();
+            if self.stopping {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for a datagram, a job or a time; tells which of the first two there is.
+    fn wait(&self, events_full: bool) -> io::Result<(bool, bool)> {
+        let until_due =
+            self.engine.poll_timeout().map(|due| due.saturating_duration_since(Instant::now()));
+        let patience = until_due.into_iter().chain(events_full.then_some(EVENTS_FULL)).min();
+        // A length of time too long to be said is as good as for ever.
+        let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        let mut watched =
+            [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&self.jobs.bell, PollFlags::IN)];
+        match rustix::event::poll(&mut watched, patience.as_ref()) {
+            Ok(_) => Ok((!watched[0].revents().is_empty(), !watched[1].revents().is_empty())),
+            Err(rustix::io::Errno::INTR) => Ok((false, false)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn do_jobs(&mut self) {
+        // Silenced before the mailbox is looked into: what comes later rings again.
+        let _was_silent = rustix::io::read(&self.jobs.bell, &mut [0; 8]);
+        for _ in 0..JOBS {
+            match self.jobs.jobs.try_recv() {
+                Ok(job) => job(self, Instant::now()),
+                Err(mpsc::TryRecvError::Empty) => return,
+                Err(mpsc::TryRecvError::Disconnected) => return self.stop(),
+            }
+        }
+        // More wait: their ring was silenced.
+        let _full = rustix::io::write(&self.jobs.bell, &1_u64.to_ne_bytes());
+    }
+
+    fn take_in(&mut self, incoming: &mut Incoming) -> io::Result<()> {
+        for _ in 0..TURNS {
+            let count = match incoming.receive(&self.socket) {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // An earlier datagram's refusal that is reported here, or a signal: neither ends it.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused
+                    ) =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let now = Instant::now();
+            for at in 0..count {
+                if let Some((path, datagram)) = incoming.get(at) {
+                    self.io.datagrams_in += 1;
+                    self.io.bytes_in += datagram.len() as u64;
+                    self.engine.handle_datagram(now, path, datagram, &mut self.outbox);
+                }
+            }
+            self.send_out();
+            if count < BATCH {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the outbox; what the kernel has no room for is lost, as it would be further on.
+    fn send_out(&mut self) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        self.plan.make(&self.outbox, self.segmentation);
+        let Self { plan, outbox, outgoing, io: stats, socket, v6, .. } = self;
+        let mut messages = outgoing.begin();
+        for group in plan.groups() {
+            messages.push(group.path, group.segment, plan.datagrams(group, outbox));
+        }
+        let mut told = 0;
+        let mut full = false;
+        // Groups whose segmentation was refused, to be sent one by one.
+        let mut whole: Vec<usize> = Vec::new();
+        messages.send(socket, *v6, |at, sent| {
+            told = at + 1;
+            let Some(group) = plan.groups().get(at) else { return };
+            let count = group.len() as u64;
+            match sent {
+                Sent::Done => {
+                    stats.messages_out += 1;
+                    stats.datagrams_out += count;
+                    stats.bytes_out += plan
+                        .datagrams(group, outbox)
+                        .map(|datagram| datagram.len() as u64)
+                        .sum::<u64>();
+                }
+                Sent::Refused(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    stats.dropped_full += count;
+                    full = true;
+                }
+                Sent::Refused(_) if count > 1 => whole.push(at),
+                Sent::Refused(_) => stats.dropped_refused += count,
+            }
+        });
+        if full {
+            stats.dropped_full +=
+                plan.groups().iter().skip(told).map(|group| group.len() as u64).sum::<u64>();
+        }
+        if !whole.is_empty() {
+            self.send_unsegmented(&whole);
+        }
+        self.outbox.clear();
+    }
+
+    /// Sends refused groups datagram by datagram. Where that works, it was the segmentation that
+    /// was refused: by a device without checksums, or for a path too narrow for the segments.
+    fn send_unsegmented(&mut self, groups: &[usize]) {
+        let Self { plan, outbox, outgoing, io: stats, socket, v6, .. } = self;
+        let mut messages = outgoing.begin();
+        let mut sizes: Vec<u64> = Vec::new();
+        for group in groups.iter().filter_map(|at| plan.groups().get(*at)) {
+            for datagram in plan.datagrams(group, outbox) {
+                sizes.push(datagram.len() as u64);
+                messages.push(group.path, datagram.len(), std::iter::once(datagram));
+            }
+        }
+        let mut taken = 0;
+        messages.send(socket, *v6, |at, sent| {
+            if let (Sent::Done, Some(size)) = (sent, sizes.get(at)) {
+                taken += 1;
+                stats.messages_out += 1;
+                stats.datagrams_out += 1;
+                stats.bytes_out += size;
+            }
+        });
+        stats.dropped_refused += sizes.len() as u64 - taken;
+        if taken > 0 && self.segmentation {
+            self.segmentation = false;
+            tracing::info!("UDP segmentation is refused here; datagrams are sent one by one");
+        }
+    }
+
+    /// Hands events over as far as there is room; whether all are told.
+    fn tell_events(&mut self) -> bool {
+        loop {
+            match self.events.try_reserve() {
+                Ok(room) => match self.engine.poll_event() {
+                    Some(event) => room.send(event),
+                    None => return true,
+                },
+                Err(tokio::sync::mpsc::error::TrySendError::Full(())) => return false,
+                // Nobody listens any more: they are forgotten.
+                Err(tokio::sync::mpsc::error::TrySendError::Closed(())) => {
+                    while self.engine.poll_event().is_some() {}
+                    return true;
+                }
+            }
+        }
+    }
+}

@@ -14,6 +14,7 @@ use crate::media::rtp::{Outgoing, Template};
 use crate::media::sequence::Index;
 use crate::media::vp8;
 use crate::media::{cache::Cached, forwarder::Forwarder, forwarder::Repair};
+use crate::negotiate::stream_name;
 use crate::outbox::{MAX_DATAGRAM, Outbox};
 use crate::session::{Codec, Format, Session, Slot};
 use crate::transport::dtls::DtlsServer;
@@ -184,6 +185,8 @@ pub(super) struct Peer {
     /// Which downlink carries a seat's microphone and camera.
     by_seat: [[Option<u8>; 2]; MAX_SEATS as usize],
     screen: Option<u8>,
+    /// Of the source that our RTCP speaks for; the others' are in the answer.
+    pub(super) canonical_name: String,
     pub(super) arrivals: Arrivals,
     next_transport_cc: u16,
     pub(super) round_trip: Duration,
@@ -226,6 +229,7 @@ impl Peer {
             dtls,
             link: Link::Handshaking,
             paths: Paths::default(),
+            canonical_name: stream_name(downlinks.first().and_then(|first| first.slot.seat)),
             downlinks,
             by_seat,
             screen,

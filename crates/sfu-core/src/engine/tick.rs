@@ -29,8 +29,6 @@ const MAX_COMPOUND: usize = 1_180;
 const MAX_FEEDBACK: usize = 760;
 /// How many lost packets of one source are asked for at once.
 const MAX_NACKED: usize = 64;
-/// The name our streams share; it says nothing about anybody.
-const CANONICAL_NAME: &[u8] = b"palabre";
 
 /// When each kind of thing is next due at a peer.
 pub(super) struct Schedule {
@@ -73,7 +71,7 @@ pub(super) fn send_rtcp(
     if reporting {
         peer.schedule.report = now + REPORT;
         write_reception(peer, local, now, scratch);
-        rtcp::write_description(scratch, local, CANONICAL_NAME);
+        rtcp::write_description(scratch, local, peer.canonical_name.as_bytes());
     } else {
         rtcp::write_receiver_report(scratch, local, std::iter::empty());
     }

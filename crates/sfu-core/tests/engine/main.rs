@@ -1,4 +1,8 @@
 //! The engine as a whole, in virtual time: real DTLS and SRTP, no socket.
 
+mod allocation;
 mod forwarding;
+mod gate;
+mod paths;
+mod repair;
 mod support;

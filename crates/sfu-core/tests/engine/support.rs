@@ -31,7 +31,7 @@ use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
 use rtc_stun::textattrs::TextAttribute;
 
 /// The extension numbers every test peer offers.
-pub const IDS: ExtensionIds = ExtensionIds {
+pub(crate) const IDS: ExtensionIds = ExtensionIds {
     audio_level: Some(1),
     mid: Some(4),
     rid: Some(10),
@@ -39,38 +39,38 @@ pub const IDS: ExtensionIds = ExtensionIds {
     transport_cc: Some(3),
 };
 /// Payload types every test peer offers.
-pub const OPUS: u8 = 111;
-pub const VP8: u8 = 96;
-pub const VP8_RTX: u8 = 97;
+pub(crate) const OPUS: u8 = 111;
+pub(crate) const VP8: u8 = 96;
+pub(crate) const VP8_RTX: u8 = 97;
 /// All rights.
-pub const ALL: MediaRights = MediaRights { audio: true, video: true, screen: true };
+pub(crate) const ALL: MediaRights = MediaRights { audio: true, video: true, screen: true };
 const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 8081);
 
 /// A packet as a peer received it, in clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
-    pub ssrc: u32,
-    pub index: u64,
-    pub timestamp: u32,
-    pub marker: bool,
-    pub payload_type: u8,
-    pub mid: String,
-    pub transport_cc: Option<u16>,
-    pub audio_level: Option<u8>,
-    pub payload: Vec<u8>,
+pub(crate) struct Received {
+    pub(crate) ssrc: u32,
+    pub(crate) index: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) payload_type: u8,
+    pub(crate) mid: String,
+    pub(crate) transport_cc: Option<u16>,
+    pub(crate) audio_level: Option<u8>,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// What a slot was declared as in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlotSsrcs {
-    pub media: u32,
-    pub rtx: Option<u32>,
+pub(crate) struct SlotSsrcs {
+    pub(crate) media: u32,
+    pub(crate) rtx: Option<u32>,
 }
 
 /// A page's media, as far as the wire shows it.
-pub struct Page {
-    pub seat: Seat,
-    pub path: Path,
+pub(crate) struct Page {
+    pub(crate) seat: Seat,
+    pub(crate) path: Path,
     dtls: Endpoint,
     fingerprint: String,
     ufrag: String,
@@ -79,11 +79,11 @@ pub struct Page {
     keys: Option<(SrtpInbound, SrtpOutbound)>,
     connected: bool,
     /// By the section's mid.
-    pub slots: HashMap<String, SlotSsrcs>,
+    pub(crate) slots: HashMap<String, SlotSsrcs>,
     next_cc: u16,
-    pub received: Vec<Received>,
-    pub rtcp: Vec<Vec<u8>>,
-    pub closed: bool,
+    pub(crate) received: Vec<Received>,
+    pub(crate) rtcp: Vec<Vec<u8>>,
+    pub(crate) closed: bool,
 }
 
 fn raw(typ: AttrType, value: &[u8]) -> Box<dyn Setter> {
@@ -92,21 +92,21 @@ fn raw(typ: AttrType, value: &[u8]) -> Box<dyn Setter> {
 
 /// What a page sends: an RTP packet before protection.
 #[derive(Debug, Clone)]
-pub struct Packet {
-    pub ssrc: u32,
-    pub payload_type: u8,
-    pub sequence: u16,
-    pub timestamp: u32,
-    pub marker: bool,
-    pub level: Option<u8>,
-    pub mid: Option<&'static str>,
-    pub rid: Option<&'static str>,
-    pub repaired_rid: Option<&'static str>,
-    pub payload: Vec<u8>,
+pub(crate) struct Packet {
+    pub(crate) ssrc: u32,
+    pub(crate) payload_type: u8,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    pub(crate) level: Option<u8>,
+    pub(crate) mid: Option<&'static str>,
+    pub(crate) rid: Option<&'static str>,
+    pub(crate) repaired_rid: Option<&'static str>,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Packet {
-    pub fn audio(seat: Seat, n: u16) -> Self {
+    pub(crate) fn audio(seat: Seat, n: u16) -> Self {
         Self {
             ssrc: mic_ssrc(seat),
             payload_type: OPUS,
@@ -122,7 +122,7 @@ impl Packet {
     }
 
     /// A packet of the camera's only layer, or of simulcast layer `rid`; one packet a frame.
-    pub fn video(seat: Seat, rid: Option<&'static str>, n: u16, key: bool) -> Self {
+    pub(crate) fn video(seat: Seat, rid: Option<&'static str>, n: u16, key: bool) -> Self {
         let layer = rid.map_or(0, |rid| "qhf".find(rid).expect("a layer") as u32);
         Self {
             ssrc: camera_ssrc(seat) + layer,
@@ -138,13 +138,13 @@ impl Packet {
         }
     }
 
-    pub fn screen(seat: Seat, n: u16, key: bool) -> Self {
+    pub(crate) fn screen(seat: Seat, n: u16, key: bool) -> Self {
         Self { ssrc: screen_ssrc(seat), mid: Some("2"), ..Self::video(seat, None, n, key) }
     }
 }
 
 /// A VP8 payload with a 15-bit picture id.
-pub fn vp8(picture: u16, key: bool, body: &[u8]) -> Vec<u8> {
+pub(crate) fn vp8(picture: u16, key: bool, body: &[u8]) -> Vec<u8> {
     let mut payload = vec![
         0x90,
         0xe0,
@@ -159,17 +159,17 @@ pub fn vp8(picture: u16, key: bool, body: &[u8]) -> Vec<u8> {
 }
 
 /// The picture id of a payload that [`vp8`] made, and what came after it.
-pub fn read_vp8(payload: &[u8]) -> (u16, &[u8]) {
+pub(crate) fn read_vp8(payload: &[u8]) -> (u16, &[u8]) {
     (u16::from_be_bytes([payload[2] & 0x7f, payload[3]]), &payload[7..])
 }
 
-pub fn mic_ssrc(seat: Seat) -> u32 {
+pub(crate) fn mic_ssrc(seat: Seat) -> u32 {
     1_000 + u32::from(seat.0) * 100
 }
-pub fn camera_ssrc(seat: Seat) -> u32 {
+pub(crate) fn camera_ssrc(seat: Seat) -> u32 {
     1_010 + u32::from(seat.0) * 100
 }
-pub fn screen_ssrc(seat: Seat) -> u32 {
+pub(crate) fn screen_ssrc(seat: Seat) -> u32 {
     1_020 + u32::from(seat.0) * 100
 }
 
@@ -210,7 +210,7 @@ impl Page {
     }
 
     /// An offer of microphone, camera and screen, and of slots for `others` seats.
-    pub fn offer(&self, simulcast: bool, others: u8) -> String {
+    pub(crate) fn offer(&self, simulcast: bool, others: u8) -> String {
         let last = 3 + 2 * others;
         let mids: Vec<_> = (0..=last).map(|mid| mid.to_string()).collect();
         let mut sdp = format!(
@@ -292,7 +292,7 @@ impl Page {
     }
 
     /// An authentic check.
-    pub fn check(&self, nominate: bool) -> Vec<u8> {
+    pub(crate) fn check(&self, nominate: bool) -> Vec<u8> {
         let provider = rtc_crypto::default_provider().expect("a provider");
         let mut setters: Vec<Box<dyn Setter + '_>> = vec![
             Box::new(BINDING_REQUEST),
@@ -318,13 +318,13 @@ impl Page {
     }
 
     /// A protected RTP packet.
-    pub fn seal(&mut self, packet: &Packet) -> Vec<u8> {
+    pub(crate) fn seal(&mut self, packet: &Packet) -> Vec<u8> {
         let index = u64::from(packet.sequence);
         self.seal_at(packet, index)
     }
 
     /// The same with the lap of its sequence number in `index`.
-    pub fn seal_at(&mut self, packet: &Packet, index: u64) -> Vec<u8> {
+    pub(crate) fn seal_at(&mut self, packet: &Packet, index: u64) -> Vec<u8> {
         let mut bytes = vec![0x90, u8::from(packet.marker) << 7 | packet.payload_type];
         bytes.extend_from_slice(&packet.sequence.to_be_bytes());
         bytes.extend_from_slice(&packet.timestamp.to_be_bytes());
@@ -356,7 +356,7 @@ impl Page {
     }
 
     /// A protected RTCP compound.
-    pub fn seal_rtcp(&mut self, compound: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal_rtcp(&mut self, compound: &[u8]) -> Vec<u8> {
         let mut bytes = compound.to_vec();
         self.keys.as_mut().expect("connected").1.seal_rtcp(&mut bytes).expect("sealed");
         bytes
@@ -419,13 +419,13 @@ impl Page {
     }
 
     /// The mid of the slot for a seat: pages number the other seats in ascending order.
-    pub fn slot(&self, seat: Seat, video: bool) -> String {
+    pub(crate) fn slot(&self, seat: Seat, video: bool) -> String {
         let place = if seat < self.seat { seat.0 } else { seat.0 - 1 };
         (3 + 2 * place + u8::from(video)).to_string()
     }
 
     /// What was received in a slot, and forgets everything received.
-    pub fn drain(&mut self, mid: &str) -> Vec<Received> {
+    pub(crate) fn drain(&mut self, mid: &str) -> Vec<Received> {
         let ssrc = self.slots[mid].media;
         let mut all = std::mem::take(&mut self.received);
         all.retain(|packet| packet.ssrc == ssrc);
@@ -434,7 +434,7 @@ impl Page {
 }
 
 /// The path of a page at `port`.
-pub fn path(port: u16) -> Path {
+pub(crate) fn path(port: u16) -> Path {
     Path {
         local: IpAddr::from([192, 0, 2, 2]),
         remote: SocketAddr::new(IpAddr::from([198, 51, 100, 7]), port),
@@ -442,21 +442,21 @@ pub fn path(port: u16) -> Path {
 }
 
 /// An engine with one room, and the pages in it.
-pub struct World {
-    pub engine: Engine,
-    pub room: RoomId,
-    pub now: Instant,
-    pub pages: Vec<Page>,
-    pub events: Vec<MediaEvent>,
-    pub out: Outbox,
-    pub seats: u8,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) room: RoomId,
+    pub(crate) now: Instant,
+    pub(crate) pages: Vec<Page>,
+    pub(crate) events: Vec<MediaEvent>,
+    pub(crate) out: Outbox,
+    pub(crate) seats: u8,
     epoch: u64,
     next_port: u16,
 }
 
 impl World {
     /// A room of `seats`, all present, with simulcast or without; the gate is closed.
-    pub fn new(seats: u8, simulcast: bool) -> Self {
+    pub(crate) fn new(seats: u8, simulcast: bool) -> Self {
         let certificate = Certificate::generate().expect("a certificate");
         let mut engine = Engine::new(EngineConfig { certificate, candidates: vec![SERVER] });
         let room = RoomId::parse("test-room").expect("a room");
@@ -481,7 +481,7 @@ impl World {
     }
 
     /// A page that has negotiated and is not connected.
-    pub fn open_page(&mut self, seat: Seat, simulcast: bool) -> Page {
+    pub(crate) fn open_page(&mut self, seat: Seat, simulcast: bool) -> Page {
         let port = self.next_port;
         self.next_port += 1;
         let mut page = Page::new(self.now, seat, port);
@@ -492,7 +492,7 @@ impl World {
     }
 
     /// Restarts ICE from `port`.
-    pub fn restart_ice(&mut self, at: usize, port: u16, simulcast: bool) {
+    pub(crate) fn restart_ice(&mut self, at: usize, port: u16, simulcast: bool) {
         let page = &mut self.pages[at];
         page.ufrag = format!("page{port}");
         let offer = page.offer(simulcast, self.seats - 1);
@@ -505,7 +505,7 @@ impl World {
     }
 
     /// Brings a page up: a nominating check, then DTLS.
-    pub fn connect(&mut self, at: usize) {
+    pub(crate) fn connect(&mut self, at: usize) {
         let check = self.pages[at].check(true);
         self.send(at, check);
         for _ in 0..40 {
@@ -521,25 +521,25 @@ impl World {
     }
 
     /// Gives the engine a datagram of a page, and everybody what it causes.
-    pub fn send(&mut self, at: usize, datagram: Vec<u8>) {
+    pub(crate) fn send(&mut self, at: usize, datagram: Vec<u8>) {
         let path = self.pages[at].path;
         self.send_from(path, datagram);
     }
 
     /// Gives the engine a datagram, and everybody what it causes.
-    pub fn send_from(&mut self, path: Path, mut datagram: Vec<u8>) {
+    pub(crate) fn send_from(&mut self, path: Path, mut datagram: Vec<u8>) {
         self.engine.handle_datagram(self.now, path, &mut datagram, &mut self.out);
         self.deliver();
     }
 
     /// Sends a packet of a page.
-    pub fn send_packet(&mut self, at: usize, packet: &Packet) {
+    pub(crate) fn send_packet(&mut self, at: usize, packet: &Packet) {
         let datagram = self.pages[at].seal(packet);
         self.send(at, datagram);
     }
 
     /// Lets `ms` milliseconds pass.
-    pub fn advance(&mut self, ms: u64) {
+    pub(crate) fn advance(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
         loop {
             let due = self.engine.poll_timeout().filter(|due| *due <= end);
@@ -565,7 +565,7 @@ impl World {
     }
 
     /// Sets the gate: what each seat may send; seats left out may send nothing.
-    pub fn gate(&mut self, rights: &[(u8, MediaRights)]) {
+    pub(crate) fn gate(&mut self, rights: &[(u8, MediaRights)]) {
         self.epoch += 1;
         let rights = rights.iter().map(|&(seat, rights)| (Seat(seat), rights)).collect();
         let table = GateTable { epoch: Epoch(self.epoch), rights };
@@ -573,13 +573,13 @@ impl World {
     }
 
     /// Opens the gate for everybody.
-    pub fn open_gate(&mut self) {
+    pub(crate) fn open_gate(&mut self) {
         let everybody: Vec<_> = (0..self.seats).map(|seat| (seat, ALL)).collect();
         self.gate(&everybody);
     }
 
     /// Everything anybody received, forgotten.
-    pub fn drain_all(&mut self) -> Vec<Received> {
+    pub(crate) fn drain_all(&mut self) -> Vec<Received> {
         self.pages.iter_mut().flat_map(|page| std::mem::take(&mut page.received)).collect()
     }
 }

@@ -1,0 +1,178 @@
+//! Where a peer is, and how long it is there.
+
+use palabre_ids::Seat;
+use palabre_sfu_core::MediaEvent;
+use palabre_sfu_core::media::rtcp;
+use palabre_sfu_core::session::PEER_SILENCE;
+
+use crate::support::{Packet, World, path};
+
+fn report(world: &mut World, at: usize) -> Vec<u8> {
+    let mut compound = Vec::new();
+    rtcp::write_receiver_report(&mut compound, 1, std::iter::empty());
+    world.pages[at].seal_rtcp(&compound)
+}
+
+/// Whether page 1 receives what page 0 sends.
+fn arrives(world: &mut World, n: u16) -> bool {
+    world.drain_all();
+    world.send_packet(0, &Packet::audio(Seat(0), n));
+    !world.pages[1].received.is_empty()
+}
+
+#[test]
+fn media_from_a_new_address_moves_the_peer_at_once() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    world.send_packet(1, &Packet::audio(Seat(1), 1));
+    world.pages[1].path = path(5_555);
+    world.send_packet(1, &Packet::audio(Seat(1), 2));
+    assert_eq!(world.pages[0].received.len(), 2, "what moved it is forwarded too");
+    assert!(arrives(&mut world, 1));
+    assert_eq!(world.engine.stats().address_changes, 1);
+}
+
+#[test]
+fn a_listeners_report_moves_it_too() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    // All report as the same source, as pages that send nothing do.
+    for at in 0..3 {
+        let report = report(&mut world, at);
+        world.send(at, report);
+    }
+    world.pages[1].path = path(5_555);
+    let report = report(&mut world, 1);
+    world.send(1, report);
+    assert!(arrives(&mut world, 1));
+}
+
+#[test]
+fn so_does_a_check_without_a_choice() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    world.pages[1].path = path(5_555);
+    let check = world.pages[1].check(false);
+    world.send(1, check);
+    assert!(arrives(&mut world, 1));
+}
+
+#[test]
+fn replayed_older_and_forged_packets_move_nobody() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    let first = world.pages[1].seal(&Packet::audio(Seat(1), 1));
+    let held_back = world.pages[1].seal(&Packet::audio(Seat(1), 2));
+    let old_report = report(&mut world, 1);
+    let new_report = report(&mut world, 1);
+    world.send(1, first.clone());
+    world.send_packet(1, &Packet::audio(Seat(1), 3));
+    world.send(1, new_report.clone());
+    let mut forged = world.pages[1].seal(&Packet::audio(Seat(1), 9));
+    *forged.last_mut().expect("a tag") ^= 1;
+    for datagram in [first, new_report, forged, held_back, old_report] {
+        world.send_from(path(6_666), datagram);
+    }
+    assert!(arrives(&mut world, 1));
+    assert_eq!(world.engine.stats().address_changes, 0);
+}
+
+#[test]
+fn a_restart_keeps_streams_keys_and_the_old_path_until_the_new_one_carries() {
+    let mut world = World::new(2, true);
+    world.open_gate();
+    assert!(arrives(&mut world, 1));
+    let old = world.pages[1].path;
+    world.restart_ice(1, 5_555, true);
+    let new = std::mem::replace(&mut world.pages[1].path, old);
+    assert!(arrives(&mut world, 2), "the old path goes on");
+    world.pages[1].path = new;
+    let check = world.pages[1].check(true);
+    world.send(1, check);
+    assert!(arrives(&mut world, 3), "the new one carries, with the same keys");
+    let up = world.events.iter().filter(|e| matches!(e, MediaEvent::PeerUp { .. })).count();
+    assert_eq!(up, 2, "no new session");
+    for port in 6_000..6_020 {
+        world.restart_ice(1, port, true);
+        let check = world.pages[1].check(true);
+        world.send(1, check);
+    }
+    assert!(arrives(&mut world, 4));
+}
+
+#[test]
+fn a_page_opened_again_replaces_the_session() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    assert!(arrives(&mut world, 1));
+    world.send_packet(1, &Packet::audio(Seat(1), 7));
+    let before = world.pages[0].drain("3");
+    let page = world.open_page(Seat(1), false);
+    let old = std::mem::replace(&mut world.pages[1], page);
+    world.pages.push(old);
+    world.connect(1);
+    world.advance(1);
+    assert!(world.pages[2].closed, "the old page is told");
+    assert!(arrives(&mut world, 2));
+    assert!(world.pages[2].received.is_empty());
+    world.pages[0].received.clear();
+    world.send_packet(1, &Packet::audio(Seat(1), 1));
+    let after = world.pages[0].drain("3");
+    assert_eq!(after[0].index, before[0].index + 1, "the others see one stream");
+    assert!(after[0].timestamp > before[0].timestamp);
+    assert_eq!(world.engine.stats().peers, 2);
+}
+
+#[test]
+fn silence_is_a_loss_and_a_word_a_return() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    world.events.clear();
+    for n in 0..PEER_SILENCE.as_millis() as u16 / 100 + 2 {
+        world.send_packet(0, &Packet::audio(Seat(0), n));
+        world.advance(100);
+    }
+    let (room, seat) = (world.room.clone(), Seat(1));
+    assert!(world.events.contains(&MediaEvent::PeerLost { room: room.clone(), seat }));
+    let lost = world.events.iter().filter(|e| matches!(e, MediaEvent::PeerLost { .. })).count();
+    assert_eq!(lost, 1, "told once, and of nobody else");
+    assert!(world.engine.has_session(&room, seat));
+    world.events.clear();
+    let report = report(&mut world, 1);
+    world.send(1, report);
+    assert_eq!(world.events, [MediaEvent::PeerUp { room, seat }]);
+}
+
+#[test]
+fn a_beacon_never_pauses() {
+    let mut world = World::new(2, false);
+    world.advance(1_000);
+    for _ in 0..20 {
+        let report = report(&mut world, 1);
+        world.send(1, report);
+        let before = world.pages[1].rtcp.len();
+        world.advance(250);
+        assert!(world.pages[1].rtcp.len() > before);
+    }
+}
+
+#[test]
+fn closing_says_goodbye_and_leaves_nothing() {
+    let mut world = World::new(3, false);
+    let (room, now) = (world.room.clone(), world.now);
+    world.engine.close_seat(now, &room, Seat(1));
+    assert!(!world.engine.has_session(&room, Seat(1)));
+    world.advance(1);
+    assert!(world.pages[1].closed && !world.pages[0].closed);
+    world.engine.close_room(now, &room);
+    world.advance(1);
+    assert!(world.pages.iter().all(|page| page.closed));
+    assert_eq!((world.engine.stats().rooms, world.engine.stats().peers), (0, 0));
+    let refused = world.engine.stats().datagrams_refused;
+    world.send_packet(0, &Packet::audio(Seat(0), 1));
+    let check = world.pages[0].check(true);
+    world.send(0, check);
+    assert_eq!(world.engine.stats().datagrams_refused, refused + 2);
+    world.advance(100);
+    assert_eq!(world.engine.poll_timeout(), None, "no timer is left");
+}

@@ -74,7 +74,10 @@ impl Table {
             Command::ProposeContract { text: "J'aimerais que vous m'aidiez à déléguer".into() },
         );
         for view in self.room.people() {
-            if view.seat != CLIENT && view.presence == Presence::Here {
+            if view.seat != CLIENT
+                && view.presence == Presence::Here
+                && palabre_facilitation::speaks(view.role)
+            {
                 self.does(view.seat, Command::AcceptContract);
             }
         }

@@ -24,6 +24,12 @@ impl Counter {
     }
 }
 
+/// A counter's value in its exported unit: times are counted in microseconds.
+fn exported(name: &str, counter: &Counter) -> f64 {
+    let value = counter.get() as f64;
+    if name.ends_with("_seconds_total") { value / 1e6 } else { value }
+}
+
 /// Declares the counters once: the struct, and the table that is exported.
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $field:ident => $name:literal;)+) => {
@@ -36,8 +42,8 @@ macro_rules! counters {
         impl Metrics {
             /// Each counter's exported name, what it counts, and its value.
             #[must_use]
-            pub fn table(&self) -> Vec<(&'static str, &'static str, u64)> {
-                vec![$(($name, concat!($($doc),+).trim_ascii(), self.$field.get()),)+]
+            pub fn table(&self) -> Vec<(&'static str, &'static str, f64)> {
+                vec![$(($name, concat!($($doc),+).trim_ascii(), exported($name, &self.$field)),)+]
             }
         }
     };
@@ -76,8 +82,8 @@ counters! {
     pages_lost => "palabre_pages_lost_total";
     /// Inputs made durable.
     journal_commits => "palabre_journal_commits_total";
-    /// Microseconds that rooms waited for the journal.
-    journal_wait_microseconds => "palabre_journal_wait_microseconds_total";
+    /// How long rooms waited for the journal, all in all.
+    journal_wait_microseconds => "palabre_journal_wait_seconds_total";
     /// Calls that the media plane did not answer in time.
     media_timeouts => "palabre_media_timeouts_total";
     /// Rooms made.

@@ -133,19 +133,22 @@ export function DeviceChoice({ choice, devices, onChoose }: DeviceChoiceProps) {
     saveChoice(next);
     onChoose(next);
   };
-  const list = (label: string, all: MediaDeviceInfo[], value: string, set: (id: string) => void) => (
-    <label class="field">
-      <span>{label}</span>
-      <select value={value} onChange={(event) => set(event.currentTarget.value)} disabled={all.length === 0}>
-        {all.length === 0 && <option value="">{t('device-none')}</option>}
-        {all.map((device, index) => (
-          <option key={device.deviceId} value={device.deviceId} selected={device.deviceId === value}>
-            {device.label || t('device-unnamed', { number: index + 1 })}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
+  const list = (label: string, all: MediaDeviceInfo[], value: string, set: (id: string) => void) => {
+    const chosen = all.find(({ deviceId }) => deviceId === value) ?? all[0];
+    return (
+      <label class="field">
+        <span>{label}</span>
+        <select onChange={(event) => set(event.currentTarget.value)} disabled={all.length === 0}>
+          {all.length === 0 && <option value="">{t('device-none')}</option>}
+          {all.map((device, index) => (
+            <option key={device.deviceId} value={device.deviceId} selected={device === chosen}>
+              {device.label || t('device-unnamed', { number: index + 1 })}
+            </option>
+          ))}
+        </select>
+      </label>
+    );
+  };
   return (
     <div class="devices">
       {list(t('device-microphone'), devices.microphones, choice.microphone, (microphone) =>

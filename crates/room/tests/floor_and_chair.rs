@@ -12,7 +12,7 @@ use palabre_room::{
 };
 
 fn codev() -> Template {
-    Template::builtin("codev-1h15").unwrap()
+    Template::builtin("codev-1h15").expect("ships")
 }
 
 /// The queue of the consultation, with nobody speaking.

@@ -108,12 +108,12 @@ fn template() -> impl Strategy<Value = &'static str> {
 fn new_room(template: Template) -> Room {
     let config =
         RoomConfig { template: Arc::new(template), language: Language::En, people: people() };
-    Room::new(START, config).unwrap()
+    Room::new(START, config).expect("a sound config")
 }
 
 /// Who may be heard, from the template and the view alone.
 fn allowed(room: &Room, seat: Seat) -> MediaRights {
-    let who = room.person(seat).unwrap();
+    let who = room.person(seat).expect("seated");
     let sends = !matches!(who.role, Role::Scribe | Role::Observer)
         && !matches!(who.presence, Presence::Expected | Presence::Left);
     let facilitates = matches!(who.role, Role::Facilitator | Role::CoFacilitator);
@@ -221,7 +221,7 @@ impl Run {
         }
         let policy = room.floor().policy;
         let speaking = |seat: &Seat| {
-            let who = room.person(*seat).unwrap();
+            let who = room.person(*seat).expect("seated");
             !matches!(who.role, Role::Facilitator | Role::CoFacilitator)
         };
         let heard = gate
@@ -248,7 +248,7 @@ impl Run {
 
     fn check_turn(&self, before: &Room) -> Result<(), TestCaseError> {
         let Some(turn) = self.room.floor().turn else { return Ok(()) };
-        let who = self.room.person(turn.seat).unwrap();
+        let who = self.room.person(turn.seat).expect("seated");
         prop_assert!(!matches!(who.role, Role::Scribe | Role::Observer));
         prop_assert!(!matches!(who.presence, Presence::Expected | Presence::Left));
         match before.floor().turn {

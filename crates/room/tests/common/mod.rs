@@ -19,7 +19,11 @@ pub(crate) const CLIENT: Seat = Seat(1);
 pub(crate) const START: UnixMillis = UnixMillis(1_000_000);
 
 pub(crate) fn person(role: Role) -> PersonConfig {
-    PersonConfig { name: DisplayName::parse(role.as_str()).unwrap(), role, expert: false }
+    PersonConfig {
+        name: DisplayName::parse(role.as_str()).expect("the test's own figures are sound"),
+        role,
+        expert: false,
+    }
 }
 
 /// The facilitator, the client and six consultants.
@@ -40,14 +44,18 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(template: Template, people: Vec<PersonConfig>) -> Self {
         let config = RoomConfig { template: Arc::new(template), language: Language::Fr, people };
-        let room = Room::new(START, config).unwrap();
+        let room = Room::new(START, config).expect("the test's own figures are sound");
         let gate = room.gate_table();
         Self { room, now: START, gate }
     }
 
     /// Everyone is here, and the session is at the phase of that name.
     pub(crate) fn codev_at(phase: &str, people: Vec<PersonConfig>) -> Self {
-        Self::at(Template::builtin("codev-1h15").unwrap(), phase, people)
+        Self::at(
+            Template::builtin("codev-1h15").expect("the test's own figures are sound"),
+            phase,
+            people,
+        )
     }
 
     pub(crate) fn at(template: Template, phase: &str, people: Vec<PersonConfig>) -> Self {
@@ -96,11 +104,12 @@ impl Table {
     }
 
     pub(crate) fn connect(&mut self, seat: Seat) -> Effects {
-        self.input(Input::Connected { seat, resumed: true }).unwrap()
+        self.input(Input::Connected { seat, resumed: true })
+            .expect("the test's own figures are sound")
     }
 
     pub(crate) fn disconnect(&mut self, seat: Seat) -> Effects {
-        self.input(Input::Disconnected { seat }).unwrap()
+        self.input(Input::Disconnected { seat }).expect("the test's own figures are sound")
     }
 
     pub(crate) fn tries(&mut self, seat: Seat, command: Command) -> Result<Effects, Refusal> {
@@ -122,10 +131,10 @@ impl Table {
         let mut effects = Effects::new();
         while let Some(at) = self.room.poll_timeout().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            effects.extend(self.input(Input::Tick).unwrap());
+            effects.extend(self.input(Input::Tick).expect("the test's own figures are sound"));
         }
         self.now = end;
-        effects.extend(self.input(Input::Tick).unwrap());
+        effects.extend(self.input(Input::Tick).expect("the test's own figures are sound"));
         effects
     }
 
@@ -162,7 +171,7 @@ impl Table {
     }
 
     pub(crate) fn presence(&self, seat: Seat) -> Presence {
-        self.room.person(seat).unwrap().presence
+        self.room.person(seat).expect("the test's own figures are sound").presence
     }
 
     pub(crate) fn hands(&self) -> Vec<u8> {

@@ -87,13 +87,3 @@ export async function listDevices(): Promise<{ microphones: MediaDeviceInfo[]; c
     cameras: all.filter((device) => device.kind === 'videoinput'),
   };
 }
-
-/** Whether the browser would open the device without asking. */
-export async function isGranted(kind: 'microphone' | 'camera'): Promise<boolean> {
-  try {
-    const status = await navigator.permissions.query({ name: kind as PermissionName });
-    return status.state === 'granted';
-  } catch {
-    return false;
-  }
-}

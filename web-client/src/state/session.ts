@@ -29,7 +29,7 @@ import type {
 } from '../wire/index.ts';
 import { betterOffset, type Offset } from './clock.ts';
 import { personAt, rightsOf } from './derive.ts';
-import { HEARTBEAT, loadVisit, saveVisit } from './memory.ts';
+import { HEARTBEAT, saveVisit } from './memory.ts';
 import { noticeOf, reduce, type Notice } from './room.ts';
 
 /** How a person enters. */
@@ -40,6 +40,7 @@ export interface Entry {
   choice: Choice;
   /** Open already, from the check before joining. */
   tracks: { audio: MediaStreamTrack | null; video: MediaStreamTrack | null };
+  /** The person's switches; a device that is on without a track is opened on the way in. */
   muted: boolean;
   camera: boolean;
 }
@@ -138,6 +139,9 @@ export class Session {
     const heartbeat = setInterval(() => this.#remember(), HEARTBEAT);
     this.#disposers.push(() => clearInterval(heartbeat));
     this.#connection.start();
+    // Whoever comes back is in the room first; devices follow as the browser gives them.
+    if (!entry.muted && !entry.tracks.audio) void this.#openMicrophone();
+    if (entry.camera && !entry.tracks.video) void this.#openCamera();
   }
 
   /** The server's clock now. */
@@ -321,11 +325,11 @@ export class Session {
 
   async #openMicrophone(): Promise<boolean> {
     try {
-      const track = await openMicrophone(this.choice.value.microphone);
-      this.#useMicrophone(track);
+      this.#useMicrophone(await openMicrophone(this.choice.value.microphone));
       return true;
     } catch (error) {
       this.#toast({ kind: 'device', device: 'microphone', problem: problemOf(error) });
+      if (!this.muted.value) await this.setMuted(true);
       return false;
     }
   }
@@ -336,14 +340,21 @@ export class Session {
       return true;
     } catch (error) {
       this.#toast({ kind: 'device', device: 'camera', problem: problemOf(error) });
+      if (this.camera.value) await this.setCamera(false);
       return false;
     }
   }
 
   /** The raw track feeds the level on the screen; a copy of it is what is sent, or not. */
   #useMicrophone(track: MediaStreamTrack): void {
+    if (this.#gone()) return track.stop();
     this.microphone.value?.stop();
     this.#sentTrack?.stop();
+    track.onended = () => {
+      this.#toast({ kind: 'device', device: 'microphone', problem: 'missing' });
+      this.microphone.value = null;
+      void this.setMuted(true);
+    };
     this.#sentTrack = track.clone();
     this.#sentTrack.enabled = this.heard.value;
     track.enabled = !this.muted.value;
@@ -352,10 +363,20 @@ export class Session {
   }
 
   #useCamera(track: MediaStreamTrack): void {
+    if (this.#gone()) return track.stop();
     this.ownVideo.value?.stop();
     track.contentHint = 'motion';
+    track.onended = () => {
+      this.#toast({ kind: 'device', device: 'camera', problem: 'missing' });
+      void this.setCamera(false);
+    };
     this.ownVideo.value = track;
     void this.#controller.send('camera', track);
+  }
+
+  /** Whether the person left while a device was being opened. */
+  #gone(): boolean {
+    return this.phase.value.kind === 'closed';
   }
 
   #stopMedia(): void {
@@ -394,6 +415,3 @@ export class Session {
     saveVisit(this.#entry.token, { at: Date.now(), muted: this.muted.value, camera: this.camera.value });
   }
 }
-
-/** What a page that comes back by itself starts from. */
-export const visitOf = loadVisit;

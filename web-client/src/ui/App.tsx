@@ -1,9 +1,8 @@
 /** Which page this is, and the way from a link into its room. */
 import { useEffect, useState } from 'preact/hooks';
-import { isGranted, openCamera, openMicrophone } from '../media/devices.ts';
 import { language } from '../i18n/index.ts';
 import { comesBack, loadChoice, loadVisit } from '../state/memory.ts';
-import { Session, type Entry } from '../state/session.ts';
+import { Session } from '../state/session.ts';
 import { Home } from './Home.tsx';
 import { Prejoin, type Ready } from './Prejoin.tsx';
 import { Room } from './Room.tsx';
@@ -46,24 +45,8 @@ export function App() {
 
 /** A link: back into the room if this browser was just there, else the check before it. */
 function Link({ token }: { token: string }) {
-  const [session, setSession] = useState<Session | null>(null);
-  const [returning, setReturning] = useState(() => comesBack(loadVisit(token), Date.now()));
-
-  useEffect(() => {
-    if (!returning) return;
-    let live = true;
-    void comeBack(token).then((entry) => {
-      if (!live) return;
-      if (entry) setSession(new Session(entry));
-      else setReturning(false);
-    });
-    return () => {
-      live = false;
-    };
-  }, []);
-
+  const [session, setSession] = useState<Session | null>(() => comeBack(token));
   if (session) return <Room session={session} />;
-  if (returning) return null;
   const join = ({ choice, tracks }: Ready) =>
     setSession(
       new Session({
@@ -79,28 +62,17 @@ function Link({ token }: { token: string }) {
   return <Prejoin onJoin={join} />;
 }
 
-/**
- * What a page that was killed needs to come back with no click: the devices that were on, if the browser
- * gives them without asking. `null` when it would ask: then the person sees the check.
- */
-async function comeBack(token: string): Promise<Entry | null> {
+/** A page that was killed or loaded again is back with no click, its switches as they were. */
+function comeBack(token: string): Session | null {
   const visit = loadVisit(token);
-  const choice = loadChoice();
-  const [mayHear, maySee] = await Promise.all([isGranted('microphone'), isGranted('camera')]);
-  if ((!visit.muted && !mayHear) || (visit.camera && !maySee)) return null;
-  const open = (wanted: boolean, opened: () => Promise<MediaStreamTrack>) =>
-    wanted ? opened().catch(() => null) : Promise.resolve(null);
-  const [audio, video] = await Promise.all([
-    open(choice.audio && mayHear, () => openMicrophone(choice.microphone)),
-    open(visit.camera, () => openCamera(choice.camera)),
-  ]);
-  return {
+  if (!comesBack(visit, Date.now())) return null;
+  return new Session({
     url: socketUrl(),
     token,
     language: language.value,
-    choice,
-    tracks: { audio, video },
-    muted: visit.muted || audio === null,
-    camera: visit.camera && video !== null,
-  };
+    choice: loadChoice(),
+    tracks: { audio: null, video: null },
+    muted: visit.muted,
+    camera: visit.camera,
+  });
 }

@@ -84,6 +84,7 @@ export function Cockpit({ session }: { session: Session }) {
         class="pill ink"
         data-testid="next-phase"
         aria-busy={busy.has('next_phase')}
+        title={next && !lobby ? t('phase-next', { title: next.title }) : undefined}
         aria-describedby={blocked ? 'blocked' : undefined}
         onClick={() => session.ask(next ? { do: 'next_phase' } : { do: 'end_session' })}
       >

@@ -102,6 +102,11 @@ function Chat({ session, room }: { session: Session; room: RoomView }) {
           </li>
         ))}
       </ol>
+      {!open && (
+        <p class="fine" id="chat-closed">
+          {t('chat-closed')}
+        </p>
+      )}
       <form onSubmit={send}>
         <input
           data-testid="chat-input"
@@ -109,7 +114,8 @@ function Chat({ session, room }: { session: Session; room: RoomView }) {
           maxLength={2000}
           disabled={!open}
           aria-label={t('chat-label')}
-          placeholder={t(open ? 'chat-placeholder' : 'chat-closed')}
+          placeholder={open ? t('chat-placeholder') : ''}
+          aria-describedby={open ? undefined : 'chat-closed'}
           onInput={(event) => setText(event.currentTarget.value)}
         />
         <button class="round" aria-label={t('chat-send')} disabled={!open || !text.trim()}>

@@ -11,17 +11,11 @@ import { Icon } from './Icon.tsx';
 import { Panel } from './Panel.tsx';
 import { Ended, Joining, Message } from './Screens.tsx';
 import { Stage } from './Stage.tsx';
-import { useChimes } from './chimes.ts';
+import { Chimes } from './chimes.ts';
 
 export function Room({ session }: { session: Session }) {
   const [panelOpen, setPanelOpen] = useState(() => window.matchMedia('(min-width: 1080px)').matches);
-  useChimes(session);
-  useEffect(() => {
-    const title = document.title;
-    return () => {
-      document.title = title;
-    };
-  }, []);
+  useWakeLock();
   const phase = session.phase.value;
   const room = session.room.value;
   if (phase.kind === 'closed') {
@@ -33,6 +27,7 @@ export function Room({ session }: { session: Session }) {
   if (room.phase.stage.stage === 'ended') return <Ended session={session} reason="session_ended" />;
   return (
     <div class="room" data-panel={panelOpen} data-mine={room.floor.turn?.seat === session.seat.value}>
+      <Chimes session={session} />
       <Header session={session} />
       <Contract session={session} />
       <Stage session={session} />
@@ -49,6 +44,29 @@ export function Room({ session }: { session: Session }) {
       </p>
     </div>
   );
+}
+
+/** A telephone does not fall asleep in the middle of somebody's turn. */
+function useWakeLock(): void {
+  useEffect(() => {
+    let lock: WakeLockSentinel | null = null;
+    const hold = () => {
+      if (document.visibilityState !== 'visible') return;
+      // Refused on a low battery: then the telephone knows better.
+      navigator.wakeLock?.request('screen').then(
+        (held) => {
+          lock = held;
+        },
+        () => undefined,
+      );
+    };
+    hold();
+    document.addEventListener('visibilitychange', hold);
+    return () => {
+      document.removeEventListener('visibilitychange', hold);
+      void lock?.release();
+    };
+  }, []);
 }
 
 function Toasts({ session }: { session: Session }) {

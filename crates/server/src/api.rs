@@ -1,0 +1,249 @@
+//! The HTTP calls: making a room, the demo room, the templates.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use palabre_facilitation::Template;
+use palabre_ids::{DisplayName, Language, Role, RoomId, Seat};
+use palabre_room::{PersonConfig, RoomConfig};
+use palabre_signaling::{CreateError, Service};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use crate::demo;
+use crate::http::App;
+
+/// The largest request, in bytes: twelve people with long names take two thousand.
+pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What `POST /api/rooms` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRoom {
+    template: String,
+    language: Language,
+    people: Vec<NewPerson>,
+    speed: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPerson {
+    name: String,
+    role: String,
+    #[serde(default)]
+    expert: bool,
+}
+
+/// A room's links.
+#[derive(Serialize)]
+pub(crate) struct Links {
+    room: RoomId,
+    links: Vec<Link>,
+}
+
+/// A person's link.
+#[derive(Serialize)]
+pub(crate) struct Link {
+    pub(crate) name: DisplayName,
+    pub(crate) role: Role,
+    seat: Seat,
+    pub(crate) url: String,
+}
+
+/// The links of a room, under the server's address.
+pub(crate) fn links(service: &Service, room: RoomId, base: &str) -> Option<Vec<Link>> {
+    let invitations = service.invitations(&room)?;
+    let link = |invitation: palabre_signaling::Invitation| Link {
+        url: format!("{base}/r/{}#{}", room.as_str(), invitation.token.0),
+        name: invitation.name,
+        role: invitation.role,
+        seat: invitation.seat,
+    };
+    Some(invitations.into_iter().map(link).collect())
+}
+
+/// Why a request is refused.
+pub(crate) struct Problem(StatusCode, String);
+
+impl axum::response::IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.0, Json(serde_json::json!({ "error": self.1 }))).into_response()
+    }
+}
+
+fn bad(reason: impl Into<String>) -> Problem {
+    Problem(StatusCode::BAD_REQUEST, reason.into())
+}
+
+pub(crate) async fn create_room(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    authorise(&app, &headers)?;
+    // A form of another site cannot name this type without asking us first (CORS), so no other site
+    // makes rooms on a server that is open to its own machine.
+    let json =
+        headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
+            kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json")
+        });
+    if !json {
+        let reason = "the content type must be application/json".to_owned();
+        return Err(Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+    }
+    let config = parse(&body, app.allow_rehearsal)?;
+    let room = app.service.create_room(config, false).await.map_err(refused)?;
+    let gone = || Problem(StatusCode::SERVICE_UNAVAILABLE, "the room ended at once".to_owned());
+    let links = links(&app.service, room.clone(), &app.base_url(&headers)).ok_or_else(gone)?;
+    Ok((StatusCode::CREATED, Json(Links { room, links })).into_response())
+}
+
+pub(crate) async fn demo(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Json<Links>, Problem> {
+    let none = || Problem(StatusCode::NOT_FOUND, "this server has no demo room".to_owned());
+    if !app.demo {
+        return Err(none());
+    }
+    let room = demo::room(&app.service, &app.demo_lock).await.map_err(refused)?;
+    let links = links(&app.service, room.clone(), &app.base_url(&headers)).ok_or_else(none)?;
+    Ok(Json(Links { room, links }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct TemplateCard {
+    id: String,
+    title: palabre_facilitation::Text,
+    purpose: palabre_facilitation::Text,
+    minutes: u64,
+}
+
+pub(crate) async fn templates() -> Json<Vec<TemplateCard>> {
+    let card = |template: Template| TemplateCard {
+        minutes: template.target().0 / 60_000,
+        id: template.id,
+        title: template.title,
+        purpose: template.purpose,
+    };
+    Json(Template::all_builtin().into_iter().map(card).collect())
+}
+
+fn authorise(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    match &app.operator_key {
+        Some(key) => {
+            let given = headers
+                .get(header::AUTHORIZATION)
+                .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+                .unwrap_or_default();
+            if bool::from(given.ct_eq(key.0.as_bytes())) {
+                Ok(())
+            } else {
+                let reason = "making a room takes the operator's key".to_owned();
+                Err(Problem(StatusCode::UNAUTHORIZED, reason))
+            }
+        }
+        None if app.own_machine => Ok(()),
+        None => {
+            let reason =
+                "no operator's key is set on this server: nobody can make rooms".to_owned();
+            Err(Problem(StatusCode::FORBIDDEN, reason))
+        }
+    }
+}
+
+fn parse(body: &[u8], allow_rehearsal: bool) -> Result<RoomConfig, Problem> {
+    let NewRoom { template, language, people, speed } =
+        serde_json::from_slice(body).map_err(|error| bad(format!("the request: {error}")))?;
+    let template = Template::builtin(&template).ok_or_else(|| {
+        let known: Vec<String> = Template::all_builtin().into_iter().map(|t| t.id).collect();
+        bad(format!("template: there is no `{template}` (there are: {})", known.join(", ")))
+    })?;
+    let template = match speed {
+        None | Some(1) => template,
+        Some(_) if !allow_rehearsal => {
+            return Err(bad("speed: this server takes no rehearsals"));
+        }
+        Some(factor @ 2..=120) => template.sped_up(factor),
+        Some(factor) => return Err(bad(format!("speed: must be 1 to 120, not {factor}"))),
+    };
+    let people = people
+        .into_iter()
+        .enumerate()
+        .map(|(index, NewPerson { name, role, expert })| {
+            let at = |field, reason: String| bad(format!("people[{index}].{field}: {reason}"));
+            Ok(PersonConfig {
+                name: DisplayName::parse(&name).map_err(|error| at("name", error.to_string()))?,
+                role: role.parse::<Role>().map_err(|error| at("role", error.to_string()))?,
+                expert,
+            })
+        })
+        .collect::<Result<_, Problem>>()?;
+    Ok(RoomConfig { template: Arc::new(template), language, people })
+}
+
+fn refused(error: CreateError) -> Problem {
+    let status = match &error {
+        CreateError::Config(_) => StatusCode::BAD_REQUEST,
+        CreateError::Full | CreateError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        CreateError::Journal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let reason = match &error {
+        CreateError::Config(error) => format!("people: {error}"),
+        CreateError::Full | CreateError::Stopping => error.to_string(),
+        // What the disk said is for the log, not for the caller.
+        CreateError::Journal(_) => "the room cannot be remembered".to_owned(),
+    };
+    Problem(status, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: &str = r#"{"template":"codev-1h15","language":"fr","people":[
+        {"name":"Camille","role":"facilitator"},{"name":"Laura","role":"client"}]}"#;
+
+    #[test]
+    fn a_room_is_what_was_asked_for() {
+        let config = parse(ROOM.as_bytes(), false).ok().expect("valid");
+        assert_eq!(config.template.id, "codev-1h15");
+        assert_eq!(config.people[1].role, Role::Client);
+    }
+
+    #[test]
+    fn a_rehearsal_is_faster_where_it_is_allowed() {
+        let fast = ROOM.replace(r#""language""#, r#""speed":60,"language""#);
+        let config = parse(fast.as_bytes(), true).ok().expect("valid");
+        let target = Template::builtin("codev-1h15").expect("ships").target();
+        assert_eq!(config.template.target().0, target.0 / 60);
+        assert!(parse(fast.as_bytes(), false).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (from, to, reason) in [
+            ("codev-1h15", "codev-9h", "there is no `codev-9h`"),
+            (r#""fr""#, r#""xx""#, "xx"),
+            ("Laura", " ", "people[1].name: a name must not be empty"),
+            (r#""client""#, r#""boss""#, "people[1].role: unknown role `boss`"),
+            (r#""language""#, r#""speed":121,"language""#, "speed: must be 1 to 120"),
+            (r#""language""#, r#""speed":0,"language""#, "speed: must be 1 to 120"),
+            (r#""language""#, r#""speed":1.5,"language""#, "the request"),
+            (r#""language""#, r#""colour":1,"language""#, "unknown field `colour`"),
+            (r#""people""#, r#""persons""#, "persons"),
+        ] {
+            let text = ROOM.replacen(from, to, 1);
+            let Err(Problem(status, why)) = parse(text.as_bytes(), true) else {
+                panic!("{text} was taken");
+            };
+            assert_eq!(status, StatusCode::BAD_REQUEST);
+            assert!(why.contains(reason), "{why} does not say {reason}");
+        }
+    }
+}

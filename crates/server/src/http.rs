@@ -1,0 +1,143 @@
+//! The public listener: page, calls and WebSocket, each answer with the headers that keep a page to
+//! itself.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use palabre_signaling::Service;
+use tokio::sync::Mutex;
+
+use crate::config::{OperatorKey, PublicUrl};
+use crate::{api, page};
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) service: Service,
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) operator_key: Option<OperatorKey>,
+    /// Bound to a loopback address: who reaches it is on this machine.
+    pub(crate) own_machine: bool,
+    pub(crate) demo: bool,
+    pub(crate) demo_lock: Mutex<()>,
+    pub(crate) allow_rehearsal: bool,
+}
+
+impl App {
+    /// Where links point: the operator's word, or the address that was asked.
+    pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().to_owned(),
+            None => format!("http://{}", host(headers).unwrap_or("localhost")),
+        }
+    }
+}
+
+/// Every public route.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/api/rooms", post(api::create_room))
+        .route("/api/demo", get(api::demo))
+        .route("/api/templates", get(api::templates))
+        .route("/livez", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .fallback(get(page::serve))
+        .with_state(Arc::clone(&app))
+        .merge(palabre_signaling::router(app.service.clone()))
+        .layer(DefaultBodyLimit::max(api::MAX_BODY_BYTES))
+        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn_with_state(app, known_host))
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.service.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
+    }
+}
+
+/// The request's host, if it is one in form.
+fn host(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    (!host.is_empty() && host.len() <= 255 && host.chars().all(plain)).then_some(host)
+}
+
+/// A server on one's own machine is asked by its own name only. Another site could give its name
+/// our address (DNS rebinding) and would then be of the same origin as we are.
+async fn known_host(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let known = match host(request.headers()) {
+        Some(host) if app.own_machine => {
+            is_local(host) || app.public_url.as_ref().is_some_and(|url| url.host() == host)
+        }
+        Some(_) => true,
+        None => false,
+    };
+    if known {
+        next.run(request).await
+    } else {
+        (StatusCode::MISDIRECTED_REQUEST, "this server does not go by that name\n").into_response()
+    }
+}
+
+fn is_local(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+/// The page loads nothing from elsewhere, tells nobody where it is (its address holds the room), and
+/// cannot be framed. Microphone, camera and screen are for it alone.
+async fn headers(request: Request, next: Next) -> Response {
+    let host = host(request.headers()).unwrap_or("localhost").to_owned();
+    let mut response = next.run(request).await;
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+         media-src 'self' blob:; worker-src 'self' blob:; manifest-src 'self'; \
+         connect-src 'self' ws://{host} wss://{host}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    );
+    let policy = HeaderValue::try_from(policy).expect("a host of plain characters makes a header");
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), \
+             fullscreen=(self), screen-wake-lock=(self), geolocation=(), payment=(), usb=()",
+        ),
+    ];
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_names_are_known_and_no_others() {
+        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "[::1]"] {
+            assert!(is_local(host), "{host}");
+        }
+        for host in ["localhost.evil.example", "evil.example:8080", "127.0.0.1.evil", "::1", ""] {
+            assert!(!is_local(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Joins signaling's seam to the SFU: commands one way, coarse events the other.
+
+use std::sync::Arc;
+
+use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
+use palabre_sfu::{NegotiateError, SfuHandle, Stopped};
+use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
+use palabre_signaling::{MediaFuture, MediaNotice, MediaPlane, OfferError, Service};
+use palabre_wire::SeatView;
+use tokio::sync::mpsc;
+
+/// The SFU as signaling's media plane.
+pub(crate) struct SfuPlane(pub(crate) SfuHandle);
+
+impl MediaPlane for SfuPlane {
+    fn open_room<'a>(&'a self, room: &'a RoomId, seats: u8) -> MediaFuture<'a, ()> {
+        Box::pin(async move { ended_or(self.0.open_room(room, seats).await, ()) })
+    }
+
+    fn close_room<'a>(&'a self, room: &'a RoomId) -> MediaFuture<'a, ()> {
+        Box::pin(async move { ended_or(self.0.close_room(room).await, ()) })
+    }
+
+    fn negotiate<'a>(
+        &'a self,
+        room: &'a RoomId,
+        seat: Seat,
+        offer: String,
+    ) -> MediaFuture<'a, Result<String, OfferError>> {
+        Box::pin(async move {
+            self.0.negotiate(room, seat, offer).await.map_err(|error| match error {
+                NegotiateError::Refused(refusal) => OfferError::Refused(refusal.to_string()),
+                NegotiateError::Stopped(Stopped) => OfferError::Unavailable,
+            })
+        })
+    }
+
+    fn set_gate<'a>(
+        &'a self,
+        room: &'a RoomId,
+        epoch: Epoch,
+        rights: Vec<(Seat, MediaRights)>,
+    ) -> MediaFuture<'a, ()> {
+        let table = GateTable { epoch, rights };
+        Box::pin(async move { ended_or(self.0.set_gate(room, table).await, ()) })
+    }
+
+    fn set_views<'a>(
+        &'a self,
+        room: &'a RoomId,
+        seat: Seat,
+        views: Vec<SeatView>,
+    ) -> MediaFuture<'a, ()> {
+        let views = views.into_iter().map(|view| (view.seat, size(view.size))).collect();
+        Box::pin(async move { ended_or(self.0.set_views(room, seat, views).await, ()) })
+    }
+
+    fn set_screen<'a>(&'a self, room: &'a RoomId, seat: Option<Seat>) -> MediaFuture<'a, ()> {
+        Box::pin(async move { ended_or(self.0.set_screen(room, seat).await, ()) })
+    }
+
+    fn close_seat<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()> {
+        Box::pin(async move { ended_or(self.0.close_seat(room, seat).await, ()) })
+    }
+
+    fn has_session<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
+        Box::pin(async move { ended_or(self.0.has_session(room, seat).await, false) })
+    }
+}
+
+/// A media plane that has stopped forwards nothing: every gate is closed, no session is left.
+fn ended_or<T>(answer: Result<T, Stopped>, otherwise: T) -> T {
+    answer.unwrap_or_else(|Stopped| {
+        tracing::error!("the media plane has stopped");
+        otherwise
+    })
+}
+
+fn size(size: palabre_wire::ViewSize) -> ViewSize {
+    match size {
+        palabre_wire::ViewSize::Hidden => ViewSize::Hidden,
+        palabre_wire::ViewSize::Thumbnail => ViewSize::Thumbnail,
+        palabre_wire::ViewSize::Medium => ViewSize::Medium,
+        palabre_wire::ViewSize::Large => ViewSize::Large,
+    }
+}
+
+/// Hands what the SFU notices on to signaling, until the SFU ends.
+pub(crate) async fn forward(mut events: mpsc::Receiver<MediaEvent>, service: Service) {
+    while let Some(event) = events.recv().await {
+        let notice = match event {
+            MediaEvent::PeerUp { room, seat } => MediaNotice::Up { room, seat },
+            MediaEvent::PeerLost { room, seat } => MediaNotice::Lost { room, seat },
+            MediaEvent::Speaking { room, seats } => MediaNotice::Speaking { room, seats },
+        };
+        service.media_notice(notice).await;
+    }
+}
+
+/// A metric: name, what it counts, its kind, its value.
+pub(crate) type Sample = (&'static str, &'static str, &'static str, f64);
+
+/// The SFU's metrics: the sum over its shards.
+pub(crate) async fn samples(sfu: &Arc<SfuPlane>) -> Vec<Sample> {
+    let Ok(shards) = sfu.0.stats().await else { return Vec::new() };
+    let sum = |pick: fn(&palabre_sfu::ShardStats) -> u64| {
+        shards.iter().map(pick).fold(0, u64::saturating_add) as f64
+    };
+    vec![
+        ("palabre_media_peers", "Peers with a media session.", "gauge", sum(|s| s.engine.peers)),
+        (
+            "palabre_media_packets_received_total",
+            "Authenticated media packets.",
+            "counter",
+            sum(|s| s.engine.packets_in),
+        ),
+        (
+            "palabre_media_packets_forwarded_total",
+            "Media packets forwarded, one for each receiver.",
+            "counter",
+            sum(|s| s.engine.packets_out),
+        ),
+        (
+            "palabre_media_packets_gated_total",
+            "Media packets the gate stopped.",
+            "counter",
+            sum(|s| s.engine.packets_gated),
+        ),
+        (
+            "palabre_media_packets_resent_total",
+            "Packets sent again because a receiver asked.",
+            "counter",
+            sum(|s| s.engine.packets_resent),
+        ),
+        (
+            "palabre_media_keyframe_requests_total",
+            "Keyframe requests sent to publishers.",
+            "counter",
+            sum(|s| s.engine.keyframe_requests),
+        ),
+        (
+            "palabre_media_datagrams_refused_total",
+            "Datagrams that belonged to nobody or failed authentication.",
+            "counter",
+            sum(|s| s.engine.datagrams_refused),
+        ),
+        (
+            "palabre_media_received_bytes_total",
+            "Bytes of datagrams that came.",
+            "counter",
+            sum(|s| s.io.bytes_in),
+        ),
+        (
+            "palabre_media_sent_bytes_total",
+            "Bytes of datagrams given to the kernel.",
+            "counter",
+            sum(|s| s.io.bytes_out),
+        ),
+        (
+            "palabre_media_datagrams_dropped_total",
+            "Datagrams the kernel did not take.",
+            "counter",
+            sum(|s| s.io.dropped_full.saturating_add(s.io.dropped_refused)),
+        ),
+        (
+            "palabre_media_busy_seconds_total",
+            "Processor time of the media threads.",
+            "counter",
+            sum(|s| s.busy_nanos) / 1e9,
+        ),
+    ]
+}

@@ -1,0 +1,47 @@
+//! Metrics in Prometheus' text format, on a listener of their own: totals, without rooms or people.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use palabre_signaling::Service;
+
+use crate::media::{self, SfuPlane};
+
+/// What metrics are read from.
+pub(crate) struct Sources {
+    pub(crate) service: Service,
+    pub(crate) sfu: Arc<SfuPlane>,
+}
+
+/// The private listener's one route.
+pub(crate) fn router(sources: Arc<Sources>) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(sources)
+}
+
+async fn metrics(State(sources): State<Arc<Sources>>) -> impl IntoResponse {
+    let mut text = String::new();
+    let service = &sources.service;
+    gauge(&mut text, "palabre_rooms", "Rooms there are.", service.room_count() as u64);
+    gauge(&mut text, "palabre_connections", "WebSockets open.", service.open_connections());
+    for (name, help, value) in service.metrics().table() {
+        sample(&mut text, name, help, "counter", value);
+    }
+    for (name, help, kind, value) in media::samples(&sources.sfu).await {
+        sample(&mut text, name, help, kind, value);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+}
+
+fn gauge(text: &mut String, name: &str, help: &str, value: u64) {
+    sample(text, name, help, "gauge", value as f64);
+}
+
+fn sample(text: &mut String, name: &str, help: &str, kind: &str, value: f64) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+}

@@ -229,15 +229,16 @@ impl Shard {
             return;
         }
         self.plan.make(&self.outbox, self.segmentation);
-        let Self { plan, outbox, outgoing, io: stats, socket, v6, .. } = self;
+        let Self { plan, outbox, outgoing, io: stats, socket, v6, segmentation, .. } = self;
         let mut messages = outgoing.begin();
         for group in plan.groups() {
             messages.push(group.path, group.segment, plan.datagrams(group, outbox));
         }
         let mut told = 0;
         let mut full = false;
-        // Groups whose segmentation was refused, to be sent one by one.
+        // Groups that were refused: their segmentation may be all that was.
         let mut whole: Vec<usize> = Vec::new();
+        let mut segmentation = *segmentation;
         messages.send(socket, *v6, |at, sent| {
             told = at + 1;
             let Some(group) = plan.groups().get(at) else { return };
@@ -255,7 +256,12 @@ impl Shard {
                     stats.dropped_full += count;
                     full = true;
                 }
-                Sent::Refused(_) if count > 1 => whole.push(at),
+                Sent::Refused(error) if count > 1 => {
+                    // A device without checksums says so by EIO, and will again. A path that is
+                    // too narrow says something else, of itself alone.
+                    segmentation &= error.raw_os_error() != Some(libc::EIO);
+                    whole.push(at);
+                }
                 Sent::Refused(_) => stats.dropped_refused += count,
             }
         });
@@ -266,11 +272,14 @@ impl Shard {
         if !whole.is_empty() {
             self.send_unsegmented(&whole);
         }
+        if self.segmentation && !segmentation {
+            self.segmentation = false;
+            tracing::info!("UDP segmentation is not to be had here; datagrams are sent one by one");
+        }
         self.outbox.clear();
     }
 
-    /// Sends refused groups datagram by datagram. Where that works, it was the segmentation that
-    /// was refused: by a device without checksums, or for a path too narrow for the segments.
+    /// Sends refused groups datagram by datagram.
     fn send_unsegmented(&mut self, groups: &[usize]) {
         let Self { plan, outbox, outgoing, io: stats, socket, v6, .. } = self;
         let mut messages = outgoing.begin();
@@ -291,10 +300,6 @@ impl Shard {
             }
         });
         stats.dropped_refused += sizes.len() as u64 - taken;
-        if taken > 0 && self.segmentation {
-            self.segmentation = false;
-            tracing::info!("UDP segmentation is refused here; datagrams are sent one by one");
-        }
     }
 
     /// Hands events over as far as there is room; whether all are told.
@@ -313,5 +318,60 @@ impl Shard {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, UdpSocket};
+
+    use palabre_sfu_core::Path;
+    use palabre_sfu_core::engine::EngineConfig;
+    use palabre_sfu_core::transport::dtls::Certificate;
+
+    use super::*;
+
+    fn shard() -> Shard {
+        let socket = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let bound = socket.local_addr().unwrap().as_socket().unwrap();
+        let certificate = Certificate::generate().unwrap();
+        let engine = Engine::new(EngineConfig { certificate, candidates: vec![bound] });
+        let (_, jobs) = mailbox().unwrap();
+        let (events, _) = tokio::sync::mpsc::channel(1);
+        Shard::new(engine, socket, bound, jobs, events)
+    }
+
+    fn fill(shard: &mut Shard, local: IpAddr, remote: SocketAddr) {
+        for size in [700, 700, 300] {
+            shard.outbox.push(Path { local, remote }, &vec![7; size]);
+        }
+    }
+
+    #[test]
+    fn a_group_can_be_sent_one_by_one() {
+        let mut shard = shard();
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        fill(&mut shard, IpAddr::from([127, 0, 0, 1]), receiver.local_addr().unwrap());
+        shard.plan.make(&shard.outbox, true);
+        assert_eq!(shard.plan.groups().len(), 1);
+        shard.send_unsegmented(&[0]);
+        let mut bytes = [0; 2_000];
+        assert_eq!([0; 3].map(|_| receiver.recv(&mut bytes).unwrap()), [700, 700, 300]);
+        assert_eq!(
+            (shard.io.datagrams_out, shard.io.messages_out, shard.io.bytes_out),
+            (3, 3, 1_700)
+        );
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_counted_and_segmentation_stays() {
+        let mut shard = shard();
+        let remote = SocketAddr::from(([127, 0, 0, 1], 9));
+        // An address that is not this machine's.
+        fill(&mut shard, IpAddr::from([192, 0, 2, 200]), remote);
+        shard.send_out();
+        assert_eq!((shard.io.dropped_refused, shard.io.datagrams_out), (3, 0));
+        assert!(shard.segmentation && shard.outbox.is_empty());
     }
 }

@@ -10,9 +10,6 @@
 
 mod records;
 
-#[cfg(test)]
-mod dtls_test;
-
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -435,3 +432,6 @@ impl DtlsServer {
         self.flight = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

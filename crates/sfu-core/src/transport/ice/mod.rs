@@ -3,9 +3,6 @@
 
 mod stun;
 
-#[cfg(test)]
-mod ice_test;
-
 use std::net::SocketAddr;
 
 use subtle::ConstantTimeEq;
@@ -174,3 +171,6 @@ fn ice_chars<const N: usize>() -> String {
     aws_lc_rs::rand::fill(&mut bytes).expect("the system gives randomness");
     bytes.iter().map(|byte| char::from(ICE_CHARS[usize::from(byte & 63)])).collect()
 }
+
+#[cfg(test)]
+mod tests;

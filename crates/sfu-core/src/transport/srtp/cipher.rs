@@ -55,16 +55,6 @@ impl Cipher {
         }
     }
 
-    /// Session keys as they are, for the RFC's vectors.
-    #[cfg(test)]
-    pub(super) fn gcm_with_session_keys(key: &[u8], salt: [u8; 12]) -> Self {
-        let algorithm = if key.len() == 32 { &AES_256_GCM } else { &AES_128_GCM };
-        let key = || {
-            LessSafeKey::new(UnboundKey::new(algorithm, key).expect("a key of the right length"))
-        };
-        Self::Gcm(Box::new(Gcm { rtp: key(), rtp_salt: salt, rtcp: key(), rtcp_salt: salt }))
-    }
-
     /// By how much a protected RTP packet is longer.
     pub(super) fn rtp_overhead(&self) -> usize {
         match self {
@@ -356,4 +346,16 @@ fn rtcp_sender(packet: &[u8]) -> Result<u32, SrtpError> {
         .and_then(|ssrc| ssrc.try_into().ok())
         .map(u32::from_be_bytes)
         .ok_or(SrtpError::Short)
+}
+
+#[cfg(test)]
+impl Cipher {
+    /// Session keys as they are, for the RFC's vectors.
+    pub(super) fn gcm_with_session_keys(key: &[u8], salt: [u8; 12]) -> Self {
+        let algorithm = if key.len() == 32 { &AES_256_GCM } else { &AES_128_GCM };
+        let key = || {
+            LessSafeKey::new(UnboundKey::new(algorithm, key).expect("a key of the right length"))
+        };
+        Self::Gcm(Box::new(Gcm { rtp: key(), rtp_salt: salt, rtcp: key(), rtcp_salt: salt }))
+    }
 }

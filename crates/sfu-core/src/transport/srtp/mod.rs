@@ -5,11 +5,6 @@ mod cipher;
 mod keys;
 mod window;
 
-#[cfg(test)]
-mod interop_test;
-#[cfg(test)]
-mod vectors_test;
-
 use cipher::Cipher;
 pub use keys::{MasterKey, SrtpKeys, SrtpProfile};
 use window::ReplayWindow;
@@ -254,3 +249,6 @@ impl SrtpOutbound {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

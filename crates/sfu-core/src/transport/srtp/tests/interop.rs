@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rtc_srtp::context::Context;
 use rtc_srtp::protection_profile::ProtectionProfile;
 
-use super::*;
+use super::super::*;
 
 const PROFILES: [(SrtpProfile, ProtectionProfile); 3] = [
     (SrtpProfile::AeadAes128Gcm, ProtectionProfile::AeadAes128Gcm),

@@ -1,7 +1,7 @@
 //! Against RFC 7714 section 16 and 17: session keys given, so the ciphers themselves are tested.
 
-use super::SrtpError;
-use super::cipher::Cipher;
+use super::super::SrtpError;
+use super::super::cipher::Cipher;
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();

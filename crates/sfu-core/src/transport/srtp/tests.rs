@@ -1,0 +1,4 @@
+//! SRTP against what others wrote.
+
+mod interop;
+mod vectors;

@@ -67,6 +67,8 @@ pub(crate) struct Flags {
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) http: SocketAddr,
+    /// Only who is on this machine comes in.
+    pub(crate) own_machine: bool,
     pub(crate) media: SocketAddr,
     pub(crate) advertise: Vec<IpAddr>,
     pub(crate) shards: u16,
@@ -134,7 +136,9 @@ impl Config {
     fn from_layers(flags: Flags, file: Flags) -> Result<Self> {
         let http =
             flags.http.or(file.http).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
-        let own_machine = http.ip().is_loopback();
+        let public_url = flags.public_url.or(file.public_url);
+        // Behind a proxy the address is a loopback one too, but strangers come in.
+        let own_machine = http.ip().is_loopback() && public_url.is_none();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let processors = u16::try_from(processors).unwrap_or(MAX_SHARDS).min(MAX_SHARDS);
         let shards = flags.shards.or(file.shards).unwrap_or(processors);
@@ -149,9 +153,9 @@ impl Config {
             Some(data) => data,
             None => default_data()?,
         };
-        let public_url = flags.public_url.or(file.public_url);
         Ok(Self {
             http,
+            own_machine,
             media: flags
                 .media
                 .or(file.media)
@@ -208,6 +212,8 @@ mod tests {
     fn a_public_server_offers_nothing_by_itself() {
         let config = load(Flags::default(), r#"http = "0.0.0.0:80""#).expect("valid");
         assert!(!config.demo && !config.allow_rehearsal);
+        let config = load(Flags::default(), "public-url = 'https://salle.example'").expect("valid");
+        assert!(!config.own_machine && !config.demo, "behind a proxy");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(crate) struct App {
     pub(crate) service: Service,
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) operator_key: Option<OperatorKey>,
-    /// Bound to a loopback address: who reaches it is on this machine.
+    /// Bound to a loopback address and not behind a proxy: who reaches it is on this machine.
     pub(crate) own_machine: bool,
     pub(crate) demo: bool,
     pub(crate) demo_lock: Mutex<()>,
@@ -69,15 +69,13 @@ fn host(headers: &HeaderMap) -> Option<&str> {
     (!host.is_empty() && host.len() <= 255 && host.chars().all(plain)).then_some(host)
 }
 
-/// A server on one's own machine is asked by its own name only. Another site could give its name
+/// A server that knows its name is asked by that name only. Another site could give its name
 /// our address (DNS rebinding) and would then be of the same origin as we are.
 async fn known_host(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let known = match host(request.headers()) {
-        Some(host) if app.own_machine => {
-            is_local(host) || app.public_url.as_ref().is_some_and(|url| url.host() == host)
-        }
-        Some(_) => true,
-        None => false,
+    let known = match (host(request.headers()), &app.public_url) {
+        (None, _) => false,
+        (Some(host), Some(url)) => url.host() == host || is_local(host),
+        (Some(host), None) => !app.own_machine || is_local(host),
     };
     if known {
         next.run(request).await

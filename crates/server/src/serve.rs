@@ -81,7 +81,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         service: service.clone(),
         public_url: config.public_url,
         operator_key: config.operator_key,
-        own_machine: address.ip().is_loopback(),
+        own_machine: config.own_machine,
         demo: config.demo,
         demo_lock: Mutex::new(()),
         allow_rehearsal: config.allow_rehearsal,

@@ -1,0 +1,321 @@
+//! The binary itself: started, asked, killed and started again.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// Nothing takes so long; what does not come fails here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server.
+struct Palabre {
+    child: Child,
+    port: u16,
+    log: Option<std::thread::JoinHandle<String>>,
+    said: Vec<String>,
+}
+
+impl Palabre {
+    fn start(data: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_palabre"))
+            .args(["serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--shards", "1"])
+            .args(["--exit-after", "240", "--data"])
+            .arg(data)
+            .args(more)
+            .env("PALABRE_LOG", "trace")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut stderr = child.stderr.take().expect("piped");
+        let log = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).expect("a log is text");
+            text
+        });
+        let mut said = Vec::new();
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let lines = if more.contains(&"--no-demo") { 1 } else { 11 };
+        for line in stdout.lines().take(lines) {
+            said.push(line.expect("text"));
+        }
+        let port = said
+            .first()
+            .and_then(|line| line.split("127.0.0.1:").nth(1)?.split(',').next()?.parse().ok())
+            .unwrap_or_else(|| panic!("no address in {said:?}"));
+        Self { child, port, log: Some(log), said }
+    }
+
+    fn links(&self) -> Vec<String> {
+        self.said
+            .iter()
+            .filter_map(|line| Some(line.split_once("http://")?.1.to_owned()))
+            .skip(1)
+            .collect()
+    }
+
+    /// `kill -9`; gives the log.
+    fn kill(mut self) -> String {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+        self.log.take().expect("read once").join().expect("read")
+    }
+
+    /// SIGTERM; gives whether it ended well, and the log.
+    fn terminate(mut self) -> (bool, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+        let ended = self.child.wait().expect("ended").success();
+        (ended, self.log.take().expect("read once").join().expect("read"))
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        let host = if headers.contains("Host:") {
+            String::new()
+        } else {
+            format!("Host: localhost:{}\r\n", self.port)
+        };
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\n{host}{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer in text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        (status, head.to_lowercase(), body.to_owned())
+    }
+
+    fn get(&self, path: &str) -> (u16, String, String) {
+        self.ask("GET", path, "", "")
+    }
+
+    fn post_room(&self, headers: &str, room: &Value) -> (u16, Value) {
+        let headers = format!("Content-Type: application/json\r\n{headers}");
+        let (status, _, body) = self.ask("POST", "/api/rooms", &headers, &room.to_string());
+        (status, serde_json::from_str(&body).expect("JSON"))
+    }
+
+    async fn page(&self, token: &str) -> Page {
+        let url = format!("ws://127.0.0.1:{}/ws", self.port);
+        let (mut socket, _) = connect_async(url).await.expect("connected");
+        let hello = json!({"type": "hello", "version": 1, "token": token, "language": "fr"});
+        socket.send(Message::text(hello.to_string())).await.expect("sent");
+        Page(socket)
+    }
+}
+
+impl Drop for Palabre {
+    fn drop(&mut self) {
+        // Ended already, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Page(WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>);
+
+impl Page {
+    async fn until(&mut self, kind: &str) -> Value {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");
+            if let Message::Text(text) = message.expect("open").expect("well") {
+                let value: Value = serde_json::from_str(&text).expect("JSON");
+                if value["type"] == kind {
+                    return value;
+                }
+            }
+        }
+    }
+
+    async fn command(&mut self, id: u64, command: Value) -> Value {
+        let message = json!({"type": "command", "id": id, "command": command});
+        self.0.send(Message::text(message.to_string())).await.expect("sent");
+        self.until("answer").await["answer"].clone()
+    }
+}
+
+fn token(link: &str) -> &str {
+    link.split_once('#').expect("a token in the fragment").1
+}
+
+fn room() -> Value {
+    json!({"template": "codev-1h15", "language": "fr", "people": [
+        {"name": "Gwenaëlle", "role": "facilitator"}, {"name": "Théophile", "role": "client"}]})
+}
+
+#[tokio::test]
+async fn a_killed_server_comes_back_with_the_same_links_and_state() {
+    let data = tempfile::tempdir().expect("dir");
+    let server = Palabre::start(data.path(), &[]);
+    let links = server.links();
+    assert_eq!(links.len(), 8, "{:?}", server.said);
+    let mut camille = server.page(token(&links[0])).await;
+    let welcome = camille.until("welcome").await;
+    assert_eq!(welcome["room"]["template"]["id"], "codev-1h15");
+    assert_eq!(camille.command(1, json!({"do": "next_phase"})).await["result"], "done");
+    assert_eq!(
+        camille.command(2, json!({"do": "set_muted", "muted": true})).await["result"],
+        "done"
+    );
+    server.kill();
+
+    let server = Palabre::start(data.path(), &[]);
+    let tokens = |links: &[String]| links.iter().map(|l| token(l).to_owned()).collect::<Vec<_>>();
+    assert_eq!(tokens(&server.links()), tokens(&links), "the same links");
+    let mut camille = server.page(token(&links[0])).await;
+    let welcome = camille.until("welcome").await;
+    assert_eq!(welcome["room"]["phase"]["stage"], json!({"stage": "running", "index": 0}));
+    assert_eq!(welcome["room"]["people"][0]["muted"], true);
+    assert_eq!(welcome["last_command"], 2);
+    let (closing, (well, _)) = tokio::join!(camille.until("closing"), async {
+        tokio::task::spawn_blocking(move || server.terminate()).await.expect("ended")
+    });
+    assert_eq!(closing["reason"], "restarting");
+    assert!(well, "SIGTERM ends it well");
+}
+
+#[tokio::test]
+async fn rooms_are_made_by_http_and_logs_hold_nothing_of_them() {
+    let data = tempfile::tempdir().expect("dir");
+    let metrics = "127.0.0.1:20271";
+    let server = Palabre::start(data.path(), &["--metrics", metrics]);
+    let (status, made) = server.post_room("", &room());
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(made["links"][1]["seat"], 1);
+    let url = made["links"][1]["url"].as_str().expect("a link").to_owned();
+    let room_id = made["room"].as_str().expect("an id").to_owned();
+    assert!(url.starts_with(&format!("http://localhost:{}/r/{room_id}#", server.port)), "{url}");
+
+    let mut page = server.page(token(&url)).await;
+    let resume = page.until("welcome").await["resume_token"].as_str().expect("a token").to_owned();
+    let chat = json!({"do": "chat", "text": "un secret bien gardé"});
+    assert_eq!(page.command(1, chat).await["result"], "done");
+    let offer = json!({"type": "media_offer", "generation": 1, "sdp": "v=0\r\nno offer at all"});
+    page.0.send(Message::text(offer.to_string())).await.expect("sent");
+    page.until("media_refused").await;
+    page.0.send(Message::text("un charabia secret")).await.expect("sent");
+    page.until("not_understood").await;
+
+    let mut stream = TcpStream::connect(metrics).expect("connected");
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("text");
+    assert!(text.contains("\npalabre_rooms 2\n"), "{text}");
+    assert!(text.contains("\npalabre_commands_done_total 1\n"), "{text}");
+    assert!(text.contains("palabre_media_packets_forwarded_total 0"), "{text}");
+    assert!(!text.contains(&room_id) && !text.contains('{'), "no labels: {text}");
+
+    let log = server.terminate().1;
+    assert!(log.contains("serving"), "the log is there: {log}");
+    let demo_names = ["Camille", "Amadou"];
+    let secrets = ["Gwenaëlle", "Théophile", "secret", &resume, token(&url), &room_id];
+    for secret in secrets.iter().chain(&demo_names) {
+        assert!(!log.contains(secret), "the log holds {secret}");
+    }
+    let port_of_a_peer = |line: &&str| line.contains("127.0.0.1:") && !line.contains("serving");
+    assert_eq!(log.lines().filter(port_of_a_peer).count(), 0, "the log holds an address");
+}
+
+#[test]
+fn pages_calls_and_headers() {
+    let data = tempfile::tempdir().expect("dir");
+    let server = Palabre::start(data.path(), &[]);
+    for path in ["/", "/r/abcd-efgh-ijkl"] {
+        let (_, head, body) = server.get(path);
+        assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
+        assert!(head.contains("x-content-type-options: nosniff"), "{head}");
+        assert!(head.contains("referrer-policy: no-referrer"), "{head}");
+        assert!(body.contains("<title>Palabre</title>"), "{body}");
+    }
+    assert_eq!(server.get("/assets/none.js").0, 404);
+    assert_eq!(server.get("/../../etc/passwd").0, 404);
+    assert_eq!(server.get("/livez").0, 200);
+    assert_eq!(server.get("/readyz").0, 200);
+    assert_eq!(server.get("/metrics").0, 404, "metrics are on their own listener");
+    let demo: Value = serde_json::from_str(&server.get("/api/demo").2).expect("JSON");
+    assert_eq!(demo["links"].as_array().map(Vec::len), Some(8));
+    let templates: Value = serde_json::from_str(&server.get("/api/templates").2).expect("JSON");
+    assert_eq!(templates[0]["id"], "codev-1h15");
+    assert_eq!(templates[0]["minutes"], 75);
+
+    // A page of another site that took our address cannot ask.
+    assert_eq!(server.ask("GET", "/api/demo", "Host: evil.example\r\n", "").0, 421);
+    // Nor can its form make rooms.
+    let text = "Content-Type: text/plain\r\n";
+    assert_eq!(server.ask("POST", "/api/rooms", text, &room().to_string()).0, 415);
+    let mut alone = room();
+    alone["people"] = json!([{"name": "Laura", "role": "client"}]);
+    let (status, problem) = server.post_room("", &alone);
+    assert_eq!(
+        (status, problem["error"].as_str()),
+        (400, Some("people: a room has exactly one facilitator, here are 0"))
+    );
+    let large = json!({"template": "x".repeat(20_000)});
+    let headers = "Content-Type: application/json\r\n";
+    assert_eq!(server.ask("POST", "/api/rooms", headers, &large.to_string()).0, 413);
+    let mut fast = room();
+    fast["speed"] = json!(60);
+    assert_eq!(server.post_room("", &fast).0, 201, "rehearsals are open on one's own machine");
+    assert!(server.terminate().0);
+}
+
+#[test]
+fn an_operators_key_is_asked_for() {
+    let data = tempfile::tempdir().expect("dir");
+    let more = ["--no-demo", "--operator-key", "open-sesame-open-sesame"];
+    let server = Palabre::start(data.path(), &more);
+    assert_eq!(server.get("/api/demo").0, 404);
+    assert_eq!(server.post_room("", &room()).0, 401);
+    assert_eq!(server.post_room("Authorization: Bearer open-sesame\r\n", &room()).0, 401);
+    let key = "Authorization: Bearer open-sesame-open-sesame\r\n";
+    assert_eq!(server.post_room(key, &room()).0, 201);
+    assert!(!server.terminate().1.contains("sesame"));
+}
+
+#[test]
+fn a_damaged_journal_is_refused_by_name() {
+    let data = tempfile::tempdir().expect("dir");
+    std::fs::write(data.path().join("palabre.redb"), "no journal").expect("written");
+    let run = |fresh: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_palabre"))
+            .args(["serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--exit-after", "0"])
+            .arg("--data")
+            .arg(data.path())
+            .args(fresh)
+            .output()
+            .expect("ran")
+    };
+    let refused = run(&[]);
+    assert!(!refused.status.success());
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("palabre.redb is damaged") && words.contains("--fresh"), "{words}");
+    assert!(run(&["--fresh"]).status.success());
+    assert!(data.path().join("palabre.redb.aside-1").exists());
+}
+
+#[test]
+fn a_template_is_checked() {
+    let dir = tempfile::tempdir().expect("dir");
+    let file = dir.path().join("mine.toml");
+    std::fs::write(&file, "id = 'mine'\nnonsense = 1\n").expect("written");
+    let out = Command::new(env!("CARGO_BIN_EXE_palabre"))
+        .args(["template", "check"])
+        .arg(&file)
+        .output()
+        .expect("ran");
+    assert!(!out.status.success());
+    let words = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(words.contains("mine.toml:"), "{words}");
+}

@@ -93,7 +93,7 @@ impl Engine {
         };
         let peer = self.peer(key)?;
         if certificate_error || peer.dtls.is_closed() {
-            let up = matches!(peer.link, Link::Up { lost: false, .. });
+            let up = peer.is_up() && !peer.lost;
             let room = self.room_at(key.room)?.id.clone();
             if up {
                 self.events.push_back(MediaEvent::PeerLost { room, seat: key.seat });
@@ -107,8 +107,8 @@ impl Engine {
                 SrtpProfile::AeadAes128Gcm | SrtpProfile::AeadAes256Gcm => 0,
             };
             let (inbound, outbound) = SrtpPair::new(&keys).ok()?;
-            peer.link = Link::Up { inbound, outbound, rtcp_tag, lost: false };
-            peer.heard = now;
+            peer.link = Link::Up { inbound, outbound, rtcp_tag };
+            (peer.heard, peer.lost) = (now, false);
             let room = self.room_at(key.room)?;
             let wake = room.steer(now, key.seat);
             let room = room.id.clone();
@@ -144,11 +144,10 @@ impl Engine {
         if let Some(sequence) = header.transport_cc {
             peer.arrivals.note(now, sequence);
         }
-        let bound = peer.publication.ssrcs().len();
         let packet = datagram.get(..opened.len)?;
         let missing = peer.publication.is_missing();
         let received = peer.publication.receive(now, &header, index, packet);
-        if peer.publication.ssrcs().len() > bound || peer.ssrcs.is_empty() {
+        if received.is_ok() {
             self.tables.learn_ssrc(peer, header.ssrc);
         }
         let repairing =
@@ -261,18 +260,16 @@ impl Engine {
     /// Notes something authentic of a peer.
     fn hear(&mut self, now: Instant, key: PeerKey, path: Path) {
         let Some(Some(room)) = self.rooms.get_mut(key.room as usize) else { return };
-        let id = &room.id;
-        let Some(peer) = room.peers.get_mut(key.seat.index()).and_then(Option::as_deref_mut) else {
-            return;
-        };
+        let Some(peer) = room.peer(key.seat) else { return };
         peer.heard = now;
         peer.paths.hear(now, path);
-        if let Link::Up { lost, .. } = &mut peer.link
-            && *lost
-        {
-            *lost = false;
-            self.events.push_back(MediaEvent::PeerUp { room: id.clone(), seat: key.seat });
+        if !std::mem::take(&mut peer.lost) || !peer.is_up() {
+            return;
         }
+        let wake = room.steer(now, key.seat);
+        let (room, seat) = (room.id.clone(), key.seat);
+        self.events.push_back(MediaEvent::PeerUp { room, seat });
+        self.wake(now, key.room, wake);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::session::{IceCredentials, PEER_SILENCE};
 use crate::transport::dtls::{Certificate, DtlsServer};
 use crate::transport::ice::IceAgent;
 use crate::{GateTable, MediaEvent, Path, ViewSize};
-use peer::{Link, Peer, PeerKey};
+use peer::{Peer, PeerKey};
 use room::{Room, SeatSet};
 use tables::Tables;
 
@@ -355,20 +355,14 @@ impl Engine {
             self.remove(now, key);
             return;
         }
-        let silent = now.saturating_duration_since(peer.heard) >= PEER_SILENCE;
-        let mut gone = false;
-        if let Link::Up { lost, .. } = &mut peer.link
-            && silent
-            && !*lost
-        {
-            *lost = true;
-            gone = true;
-        }
-        let up = peer.is_up() && !silent;
+        let lost = now.saturating_duration_since(peer.heard) >= PEER_SILENCE;
+        let newly_lost = lost && !std::mem::replace(&mut peer.lost, lost);
+        let up = peer.is_up() && !lost;
         let Some(room) = self.rooms.get_mut(key.room as usize).and_then(Option::as_mut) else {
             return;
         };
-        if gone {
+        if newly_lost {
+            room.steer(now, key.seat);
             let (room, seat) = (room.id.clone(), key.seat);
             self.events.push_back(MediaEvent::PeerLost { room, seat });
         }
@@ -386,5 +380,34 @@ impl Engine {
             self.timers.push(Reverse((peer.due, key)));
         }
         self.wake(now, key.room, wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: &str = include_str!("../../tests/fixtures/chromium.sdp");
+
+    #[test]
+    fn a_session_leaves_nothing_in_the_tables() {
+        let certificate = Certificate::generate().expect("a certificate");
+        let mut engine = Engine::new(EngineConfig { certificate, candidates: Vec::new() });
+        let room = RoomId::parse("test-room").expect("a room");
+        let now = Instant::now();
+        let offer = |engine: &mut Engine, seat| engine.negotiate(now, &room, seat, OFFER);
+        assert_eq!(offer(&mut engine, Seat(0)), Err(NegotiateError::UnknownRoom));
+        engine.open_room(&room, 9);
+        assert_eq!(offer(&mut engine, Seat(9)), Err(NegotiateError::UnknownSeat));
+        assert!(engine.tables.is_empty());
+        for seat in 0..9 {
+            offer(&mut engine, Seat(seat)).expect("an answer");
+            offer(&mut engine, Seat(seat)).expect("an answer to a restart");
+        }
+        assert_eq!(engine.stats().peers, 9);
+        engine.close_seat(now, &room, Seat(4));
+        assert!(!engine.tables.is_empty() && !engine.has_session(&room, Seat(4)));
+        engine.close_room(now, &room);
+        assert!(engine.tables.is_empty());
     }
 }

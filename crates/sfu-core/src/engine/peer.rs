@@ -47,8 +47,6 @@ pub(super) enum Link {
         outbound: SrtpOutbound,
         /// Bytes behind the index of an SRTCP packet.
         rtcp_tag: usize,
-        /// Whether signaling was told that the peer is lost.
-        lost: bool,
     },
 }
 
@@ -191,6 +189,8 @@ pub(super) struct Peer {
     next_transport_cc: u16,
     pub(super) round_trip: Duration,
     pub(super) heard: Instant,
+    /// Whether signaling was told that it is lost; nothing is sent to it then.
+    pub(super) lost: bool,
     /// When it is looked after next.
     pub(super) due: Instant,
     pub(super) schedule: Schedule,
@@ -237,6 +237,7 @@ impl Peer {
             next_transport_cc: 0,
             round_trip: FIRST_ROUND_TRIP,
             heard: now,
+            lost: false,
             due: now,
             schedule: Schedule::new(now),
             ufrags: Vec::new(),

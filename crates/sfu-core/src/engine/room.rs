@@ -111,8 +111,13 @@ impl Room {
         let Some(mut peer) = self.peers.get_mut(receiver.index()).and_then(Option::take) else {
             return wake;
         };
-        let up = peer.is_up();
+        let (up, lost) = (peer.is_up(), peer.lost);
         for downlink in &mut peer.downlinks {
+            if lost {
+                // Nobody is there: an address may be somebody else's by now.
+                downlink.forwarder.set_target(None);
+                continue;
+            }
             let kind = downlink.slot.kind;
             let seat = match kind {
                 MediaKind::Screen => self.screen.filter(|&seat| seat != receiver),
@@ -232,7 +237,10 @@ impl Room {
         if kind == MediaKind::Audio || !self.gate.allows(source.seat, kind) {
             return None;
         }
-        let section = self.peer(source.seat)?.publication.section_mut(kind)?;
+        let publication = &mut self.peer(source.seat)?.publication;
+        // Of a session that was replaced there is nothing to ask for.
+        publication.section(kind).filter(|section| publication.run(section) == source.run)?;
+        let section = publication.section_mut(kind)?;
         section.layers.get_mut(usize::from(source.layer))?.want_keyframe();
         Some(source.seat)
     }

@@ -296,7 +296,7 @@ impl Publication {
     #[must_use]
     pub fn keyframe_due(&self, now: Instant) -> Option<Instant> {
         let due = |layer: &Layer| layer.requested.map_or(now, |at| now.max(at + KEYFRAME_PAUSE));
-        self.layers().filter(|layer| layer.wanted).map(due).min()
+        self.layers().filter(|layer| layer.wanted && layer.ssrc.is_some()).map(due).min()
     }
 
     fn layers(&self) -> impl Iterator<Item = &Layer> {

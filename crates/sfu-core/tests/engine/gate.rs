@@ -90,6 +90,7 @@ fn what_comes_back_continues_without_a_gap_and_asks_for_a_keyframe() {
     world.gate(&[]);
     for n in 10..500 {
         world.send_packet(0, &Packet::audio(Seat(0), n));
+        world.send_packet(1, &Packet::audio(Seat(1), n));
         world.send_packet(0, &Packet::video(Seat(0), None, n, false));
         world.advance(20);
     }

@@ -136,11 +136,43 @@ fn silence_is_a_loss_and_a_word_a_return() {
     assert!(world.events.contains(&MediaEvent::PeerLost { room: room.clone(), seat }));
     let lost = world.events.iter().filter(|e| matches!(e, MediaEvent::PeerLost { .. })).count();
     assert_eq!(lost, 1, "told once, and of nobody else");
+    assert!(!arrives(&mut world, 200), "nothing is sent where nobody is");
     assert!(world.engine.has_session(&room, seat));
     world.events.clear();
     let report = report(&mut world, 1);
     world.send(1, report);
     assert_eq!(world.events, [MediaEvent::PeerUp { room, seat }]);
+    assert!(arrives(&mut world, 201));
+}
+
+#[test]
+fn a_session_that_never_comes_up_is_a_loss() {
+    let mut world = World::new(2, false);
+    world.events.clear();
+    let page = world.open_page(Seat(1), false);
+    world.pages[1] = page;
+    let mut n = 0;
+    let deadline = world.now + PEER_SILENCE + std::time::Duration::from_millis(200);
+    while world.now < deadline {
+        n += 1;
+        world.send_packet(0, &Packet::audio(Seat(0), n));
+        world.advance(100);
+    }
+    let (room, seat) = (world.room.clone(), Seat(1));
+    assert_eq!(world.events, [MediaEvent::PeerLost { room, seat }]);
+    world.connect(1);
+    assert!(matches!(world.events.last(), Some(MediaEvent::PeerUp { seat: Seat(1), .. })));
+}
+
+#[test]
+fn any_stream_of_a_peer_leads_to_it() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    world.send_packet(1, &Packet::audio(Seat(1), 1));
+    world.send_packet(1, &Packet::video(Seat(1), None, 1, true));
+    world.pages[1].path = path(5_555);
+    world.send_packet(1, &Packet::video(Seat(1), None, 2, false));
+    assert!(arrives(&mut world, 1), "its camera moved it");
 }
 
 #[test]

@@ -264,6 +264,16 @@ fn refusals_name_the_section_and_the_reason() {
     assert!(agree("").is_err());
 }
 
+#[test]
+fn feedback_may_be_said_of_all_at_once() {
+    let all = CHROMIUM.replace("a=rtcp-fb:96 nack pli", "a=rtcp-fb:* nack pli");
+    let (_, text) = agree(&all).expect("an answer");
+    assert_eq!(text.matches("a=rtcp-fb:96 nack pli\r\n").count(), 11);
+    let none = CHROMIUM.replace("a=rtcp-fb:96 nack pli\r\n", "");
+    let (_, text) = agree(&none).expect("an answer");
+    assert!(!text.contains("nack pli"), "what was not offered is not answered");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

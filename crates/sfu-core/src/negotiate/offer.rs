@@ -109,6 +109,10 @@ pub(super) enum Feedback {
 impl Feedback {
     const ALL: [Self; 4] = [Self::Nack, Self::NackPli, Self::CcmFir, Self::TransportCc];
 
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Nack => "nack",
@@ -269,7 +273,7 @@ fn fingerprint(description: &SessionDescription) -> Result<Fingerprint, OfferErr
     found.ok_or_else(|| OfferError::session("it lacks a=fingerprint:sha-256"))
 }
 
-fn parse_fingerprint(hex: &str) -> Option<Fingerprint> {
+pub(super) fn parse_fingerprint(hex: &str) -> Option<Fingerprint> {
     let mut bytes = [0; 32];
     let mut pairs = hex.trim().split(':');
     for byte in &mut bytes {
@@ -290,29 +294,115 @@ fn direction(media: &MediaDescription) -> Direction {
     }
 }
 
+/// What a section says of each payload type, read in one pass: an offer is as long as a peer likes.
+struct Types<'a> {
+    rtpmap: [Option<&'a str>; 128],
+    fmtp: [Option<&'a str>; 128],
+    /// A bit for each of [`Feedback::ALL`].
+    feedback: [u8; 128],
+    feedback_of_all: u8,
+}
+
+impl<'a> Types<'a> {
+    fn read(media: &'a MediaDescription) -> Self {
+        let mut types =
+            Self { rtpmap: [None; 128], fmtp: [None; 128], feedback: [0; 128], feedback_of_all: 0 };
+        for attribute in &media.attributes {
+            let Some((of, rest)) =
+                attribute.value.as_deref().and_then(|value| value.split_once(' '))
+            else {
+                continue;
+            };
+            let of_type = of.parse().ok().filter(|of: &usize| *of < 128);
+            match (attribute.key.as_str(), of_type) {
+                ("rtpmap", Some(of)) => types.rtpmap[of] = types.rtpmap[of].or(Some(rest)),
+                ("fmtp", Some(of)) => types.fmtp[of] = types.fmtp[of].or(Some(rest)),
+                ("rtcp-fb", Some(of)) => types.feedback[of] |= feedback_bit(rest),
+                ("rtcp-fb", None) if of == "*" => types.feedback_of_all |= feedback_bit(rest),
+                _ => {}
+            }
+        }
+        types
+    }
+
+    fn parameter(&self, payload_type: u8, name: &str) -> Option<&'a str> {
+        let pairs = self.fmtp[usize::from(payload_type)]?.split(';');
+        pairs
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    fn feedback(&self, payload_type: u8) -> Vec<Feedback> {
+        let bits = self.feedback[usize::from(payload_type)] | self.feedback_of_all;
+        Feedback::ALL.into_iter().filter(|feedback| bits & feedback.bit() != 0).collect()
+    }
+
+    /// The payload type that a retransmission's one repairs.
+    fn repairs(&self, rtx: u8) -> Option<u8> {
+        let map = self.rtpmap[usize::from(rtx)].filter(|map| map.eq_ignore_ascii_case("rtx/90000"));
+        map.and_then(|_| self.parameter(rtx, "apt")?.parse().ok())
+    }
+
+    fn codec(&self, kind: Kind, payload_type: u8) -> Option<Codec> {
+        let map = self.rtpmap[usize::from(payload_type)]?.to_ascii_lowercase();
+        let parameter = |name| self.parameter(payload_type, name);
+        match (kind, map.as_str()) {
+            (Kind::Audio, "opus/48000/2") => Some(Codec::Opus),
+            (Kind::Audio, "red/48000/2") => Some(Codec::Red),
+            (Kind::Video, "vp8/90000") => Some(Codec::Vp8),
+            // Only the main profile of these is what every receiver decodes.
+            (Kind::Video, "vp9/90000") => {
+                matches!(parameter("profile-id"), None | Some("0")).then_some(Codec::Vp9)
+            }
+            (Kind::Video, "av1/90000") => {
+                matches!(parameter("profile"), None | Some("0")).then_some(Codec::Av1)
+            }
+            (Kind::Video, "h264/90000") => {
+                let profile = parameter("profile-level-id").unwrap_or("420010");
+                let profile = profile.get(..4).filter(|_| profile.len() == 6)?;
+                Some(Codec::H264 {
+                    profile: u16::from_str_radix(profile, 16).ok()?,
+                    packetization_mode: match parameter("packetization-mode") {
+                        None | Some("0") => 0,
+                        Some("1") => 1,
+                        Some(_) => return None,
+                    },
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn feedback_bit(text: &str) -> u8 {
+    let known = Feedback::ALL.into_iter().find(|feedback| text.trim_end() == feedback.as_str());
+    known.map_or(0, Feedback::bit)
+}
+
 fn formats(media: &MediaDescription, kind: Kind) -> Vec<OfferedFormat> {
-    let mut formats: Vec<OfferedFormat> = Vec::new();
-    let types: Vec<u8> =
-        media.media_name.formats.iter().filter_map(|format| format.parse().ok()).collect();
-    for &payload_type in &types {
+    let types = Types::read(media);
+    let listed = || {
+        let parsed = media.media_name.formats.iter().filter_map(|format| format.parse::<u8>().ok());
         // 64 to 95 cannot be told from RTCP (RFC 5761 section 4).
-        let usable = payload_type < 64 || (96..=127).contains(&payload_type);
-        let Some(codec) = codec(media, kind, payload_type).filter(|_| usable) else { continue };
+        parsed.filter(|payload_type| *payload_type < 64 || (96..=127).contains(payload_type))
+    };
+    let repairs: Vec<(u8, u8)> = match kind {
+        Kind::Video => listed().filter_map(|rtx| Some((types.repairs(rtx)?, rtx))).collect(),
+        Kind::Audio | Kind::Other => Vec::new(),
+    };
+    let mut formats: Vec<OfferedFormat> = Vec::new();
+    for payload_type in listed() {
+        let Some(codec) = types.codec(kind, payload_type) else { continue };
         if formats.iter().any(|known| known.format.payload_type == payload_type) {
             continue;
         }
-        let rtx = types.iter().copied().find(|rtx| {
-            kind == Kind::Video
-                && rtpmap(media, *rtx).is_some_and(|map| map.eq_ignore_ascii_case("rtx/90000"))
-                && parameter(media, *rtx, "apt").and_then(|apt| apt.parse::<u8>().ok())
-                    == Some(payload_type)
-        });
-        let fmtp =
-            fmtp(media, payload_type).filter(|fmtp| fmtp.len() <= MAX_FMTP).map(str::to_owned);
-        let feedback = Feedback::ALL
-            .into_iter()
-            .filter(|feedback| offers_feedback(media, payload_type, *feedback))
-            .collect();
+        let rtx =
+            repairs.iter().find(|(repaired, _)| *repaired == payload_type).map(|(_, rtx)| *rtx);
+        let fmtp = types.fmtp[usize::from(payload_type)]
+            .filter(|fmtp| fmtp.len() <= MAX_FMTP)
+            .map(str::to_owned);
+        let feedback = types.feedback(payload_type);
         formats.push(OfferedFormat { format: Format { codec, payload_type, rtx }, fmtp, feedback });
     }
     // Redundancy is around the Opus of the same section or it is nothing.
@@ -331,37 +421,6 @@ fn formats(media: &MediaDescription, kind: Kind) -> Vec<OfferedFormat> {
             })
     });
     formats
-}
-
-fn codec(media: &MediaDescription, kind: Kind, payload_type: u8) -> Option<Codec> {
-    let map = rtpmap(media, payload_type)?.to_ascii_lowercase();
-    match (kind, map.as_str()) {
-        (Kind::Audio, "opus/48000/2") => Some(Codec::Opus),
-        (Kind::Audio, "red/48000/2") => Some(Codec::Red),
-        (Kind::Video, "vp8/90000") => Some(Codec::Vp8),
-        // Only the main profile of these is what every receiver decodes.
-        (Kind::Video, "vp9/90000") => {
-            matches!(parameter(media, payload_type, "profile-id"), None | Some("0"))
-                .then_some(Codec::Vp9)
-        }
-        (Kind::Video, "av1/90000") => {
-            matches!(parameter(media, payload_type, "profile"), None | Some("0"))
-                .then_some(Codec::Av1)
-        }
-        (Kind::Video, "h264/90000") => {
-            let profile = parameter(media, payload_type, "profile-level-id").unwrap_or("420010");
-            let profile = profile.get(..4).filter(|_| profile.len() == 6)?;
-            Some(Codec::H264 {
-                profile: u16::from_str_radix(profile, 16).ok()?,
-                packetization_mode: match parameter(media, payload_type, "packetization-mode") {
-                    None | Some("0") => 0,
-                    Some("1") => 1,
-                    Some(_) => return None,
-                },
-            })
-        }
-        _ => None,
-    }
 }
 
 fn extensions(media: &MediaDescription) -> Vec<(u8, Extension)> {
@@ -431,12 +490,6 @@ fn ssrcs(media: &MediaDescription) -> Vec<(u32, Option<u32>)> {
     ssrcs
 }
 
-fn offers_feedback(media: &MediaDescription, payload_type: u8, feedback: Feedback) -> bool {
-    values(media, "rtcp-fb").filter_map(|value| value.split_once(' ')).any(|(of, what)| {
-        what.trim_end() == feedback.as_str() && (of == "*" || of.parse() == Ok(payload_type))
-    })
-}
-
 fn value<'a>(media: &'a MediaDescription, key: &str) -> Option<&'a str> {
     media.attribute(key).flatten()
 }
@@ -447,29 +500,6 @@ fn values<'a>(media: &'a MediaDescription, key: &'a str) -> impl Iterator<Item =
         .iter()
         .filter(move |attribute| attribute.key == key)
         .filter_map(|attribute| attribute.value.as_deref())
-}
-
-fn of_type<'a>(media: &'a MediaDescription, key: &'a str, payload_type: u8) -> Option<&'a str> {
-    values(media, key)
-        .filter_map(|value| value.split_once(' '))
-        .find(|(of, _)| of.parse() == Ok(payload_type))
-        .map(|(_, rest)| rest)
-}
-
-fn rtpmap(media: &MediaDescription, payload_type: u8) -> Option<&str> {
-    of_type(media, "rtpmap", payload_type)
-}
-
-fn fmtp(media: &MediaDescription, payload_type: u8) -> Option<&str> {
-    of_type(media, "fmtp", payload_type)
-}
-
-fn parameter<'a>(media: &'a MediaDescription, payload_type: u8, name: &str) -> Option<&'a str> {
-    fmtp(media, payload_type)?
-        .split(';')
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
 }
 
 /// A `token-char` of RFC 8866.

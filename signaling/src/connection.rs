@@ -110,8 +110,10 @@ impl Admitted {
     async fn live(self, service: &Service, sink: &mut Sink, stream: &mut Stream) -> Ended {
         let Self { room, seat, connection, mut outbox, replies } = self;
         let ended = tokio::select! {
-            ended = read(service, stream, &room, seat, connection, &replies) => ended,
+            // The room's own word on why it ended goes before the reader finding it gone.
+            biased;
             ended = write(sink, &mut outbox) => ended,
+            ended = read(service, stream, &room, seat, connection, &replies) => ended,
         };
         let loss = match &ended {
             Ended::Lost(loss) => *loss,

@@ -120,10 +120,12 @@ impl RoomTask {
             })
             .collect();
         let Snapshot { room, about, last_input_at, last_commands: _ } = snapshot;
+        let entered =
+            room.people().iter().any(|person| person.presence != palabre_room::Presence::Expected);
         Self {
             id,
             shared,
-            entered: number > 0,
+            entered,
             room,
             about,
             last_input_at,
@@ -146,6 +148,8 @@ impl RoomTask {
         self.media(|media, id| media.open_room(id, seats)).await;
         let gate = self.room.gate_table();
         self.media(|media, id| media.set_gate(id, gate.epoch, gate.table)).await;
+        let screen = self.room.state().screen;
+        self.media(|media, id| media.set_screen(id, screen)).await;
         let outcome = match self.live(&mut inbox, restarted).await {
             Ok(outcome) => outcome,
             Err(error) => Outcome::JournalFailed(error),

@@ -17,6 +17,9 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use palabre_facilitation::Template;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Video meetings in which everyone is heard in turn.
 #[derive(Parser)]
@@ -83,13 +86,15 @@ fn check(file: &std::path::Path) -> Result<()> {
 }
 
 /// Logs to standard error: `PALABRE_LOG` filters (default `info`), `PALABRE_LOG_FORMAT=json` for
-/// machines.
+/// machines. Of the libraries beneath only warnings are let through, whatever the filter says: at
+/// their finer levels they write down messages and addresses.
 fn log() {
     let filter = EnvFilter::try_from_env("PALABRE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::env::var("PALABRE_LOG_FORMAT").is_ok_and(|format| format == "json") {
-        builder.json().init();
-    } else {
-        builder.init();
-    }
+    let ours = filter_fn(|record| {
+        record.target().starts_with("palabre") || *record.level() <= tracing::Level::WARN
+    });
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let json = std::env::var("PALABRE_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let layer = if json { layer.json().boxed() } else { layer.boxed() };
+    tracing_subscriber::registry().with(layer).with(filter).with(ours).init();
 }

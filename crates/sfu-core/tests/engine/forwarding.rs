@@ -57,3 +57,29 @@ fn three_peers_hear_and_see_each_other() {
         );
     }
 }
+
+#[test]
+fn payload_types_are_the_receivers_and_redundancy_is_for_those_who_have_it() {
+    let mut world = World::new(3, false);
+    let types = [(111, Some(63)), (109, Some(50)), (96 + 5, None)];
+    for (at, audio) in types.into_iter().enumerate() {
+        let page = world.open_page_with(Seat(at as u8), false, audio);
+        world.pages[at] = page;
+        world.connect(at);
+    }
+    world.open_gate();
+    let payload = vec![0x80 | 111, 0x0f, 0x00, 3, 111, b'o', b'l', b'd', b'n', b'e', b'w'];
+    let red = Packet { payload_type: 63, payload, ..Packet::audio(Seat(0), 1) };
+    world.send_packet(0, &red);
+    world.send_packet(0, &Packet::audio(Seat(0), 2));
+    let smuggled = Packet { payload: vec![96, 1, 2], ..Packet { sequence: 3, ..red } };
+    world.send_packet(0, &smuggled);
+    let got = |world: &World, at: usize| -> Vec<(u8, Vec<u8>)> {
+        let received = &world.pages[at].received;
+        received.iter().map(|packet| (packet.payload_type, packet.payload.clone())).collect()
+    };
+    let plain = b"opus 0 2".to_vec();
+    let relabelled = [&[0x80 | 109, 0x0f, 0x00, 3, 109], &b"oldnew"[..]].concat();
+    assert_eq!(got(&world, 1), [(50, relabelled), (109, plain.clone())]);
+    assert_eq!(got(&world, 2)[..2], [(101, b"new".to_vec()), (101, plain)]);
+}

@@ -81,6 +81,8 @@ pub(crate) struct Page {
     /// By the section's mid.
     pub(crate) slots: HashMap<String, SlotSsrcs>,
     next_cc: u16,
+    /// The payload types it offers for audio: Opus, and redundant audio.
+    pub(crate) audio: (u8, Option<u8>),
     pub(crate) received: Vec<Received>,
     pub(crate) rtcp: Vec<Vec<u8>>,
     pub(crate) closed: bool,
@@ -203,6 +205,7 @@ impl Page {
             connected: false,
             slots: HashMap::new(),
             next_cc: 0,
+            audio: (OPUS, None),
             received: Vec::new(),
             rtcp: Vec::new(),
             closed: false,
@@ -219,7 +222,10 @@ impl Page {
         );
         for mid in 0..=last {
             let audio = mid == 0 || mid > 2 && mid < last && mid % 2 == 1;
-            let (media, formats) = if audio { ("audio", "111") } else { ("video", "96 97") };
+            let (opus, red) = self.audio;
+            let audio_formats = red.map_or(opus.to_string(), |red| format!("{red} {opus}"));
+            let (media, formats) =
+                if audio { ("audio", audio_formats.as_str()) } else { ("video", "96 97") };
             let direction = if mid < 3 { "sendonly" } else { "recvonly" };
             let _ = write!(
                 sdp,
@@ -231,8 +237,15 @@ impl Page {
                 self.ufrag, self.fingerprint
             );
             if audio {
-                sdp += "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n\
-                        a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n";
+                sdp += "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n";
+                let _ = write!(
+                    sdp,
+                    "a=rtpmap:{opus} opus/48000/2\r\na=rtcp-fb:{opus} transport-cc\r\n"
+                );
+                if let Some(red) = red {
+                    let _ =
+                        write!(sdp, "a=rtpmap:{red} red/48000/2\r\na=fmtp:{red} {opus}/{opus}\r\n");
+                }
             } else {
                 sdp += "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
                         a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n\
@@ -482,9 +495,20 @@ impl World {
 
     /// A page that has negotiated and is not connected.
     pub(crate) fn open_page(&mut self, seat: Seat, simulcast: bool) -> Page {
+        self.open_page_with(seat, simulcast, (OPUS, None))
+    }
+
+    /// The same with other payload types for audio.
+    pub(crate) fn open_page_with(
+        &mut self,
+        seat: Seat,
+        simulcast: bool,
+        audio: (u8, Option<u8>),
+    ) -> Page {
         let port = self.next_port;
         self.next_port += 1;
         let mut page = Page::new(self.now, seat, port);
+        page.audio = audio;
         let offer = page.offer(simulcast, self.seats - 1);
         let answer = self.engine.negotiate(self.now, &self.room, seat, &offer).expect("an answer");
         page.take_answer(&answer);

@@ -90,6 +90,8 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
           seats: room.floor.turn && name !== 'away' ? [room.floor.turn.seat] : name === 'open' ? [3, 7] : [],
         });
       }
+      if (message.type === 'media_offer')
+        say({ type: 'media_answer', generation: message.generation, sdp: 'v=0' });
       if (message.type === 'ping') say({ type: 'pong', at: message.at, now });
       if (message.type === 'command') say({ type: 'answer', id: message.id, answer: { result: 'done' } });
     });

@@ -61,6 +61,8 @@ export class Session {
   readonly seat = signal<Seat>(0);
   readonly speaking = signal<ReadonlySet<Seat>>(new Set());
   readonly media = signal<MediaStage>({ at: 'off' });
+  /** Whether media ever flowed: from then on, their absence is a trouble and not a beginning. */
+  readonly wasUp = signal(false);
   readonly incoming = signal<Incoming[]>([]);
   readonly muted = signal(true);
   readonly camera = signal(false);
@@ -102,6 +104,7 @@ export class Session {
       },
       stage: (stage) => {
         this.media.value = stage;
+        if (stage.at === 'up') this.wasUp.value = true;
       },
     });
     this.#connection = new Connection(

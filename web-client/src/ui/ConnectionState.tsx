@@ -19,16 +19,8 @@ export function connectionWord(session: Session): ConnectionWord {
     case 'closed':
       return 'closed';
     case 'joined':
-      switch (session.media.value.at) {
-        case 'up':
-          return 'connected';
-        case 'pausing':
-          return 'repairing';
-        case 'offered':
-          return session.media.value.way === 'repair' ? 'repairing' : 'joining';
-        default:
-          return 'joining';
-      }
+      if (session.media.value.at === 'up') return 'connected';
+      return session.wasUp.value ? 'repairing' : 'joining';
   }
 }
 

@@ -155,20 +155,35 @@ impl Actor {
                     Wire::Away { .. } | Wire::Ended => std::future::pending().await,
                 }
             };
+            let (packets, state) = match media {
+                Some(media) => (Some(&mut media.packets), Some(&mut media.state)),
+                None => (None, None),
+            };
             let packets = async {
-                match media {
-                    Some(media) => {
+                match packets {
+                    Some(packets) => {
                         let mut batch = Vec::with_capacity(BATCH);
-                        media.packets.recv_many(&mut batch, BATCH).await;
+                        packets.recv_many(&mut batch, BATCH).await;
                         batch
                     }
                     None => std::future::pending().await,
+                }
+            };
+            let state = async {
+                // A peer that is gone changes no more: its packets end, too.
+                let changed = match state {
+                    Some(state) => state.changed().await.is_ok(),
+                    None => false,
+                };
+                if !changed {
+                    std::future::pending::<()>().await;
                 }
             };
             tokio::select! {
                 order = orders.recv() => Wake::Order(order),
                 message = message => Wake::Message(message),
                 batch = packets => Wake::Packets(batch),
+                () = state => Wake::Time,
                 () = tokio::time::sleep_until(due.into()) => Wake::Time,
             }
         };
@@ -530,7 +545,7 @@ impl Actor {
         };
         let after = now.saturating_duration_since(since).as_secs_f64();
         self.joins.push(after);
-        self.mouth.restart(now);
+        self.mouth.resume(now);
         self.note(Note::Connected { after });
     }
 

@@ -205,7 +205,7 @@ pub(super) async fn forge_mid(
             ("4", Some("f")),
             ("2", Some("q")),
             ("99", None),
-            ("", Some("")),
+            (" ", Some(" ")),
             ("1", Some("zz")),
         ] {
             for ssrc in [peer.offer.audio, peer.offer.video, rand::random()] {

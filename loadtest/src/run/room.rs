@@ -159,9 +159,17 @@ impl RoomRun {
                 }
             }
             Act::Gap(cause) => {
+                // Who sends nothing leaves no gap.
+                let mut speaking = BTreeSet::new();
+                for (seat, bot) in &self.bots {
+                    if bot.report().await?.microphone {
+                        speaking.insert(*seat);
+                    }
+                }
                 for bot in self.bots.values() {
-                    let gaps = bot.gaps().await?;
-                    result.gaps.extend(gaps.into_iter().map(|(_, gap)| (cause.clone(), gap)));
+                    let gaps =
+                        bot.gaps().await?.into_iter().filter(|(seat, _)| speaking.contains(seat));
+                    result.gaps.extend(gaps.map(|(_, gap)| (cause.clone(), gap)));
                 }
             }
             Act::Check(check) => self.check(check).await?,

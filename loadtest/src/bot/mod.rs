@@ -186,7 +186,8 @@ pub enum Note {
 /// What a bot sent and received so far.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Its seat.
+    /// Its seat. Every line that prints a report names it already.
+    #[serde(skip)]
     pub seat: Seat,
     /// Whether its WebSocket is open.
     pub online: bool,

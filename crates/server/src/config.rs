@@ -54,13 +54,18 @@ pub(crate) struct Flags {
     #[arg(long, env = "PALABRE_MAX_ROOMS")]
     max_rooms: Option<usize>,
     /// Stops after so many seconds: for runs that must end
-    #[arg(long, env = "PALABRE_EXIT_AFTER")]
+    #[arg(long, env = "PALABRE_EXIT_AFTER", value_name = "SECONDS", value_parser = seconds)]
     #[serde(skip)]
     exit_after: Option<u64>,
     /// Sets a damaged journal aside and begins with no rooms
     #[arg(long)]
     #[serde(skip)]
     fresh: bool,
+}
+
+/// Seconds, with or without the `s`.
+fn seconds(text: &str) -> Result<u64, std::num::ParseIntError> {
+    text.strip_suffix('s').unwrap_or(text).parse()
 }
 
 /// What a server runs with.

@@ -9,7 +9,7 @@ mod metrics;
 mod page;
 mod serve;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -93,7 +93,9 @@ fn log() {
     let ours = filter_fn(|record| {
         record.target().starts_with("palabre") || *record.level() <= tracing::Level::WARN
     });
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let json = std::env::var("PALABRE_LOG_FORMAT").is_ok_and(|format| format == "json");
     let layer = if json { layer.json().boxed() } else { layer.boxed() };
     tracing_subscriber::registry().with(layer).with(filter).with(ours).init();

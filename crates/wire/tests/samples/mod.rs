@@ -14,7 +14,7 @@ use palabre_wire::{
 const NOW: UnixMillis = UnixMillis(1_789_000_000_000);
 
 /// What a page says.
-pub fn client() -> Vec<(String, ClientMessage)> {
+pub(crate) fn client() -> Vec<(String, ClientMessage)> {
     let hello = |resume| {
         ClientMessage::Hello(Hello {
             version: WIRE_VERSION,
@@ -82,7 +82,7 @@ fn commands() -> Vec<Command> {
 }
 
 /// What the service says.
-pub fn server() -> Vec<(String, ServerMessage)> {
+pub(crate) fn server() -> Vec<(String, ServerMessage)> {
     let event = |seq, event| Event { seq: EventSeq(seq), at: NOW, event };
     let mut all = vec![
         ("server.welcome".into(), ServerMessage::Welcome(Box::new(welcome()))),

@@ -25,19 +25,26 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
-    RTCIceGatheringState, RTCSessionDescription, Registry, SettingEngineBuilder, Slot as ChainSlot,
-    register_default_interceptors,
+    RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription, Registry,
+    SettingEngineBuilder, Slot as ChainSlot, register_default_interceptors,
 };
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 
 const WAIT: Duration = Duration::from_secs(20);
 
-struct Gathered(watch::Sender<bool>);
+struct Watched {
+    gathered: watch::Sender<bool>,
+    connected: watch::Sender<bool>,
+}
 
 #[async_trait]
-impl PeerConnectionEventHandler for Gathered {
+impl PeerConnectionEventHandler for Watched {
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        self.0.send_replace(state == RTCIceGatheringState::Complete);
+        self.gathered.send_replace(state == RTCIceGatheringState::Complete);
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.connected.send_replace(state == RTCPeerConnectionState::Connected);
     }
 }
 
@@ -46,6 +53,7 @@ struct Other {
     connection: Arc<dyn PeerConnection>,
     packets: mpsc::Receiver<Tapped>,
     audio: Arc<TrackLocalStaticRTP>,
+    connected: watch::Receiver<bool>,
 }
 
 fn codec(mime: &str, clock_rate: u32, channels: u16) -> RTCRtpCodec {
@@ -65,13 +73,14 @@ async fn answer(offer: String) -> (Other, String) {
     let registry =
         register_default_interceptors(Registry::new(), &mut engine).expect("interceptors");
     let (gathered, mut done) = watch::channel(false);
+    let (connected_tx, connected) = watch::channel(false);
     let connection = PeerConnectionBuilder::new()
         .with_media_engine(engine)
         .with_setting_engine(
             SettingEngineBuilder::new().with_include_loopback_candidate(true).build(),
         )
         .with_interceptor_registry(registry.with(ChainSlot::from(14_000), tap))
-        .with_handler(Arc::new(Gathered(gathered)))
+        .with_handler(Arc::new(Watched { gathered, connected: connected_tx }))
         .with_udp_addrs(vec!["127.0.0.1:0"])
         .build()
         .await
@@ -114,7 +123,7 @@ async fn answer(offer: String) -> (Other, String) {
     connection.set_local_description(answer).await.expect("the answer is taken");
     timeout(WAIT, done.wait_for(|done| *done)).await.expect("in time").expect("gathered");
     let sdp = connection.local_description().await.expect("described").sdp;
-    (Other { connection: Arc::new(connection), packets, audio }, sdp)
+    (Other { connection: Arc::new(connection), packets, audio, connected }, sdp)
 }
 
 async fn rtp(
@@ -146,6 +155,9 @@ async fn media_passes_both_ways() {
         .await
         .expect("in time")
         .expect("connected");
+
+    // Both ends hold their keys before anything is sent: nothing repeats a lost packet here.
+    timeout(WAIT, other.connected.wait_for(|up| *up)).await.expect("in time").expect("connected");
 
     // Sound out.
     let said = Bytes::from_static(&[0x78; 60]);

@@ -42,7 +42,9 @@ impl std::fmt::Display for Seat {
 
 /// The version of the media rights of a room: it grows with every change, and what carries an
 /// older one than was seen is ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
@@ -61,7 +63,9 @@ impl Epoch {
 pub struct TurnId(#[cfg_attr(feature = "ts", ts(type = "number"))] pub u64);
 
 /// The number of an event in its room: consecutive from 1, the same for every receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct EventSeq(#[cfg_attr(feature = "ts", ts(type = "number"))] pub u64);
@@ -75,7 +79,9 @@ impl EventSeq {
 }
 
 /// A language the product speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Language {

@@ -54,7 +54,9 @@ impl Role {
 
 /// A text that names no [`Role`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role `{0}` (one of: facilitator, co_facilitator, client, consultant, scribe, observer)")]
+#[error(
+    "unknown role `{0}` (one of: facilitator, co_facilitator, client, consultant, scribe, observer)"
+)]
 pub struct UnknownRole(pub String);
 
 impl std::str::FromStr for Role {

@@ -6,8 +6,8 @@
 
 pub mod engine;
 pub mod media;
-pub mod outbox;
 pub mod negotiate;
+pub mod outbox;
 pub mod session;
 pub mod transport;
 

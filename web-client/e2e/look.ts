@@ -30,7 +30,10 @@ test('a session in pictures', async () => {
       }
     };
 
-    const [bots] = await Promise.all([stage.bring(room, [3, 4, 5, 6, 7]), ...everyone.map(([, person]) => person.openLink())]);
+    const [bots] = await Promise.all([
+      stage.bring(room, [3, 4, 5, 6, 7]),
+      ...everyone.map(([, person]) => person.openLink()),
+    ]);
     for (const [, person] of everyone) await person.on('join').waitFor();
     await take('1-before-joining');
     for (const [, person] of everyone) await person.enter();
@@ -44,11 +47,15 @@ test('a session in pictures', async () => {
     const next = async (holder?: number) => {
       await desktop.on('next-phase').click();
       if (holder === undefined) return;
-      await until('the turn shows', async () => expectNow((await phone.holder()) === holder, `${await phone.holder()}`));
+      await until('the turn shows', async () =>
+        expectNow((await phone.holder()) === holder, `${await phone.holder()}`),
+      );
     };
     await next();
-    await desktop.on('grant-4').click();
-    await until('the turn shows', async () => expectNow((await phone.holder()) === 4, `${await phone.holder()}`));
+    await desktop.give(4);
+    await until('the turn shows', async () =>
+      expectNow((await phone.holder()) === 4, `${await phone.holder()}`),
+    );
     await take('3-welcome-round');
     await next();
     await next(1);
@@ -70,12 +77,16 @@ test('a session in pictures', async () => {
     await next();
     await take('7-reflection');
     await next();
-    await desktop.on('grant-2').click();
+    await desktop.give(2);
     for (const seat of [5, 7]) await bots.command(seat, { do: 'request_floor' }).catch(() => undefined);
-    await until('the turn shows', async () => expectNow((await phone.holder()) === 2, `${await phone.holder()}`));
+    await until('the turn shows', async () =>
+      expectNow((await phone.holder()) === 2, `${await phone.holder()}`),
+    );
     await take('8-consultation');
     await stage.server.kill();
-    await until('the loss shows', async () => expectNow((await phone.connection()) !== 'connected', 'connected'));
+    await until('the loss shows', async () =>
+      expectNow((await phone.connection()) !== 'connected', 'connected'),
+    );
     await take('9-server-lost');
   } finally {
     await stage.close();

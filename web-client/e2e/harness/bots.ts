@@ -94,13 +94,24 @@ export class Bots {
   }
 
   /** Has a bot ask the room for something, which the room must grant. */
-  async command(seat: number, command: { readonly do: string; readonly [field: string]: unknown }): Promise<void> {
+  async command(
+    seat: number,
+    command: { readonly do: string; readonly [field: string]: unknown },
+  ): Promise<void> {
     const from = this.lines.length;
     const { seat: to, ...rest } = command;
     this.tell({ ...rest, seat, ...(to === undefined ? {} : { to }) });
-    const answer = await this.line(from, `an answer to ${command.do} of bot ${seat}`, ANSWER_SECONDS, (line) => {
-      return line.event === 'error' || (line.seat === seat && line.event === 'answer' && line['command'] === command.do);
-    });
+    const answer = await this.line(
+      from,
+      `an answer to ${command.do} of bot ${seat}`,
+      ANSWER_SECONDS,
+      (line) => {
+        return (
+          line.event === 'error' ||
+          (line.seat === seat && line.event === 'answer' && line['command'] === command.do)
+        );
+      },
+    );
     if (answer['result'] !== 'done') throw new Error(`bot ${seat}, ${command.do}: ${JSON.stringify(answer)}`);
   }
 
@@ -134,7 +145,12 @@ export class Bots {
         const { slots } = await this.report(seat);
         const sounds = slots.filter(({ kind }) => kind === 'audio');
         const wrong = wanted
-          .filter((other) => !sounds.some(({ seat: of, heard }) => of === other && heard?.what === 'voice' && heard.seat === other))
+          .filter(
+            (other) =>
+              !sounds.some(
+                ({ seat: of, heard }) => of === other && heard?.what === 'voice' && heard.seat === other,
+              ),
+          )
           .map((other) => `${other}: ${JSON.stringify(sounds.find(({ seat: of }) => of === other)?.heard)}`);
         for (const { seat: of, heard } of sounds) {
           const quiet = heard === undefined || heard.what === 'nothing' || heard.what === 'silence';

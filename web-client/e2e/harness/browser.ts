@@ -2,13 +2,13 @@
  * A browser of its own for each person: own processes, own profile, own microphone and camera. It
  * is started by us rather than by the driver, so that it can be killed like a real one.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Browser as Driver, chromium, type Page } from "playwright-core";
-import { killTree, stop } from "./process.ts";
-import { expectNow, until } from "./until.ts";
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser as Driver, chromium, type Page } from 'playwright-core';
+import { killTree, stop } from './process.ts';
+import { expectNow, until } from './until.ts';
 
 /** How a browser is set up. */
 export interface BrowserSetup {
@@ -18,7 +18,7 @@ export interface BrowserSetup {
   readonly camera?: string;
   /** Its profile; a fresh one, deleted at the end, without it. */
   readonly profile?: string;
-  readonly language?: "fr" | "en";
+  readonly language?: 'fr' | 'en';
   readonly width?: number;
   readonly height?: number;
   readonly scheme?: 'light' | 'dark';
@@ -26,7 +26,7 @@ export interface BrowserSetup {
 
 /** A line of the page's console, or an error that nothing caught. */
 export interface ConsoleLine {
-  readonly kind: "log" | "warning" | "error" | "uncaught";
+  readonly kind: 'log' | 'warning' | 'error' | 'uncaught';
   readonly text: string;
 }
 
@@ -36,7 +36,7 @@ interface Profile {
   readonly temporary: boolean;
 }
 
-const EXECUTABLE = process.env.PALABRE_CHROMIUM ?? "/usr/bin/chromium";
+const EXECUTABLE = process.env.PALABRE_CHROMIUM ?? '/usr/bin/chromium';
 
 /** A running browser with one page. */
 export class Browser {
@@ -53,64 +53,84 @@ export class Browser {
     this.driver = driver;
     this.page = page;
     this.profile = profile;
-    page.on("console", (message) => {
+    page.on('console', (message) => {
       const type = message.type();
-      const kind = type === "error" || type === "warning" ? type : "log";
+      const kind = type === 'error' || type === 'warning' ? type : 'log';
       this.console.push({ kind, text: `${message.text()} (${message.location().url})` });
     });
-    page.on("pageerror", (error) => this.console.push({ kind: "uncaught", text: error.stack ?? error.message }));
-    page.on("crash", () => this.console.push({ kind: "uncaught", text: "the page crashed" }));
+    page.on('pageerror', (error) =>
+      this.console.push({ kind: 'uncaught', text: error.stack ?? error.message }),
+    );
+    page.on('crash', () => this.console.push({ kind: 'uncaught', text: 'the page crashed' }));
   }
 
   /** Starts a browser with an empty page. */
   static async start(setup: BrowserSetup = {}): Promise<Browser> {
     const temporary = setup.profile === undefined;
-    const profile = setup.profile ?? mkdtempSync(join(tmpdir(), "palabre-browser-"));
-    const { language = "fr", width = 1_280, height = 800 } = setup;
-    const portFile = join(profile, "DevToolsActivePort");
+    const profile = setup.profile ?? mkdtempSync(join(tmpdir(), 'palabre-browser-'));
+    const { language = 'fr', width = 1_280, height = 800 } = setup;
+    const portFile = join(profile, 'DevToolsActivePort');
     // A killed browser leaves its own behind.
     rmSync(portFile, { force: true });
-    for (const lock of ["SingletonLock", "SingletonCookie", "SingletonSocket"]) rmSync(join(profile, lock), { force: true });
-    const child = spawn(EXECUTABLE, [
-      "--headless=new",
-      "--no-sandbox",
-      "--no-first-run",
-      "--disable-gpu",
-      "--disable-extensions",
-      "--disable-breakpad",
-      "--disable-component-update",
-      "--disable-background-networking",
-      "--disable-features=Translate,MediaRouter,OptimizationHints",
-      "--password-store=basic",
-      "--hide-crash-restore-bubble",
-      // Several windows share one screen here; none of them is to be slowed for being covered.
-      "--disable-background-timer-throttling",
-      "--disable-backgrounding-occluded-windows",
-      "--disable-renderer-backgrounding",
-      "--use-fake-ui-for-media-stream",
-      setup.camera === undefined ? "--use-fake-device-for-media-stream=fps=15" : "--use-fake-device-for-media-stream",
-      ...(setup.camera === undefined ? [] : [`--use-file-for-fake-video-capture=${setup.camera}`]),
-      ...(setup.microphone === undefined ? [] : [`--use-file-for-fake-audio-capture=${setup.microphone}`]),
-      "--auto-select-desktop-capture-source=Entire screen",
-      "--allow-loopback-in-peer-connection",
-      `--lang=${language}`,
-      `--accept-lang=${language}`,
-      `--window-size=${width},${height}`,
-      `--user-data-dir=${profile}`,
-      "--remote-debugging-port=0",
-      "about:blank",
-    ], { stdio: "ignore", env: { ...process.env, LANGUAGE: language, LANG: `${language}_${language === "fr" ? "FR" : "GB"}.UTF-8` } });
+    for (const lock of ['SingletonLock', 'SingletonCookie', 'SingletonSocket'])
+      rmSync(join(profile, lock), { force: true });
+    const child = spawn(
+      EXECUTABLE,
+      [
+        '--headless=new',
+        '--no-sandbox',
+        '--no-first-run',
+        '--disable-gpu',
+        '--disable-extensions',
+        '--disable-breakpad',
+        '--disable-component-update',
+        '--disable-background-networking',
+        '--disable-features=Translate,MediaRouter,OptimizationHints',
+        '--password-store=basic',
+        '--hide-crash-restore-bubble',
+        // Several windows share one screen here; none of them is to be slowed for being covered.
+        '--disable-background-timer-throttling',
+        '--disable-backgrounding-occluded-windows',
+        '--disable-renderer-backgrounding',
+        '--use-fake-ui-for-media-stream',
+        setup.camera === undefined
+          ? '--use-fake-device-for-media-stream=fps=15'
+          : '--use-fake-device-for-media-stream',
+        ...(setup.camera === undefined ? [] : [`--use-file-for-fake-video-capture=${setup.camera}`]),
+        ...(setup.microphone === undefined ? [] : [`--use-file-for-fake-audio-capture=${setup.microphone}`]),
+        '--auto-select-desktop-capture-source=Entire screen',
+        '--allow-loopback-in-peer-connection',
+        `--lang=${language}`,
+        `--accept-lang=${language}`,
+        `--window-size=${width},${height}`,
+        `--user-data-dir=${profile}`,
+        '--remote-debugging-port=0',
+        'about:blank',
+      ],
+      {
+        stdio: 'ignore',
+        env: {
+          ...process.env,
+          LANGUAGE: language,
+          LANG: `${language}_${language === 'fr' ? 'FR' : 'GB'}.UTF-8`,
+        },
+      },
+    );
     try {
-      const endpoint = await until("the browser listens", () => {
-        expectNow(child.exitCode === null, `the browser ended with ${child.exitCode}`);
-        expectNow(existsSync(portFile), "no port yet");
-        const [port, path] = readFileSync(portFile, "utf8").trim().split("\n");
-        expectNow(port !== undefined && path !== undefined, "no path yet");
-        return `ws://127.0.0.1:${port}${path}`;
-      }, { seconds: 40, everyMs: 50 });
+      const endpoint = await until(
+        'the browser listens',
+        () => {
+          expectNow(child.exitCode === null, `the browser ended with ${child.exitCode}`);
+          expectNow(existsSync(portFile), 'no port yet');
+          const [port, path] = readFileSync(portFile, 'utf8').trim().split('\n');
+          expectNow(port !== undefined && path !== undefined, 'no path yet');
+          return `ws://127.0.0.1:${port}${path}`;
+        },
+        { seconds: 40, everyMs: 50 },
+      );
       const driver = await chromium.connectOverCDP(endpoint);
       const [context] = driver.contexts();
-      if (context === undefined) throw new Error("a browser without a default context");
+      if (context === undefined) throw new Error('a browser without a default context');
       const page = context.pages()[0] ?? (await context.newPage());
       await page.setViewportSize({ width, height });
       if (setup.scheme !== undefined) await page.emulateMedia({ colorScheme: setup.scheme });
@@ -142,16 +162,17 @@ export class Browser {
 
   /** The process that everything of the browser descends from. */
   get pid(): number {
-    if (this.child.pid === undefined) throw new Error("a browser without a process");
+    if (this.child.pid === undefined) throw new Error('a browser without a process');
     return this.child.pid;
   }
 
   /** What should not be in its console. */
   errors(): ConsoleLine[] {
-    return this.console.filter(({ kind }) => kind === "error" || kind === "uncaught");
+    return this.console.filter(({ kind }) => kind === 'error' || kind === 'uncaught');
   }
 
   private forgetProfile(): void {
-    if (this.profile.temporary) rmSync(this.profile.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    if (this.profile.temporary)
+      rmSync(this.profile.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 }

@@ -3,9 +3,9 @@
  * each tile play, taken where they are decoded. A paused, muted or silenced element is heard as
  * silence, whatever arrives for it.
  */
-import type { Page } from "playwright-core";
-import { RATE } from "./identify.ts";
-import type { Pcm } from "./wav.ts";
+import type { Page } from 'playwright-core';
+import { RATE } from './identify.ts';
+import type { Pcm } from './wav.ts';
 
 /** What one tile plays. */
 export interface TileSound {
@@ -34,7 +34,7 @@ export interface TilePicture {
 export async function listen(page: Page, seconds: number): Promise<TileSound[]> {
   const tiles = await page.evaluate(captureSound, { seconds, rate: RATE });
   return tiles.map(({ seat, name, samples }) => {
-    const bytes = Buffer.from(samples, "base64");
+    const bytes = Buffer.from(samples, 'base64');
     const words = new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     return { seat, name, sound: { rate: RATE, samples: Float32Array.from(words, (word) => word / 32_768) } };
   });
@@ -59,13 +59,15 @@ async function captureSound({ seconds, rate }: { seconds: number; rate: number }
     tiles.map(async (tile) => {
       const total = new Float32Array(Math.ceil((seconds + 0.5) * rate));
       let length = 0;
-      const audible = [...tile.querySelectorAll<HTMLMediaElement>("audio, video")].flatMap((element) => {
+      const audible = [...tile.querySelectorAll<HTMLMediaElement>('audio, video')].flatMap((element) => {
         const stream = element.srcObject;
-        return stream instanceof MediaStream ? stream.getAudioTracks().map((track) => ({ element, track })) : [];
+        return stream instanceof MediaStream
+          ? stream.getAudioTracks().map((track) => ({ element, track }))
+          : [];
       });
       await Promise.all(
         audible.map(async ({ element, track }) => {
-          if (track.readyState !== "live") return;
+          if (track.readyState !== 'live') return;
           // The track itself belongs to the page; a clone can be ended without harm.
           const copy = track.clone();
           const reader = new MediaStreamTrackProcessor({ track: copy }).readable.getReader();
@@ -76,7 +78,7 @@ async function captureSound({ seconds, rate }: { seconds: number; rate: number }
             if (done) break;
             const gain = element.paused || element.muted ? 0 : element.volume;
             const plane = new Float32Array(value.numberOfFrames);
-            value.copyTo(plane, { planeIndex: 0, format: "f32-planar" });
+            value.copyTo(plane, { planeIndex: 0, format: 'f32-planar' });
             const factor = Math.round(value.sampleRate / rate);
             value.close();
             for (let i = 0; i + factor <= plane.length && at < total.length; i += factor, at++) {
@@ -95,11 +97,12 @@ async function captureSound({ seconds, rate }: { seconds: number; rate: number }
       for (let i = 0; i < length; i++) {
         view.setInt16(2 * i, Math.max(-1, Math.min(1, total[i] ?? 0)) * 32_767, true);
       }
-      let text = "";
-      for (let i = 0; i < bytes.length; i += 8_192) text += String.fromCharCode(...bytes.subarray(i, i + 8_192));
+      let text = '';
+      for (let i = 0; i < bytes.length; i += 8_192)
+        text += String.fromCharCode(...bytes.subarray(i, i + 8_192));
       return {
-        seat: Number((tile.dataset["testid"] ?? "").slice("tile-".length)),
-        name: tile.dataset["name"] ?? "",
+        seat: Number((tile.dataset['testid'] ?? '').slice('tile-'.length)),
+        name: tile.dataset['name'] ?? '',
         samples: btoa(text),
       };
     }),
@@ -111,17 +114,22 @@ async function capturePictures({ seconds }: { seconds: number }) {
   const tiles = [...document.querySelectorAll<HTMLElement>('[data-testid^="tile-"]')];
   return Promise.all(
     tiles.map(async (tile) => {
-      const video = [...tile.querySelectorAll("video")].find((element) => element.srcObject !== null);
+      const video = [...tile.querySelectorAll('video')].find((element) => element.srcObject !== null);
       const seen = {
-        seat: Number((tile.dataset["testid"] ?? "").slice("tile-".length)),
-        name: tile.dataset["name"] ?? "",
-        width: 0, height: 0, frames: 0, motion: 0, variety: 0, hue: 0,
+        seat: Number((tile.dataset['testid'] ?? '').slice('tile-'.length)),
+        name: tile.dataset['name'] ?? '',
+        width: 0,
+        height: 0,
+        frames: 0,
+        motion: 0,
+        variety: 0,
+        hue: 0,
       };
       if (video === undefined) return seen;
-      const canvas = document.createElement("canvas");
+      const canvas = document.createElement('canvas');
       [canvas.width, canvas.height] = [columns, rows];
-      const context = canvas.getContext("2d", { willReadFrequently: true });
-      if (context === null) throw new Error("no canvas");
+      const context = canvas.getContext('2d', { willReadFrequently: true });
+      if (context === null) throw new Error('no canvas');
       let watching = true;
       const count = () => {
         if (!watching) return;
@@ -144,14 +152,19 @@ async function capturePictures({ seconds }: { seconds: number }) {
         for (let i = 0; i < pixels.length; i++) {
           if (i % 4 === 3) continue;
           variety += Math.abs((pixels[i] ?? 0) - (mean[i % 4] ?? 0)) / (3 * columns * rows);
-          if (before !== undefined) motion += Math.abs((pixels[i] ?? 0) - (before[i] ?? 0)) / (3 * columns * rows);
+          if (before !== undefined)
+            motion += Math.abs((pixels[i] ?? 0) - (before[i] ?? 0)) / (3 * columns * rows);
         }
         const [r = 0, g = 0, b = 0] = mean;
         const [high, low] = [Math.max(r, g, b), Math.min(r, g, b)];
-        const sixth = high === low ? 0
-          : high === r ? ((g - b) / (high - low) + 6) % 6
-          : high === g ? (b - r) / (high - low) + 2
-          : (r - g) / (high - low) + 4;
+        const sixth =
+          high === low
+            ? 0
+            : high === r
+              ? ((g - b) / (high - low) + 6) % 6
+              : high === g
+                ? (b - r) / (high - low) + 2
+                : (r - g) / (high - low) + 4;
         seen.hue = 60 * sixth;
         seen.variety = Math.max(seen.variety, variety);
         seen.motion = Math.max(seen.motion, motion);

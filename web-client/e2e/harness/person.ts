@@ -1,10 +1,12 @@
 /** A person at their browser: what they do, see and hear, through the page's lasting hooks alone. */
+import { writeFileSync } from 'node:fs';
 import type { Locator, Page } from 'playwright-core';
 import { Browser, type BrowserSetup, type ConsoleLine } from './browser.ts';
 import { type Heard, identify, inWords, type Reference } from './identify.ts';
-import { listen, type TilePicture, watch } from './listen.ts';
+import { listen, type TilePicture, type TileSound, watch } from './listen.ts';
 import type { Link } from './server.ts';
 import { expectNow, until } from './until.ts';
+import { rms, writeWav } from './wav.ts';
 
 /** Long enough to tell a voice from eight others, short enough to fall into a turn. */
 const LISTEN_SECONDS = 2.5;
@@ -38,6 +40,7 @@ export class Person {
   private readonly references: readonly Reference[];
   private readonly earlier: ConsoleLine[] = [];
   private browser: Browser | undefined;
+  private lastHeard: readonly TileSound[] = [];
   /** Runs in each of their pages before anything else. */
   initScript = '';
 
@@ -146,6 +149,21 @@ export class Person {
     return seat === null || seat === '' ? undefined : Number(seat);
   }
 
+  /** As the facilitator: has a seat hold the floor, which may be its turn already. */
+  async give(seat: number): Promise<void> {
+    await until(
+      `seat ${seat} has the floor`,
+      async () => {
+        if ((await this.holder()) === seat) return;
+        await this.on(`grant-${seat}`).click({ timeout: 2_000 });
+        await until('it has', async () => expectNow((await this.holder()) === seat, 'not yet'), {
+          seconds: 3,
+        });
+      },
+      { seconds: 20 },
+    );
+  }
+
   /** Seconds on a clock, `phase-clock` or `turn-clock`. */
   async clock(hook: 'phase-clock' | 'turn-clock'): Promise<number> {
     const seconds = await this.on(hook).first().getAttribute('data-seconds', { timeout: 2_000 });
@@ -168,6 +186,7 @@ export class Person {
   /** What comes out of each other seat's tile. */
   async hears(seconds = LISTEN_SECONDS): Promise<Map<number, Heard>> {
     const tiles = await listen(this.page, seconds);
+    this.lastHeard = tiles;
     return new Map(
       tiles
         .filter(({ seat }) => seat !== this.link.seat)
@@ -225,8 +244,11 @@ export class Person {
     return () => this.page.evaluate(() => [...(globalThis as unknown as { noted: number[] }).noted]);
   }
 
-  /** Saves what their page shows now, for a failure. */
+  /** Saves what they last heard and what their page shows now, for a failure. */
   async snapshot(base: string): Promise<void> {
+    for (const { seat, sound } of this.lastHeard) {
+      if (rms(sound.samples) > 0) writeFileSync(`${base}-hears-${seat}.wav`, writeWav(sound));
+    }
     if (this.browser === undefined) return;
     await this.page.screenshot({ path: `${base}.png`, timeout: 5_000 });
   }

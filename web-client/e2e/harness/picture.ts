@@ -1,7 +1,7 @@
 /** What each person's camera shows: a colour of their own with a bar that moves through it. */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const WIDTH = 320;
 const HEIGHT = 180;
@@ -15,11 +15,13 @@ export function hue(index: number): number {
 
 /** The file that a camera plays in a loop, made once and kept in the temporary directory. */
 export function picture(index: number): string {
-  const folder = join(tmpdir(), "palabre-pictures");
+  const folder = join(tmpdir(), 'palabre-pictures');
   const file = join(folder, `v1-${index}.y4m`);
   if (existsSync(file)) return file;
   mkdirSync(folder, { recursive: true });
-  const parts: Uint8Array[] = [Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F${FRAMES_PER_SECOND}:1 Ip A1:1 C420jpeg\n`)];
+  const parts: Uint8Array[] = [
+    Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F${FRAMES_PER_SECOND}:1 Ip A1:1 C420jpeg\n`),
+  ];
   const [, u, v] = yuv(hue(index));
   for (let frame = 0; frame < FRAMES; frame++) {
     const luma = new Uint8Array(WIDTH * HEIGHT);
@@ -31,7 +33,12 @@ export function picture(index: number): string {
       }
     }
     const quarter = (WIDTH * HEIGHT) / 4;
-    parts.push(Buffer.from("FRAME\n"), luma, new Uint8Array(quarter).fill(u), new Uint8Array(quarter).fill(v));
+    parts.push(
+      Buffer.from('FRAME\n'),
+      luma,
+      new Uint8Array(quarter).fill(u),
+      new Uint8Array(quarter).fill(v),
+    );
   }
   const unfinished = `${file}.${process.pid}`;
   writeFileSync(unfinished, Buffer.concat(parts));

@@ -1,6 +1,6 @@
 /** Ports for servers that are killed and started again on the same ones. */
-import { createSocket } from "node:dgram";
-import { createServer } from "node:net";
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
 
 /**
  * Below the range that the kernel hands out to outgoing connections: while a server is down, one of
@@ -22,15 +22,15 @@ export async function freePort(): Promise<number> {
 function tcpFree(port: number): Promise<boolean> {
   return new Promise((answer) => {
     const server = createServer();
-    server.once("error", () => answer(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => answer(true)));
+    server.once('error', () => answer(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => answer(true)));
   });
 }
 
 function udpFree(port: number): Promise<boolean> {
   return new Promise((answer) => {
-    const socket = createSocket("udp4");
-    socket.once("error", () => answer(false));
-    socket.bind(port, "0.0.0.0", () => socket.close(() => answer(true)));
+    const socket = createSocket('udp4');
+    socket.once('error', () => answer(false));
+    socket.bind(port, '0.0.0.0', () => socket.close(() => answer(true)));
   });
 }

@@ -1,18 +1,18 @@
 /** Processes that are stopped by their id, together with everything they started. */
-import { readdirSync, readFileSync } from "node:fs";
-import type { ChildProcess } from "node:child_process";
-import { expectNow, pause, until } from "./until.ts";
+import { readdirSync, readFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { expectNow, pause, until } from './until.ts';
 
 /** Every process below `root` and `root` itself, as /proc shows them now. */
 export function processTree(root: number): number[] {
   const children = new Map<number, number[]>();
-  for (const entry of readdirSync("/proc")) {
+  for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
     try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       // The name, in parentheses, may hold anything: the fields begin after its last one.
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
       children.set(parent, [...(children.get(parent) ?? []), pid]);
     } catch {
       // It ended while we looked.
@@ -34,7 +34,7 @@ export async function stop(child: ChildProcess, seconds = 5): Promise<void> {
   if (child.pid === undefined) return;
   const tree = processTree(child.pid);
   if (child.exitCode === null && child.signalCode === null) {
-    signal(child.pid, "SIGTERM");
+    signal(child.pid, 'SIGTERM');
     await Promise.race([ended(child), pause(1_000 * seconds)]);
   }
   await finish(child, tree);
@@ -43,23 +43,25 @@ export async function stop(child: ChildProcess, seconds = 5): Promise<void> {
 /** Whether a process exists and is not merely waiting for its parent to notice its end. */
 export function isRunning(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
   } catch {
     return false;
   }
 }
 
 async function finish(child: ChildProcess, tree: readonly number[]): Promise<void> {
-  for (const pid of tree) signal(pid, "SIGKILL");
+  for (const pid of tree) signal(pid, 'SIGKILL');
   await ended(child);
-  await until("the killed processes are gone", () => expectNow(!tree.some(isRunning), "some run still"), { everyMs: 20 });
+  await until('the killed processes are gone', () => expectNow(!tree.some(isRunning), 'some run still'), {
+    everyMs: 20,
+  });
 }
 
 /** Resolves when a child is over, at once when it is already. */
 export function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((done) => child.once("exit", () => done()));
+  return new Promise((done) => child.once('exit', () => done()));
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -7,7 +7,10 @@ import { TcpLine, UdpLine } from './proxy.ts';
 
 test('a cut TCP line breaks what is open and refuses what is new, until it is mended', async () => {
   const port = await freePort();
-  const echo = createServer((socket) => socket.on('error', () => undefined).pipe(socket)).listen(port, '127.0.0.1');
+  const echo = createServer((socket) => socket.on('error', () => undefined).pipe(socket)).listen(
+    port,
+    '127.0.0.1',
+  );
   await once(echo, 'listening');
   const line = await TcpLine.open(await freePort(), port);
   const say = async (text: string) => {

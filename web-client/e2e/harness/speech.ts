@@ -21,11 +21,11 @@ export interface Speech {
 export const SCRIPTS: readonly (readonly [voice: string, text: string])[] = [
   [
     'fr+m1',
-    "Bonjour à toutes et à tous. Je vous propose de commencer par un tour de table, une minute chacun, sans interrompre.",
+    'Bonjour à toutes et à tous. Je vous propose de commencer par un tour de table, une minute chacun, sans interrompre.',
   ],
   [
     'en-gb+f2',
-    "My team has doubled in a year. I no longer know who decides what, and meetings keep growing longer.",
+    'My team has doubled in a year. I no longer know who decides what, and meetings keep growing longer.',
   ],
   [
     'fr+f3',
@@ -33,31 +33,31 @@ export const SCRIPTS: readonly (readonly [voice: string, text: string])[] = [
   ],
   [
     'en-us+m3',
-    "I once kept a list on the wall of every decision, with one name. It looked silly. It worked within weeks.",
+    'I once kept a list on the wall of every decision, with one name. It looked silly. It worked within weeks.',
   ],
   [
     'fr+m5',
-    "Chez nous, la réunion du lundi a disparu. Nous avons écrit à la place, et il a fallu réapprendre à lire.",
+    'Chez nous, la réunion du lundi a disparu. Nous avons écrit à la place, et il a fallu réapprendre à lire.',
   ],
   [
     'en-gb+f4',
-    "What would be different on a good day? Describe to me one afternoon when it went the way you wanted it.",
+    'What would be different on a good day? Describe to me one afternoon when it went the way you wanted it.',
   ],
   [
     'fr+f1',
-    "Je retiens trois choses : nommer une personne, écrire la décision, et la relire ensemble à la fin du mois.",
+    'Je retiens trois choses : nommer une personne, écrire la décision, et la relire ensemble à la fin du mois.',
   ],
   [
     'en-us+m7',
-    "Consider asking the quietest person first. The room changes when the order of voices changes, truly.",
+    'Consider asking the quietest person first. The room changes when the order of voices changes, truly.',
   ],
   [
     'fr+m3',
-    "Il me manque une information : combien de ces réunions pourrais-tu annuler demain sans demander la permission ?",
+    'Il me manque une information : combien de ces réunions pourrais-tu annuler demain sans demander la permission ?',
   ],
   [
     'en-gb+m2',
-    "There is a difference between being heard and being agreed with. I would start from there, gently.",
+    'There is a difference between being heard and being agreed with. I would start from there, gently.',
   ],
   [
     'fr+f5',
@@ -65,7 +65,7 @@ export const SCRIPTS: readonly (readonly [voice: string, text: string])[] = [
   ],
   [
     'en-us+f1',
-    "Let us slow down. Two breaths, then each of us writes a sentence, and only after that do we speak again.",
+    'Let us slow down. Two breaths, then each of us writes a sentence, and only after that do we speak again.',
   ],
 ];
 

@@ -67,7 +67,10 @@ export class Stage {
   checkConsoles(): void {
     const errors = this.people.flatMap((person) =>
       person.console
-        .filter(({ kind, text }) => kind === 'uncaught' || (kind === 'error' && !this.expected.some((e) => e.test(text))))
+        .filter(
+          ({ kind, text }) =>
+            kind === 'uncaught' || (kind === 'error' && !this.expected.some((e) => e.test(text))),
+        )
         .map(({ kind, text }) => `${person.link.name}: ${kind}: ${text}`),
     );
     if (errors.length > 0) throw new Error(`errors in the console:\n${errors.join('\n')}`);
@@ -77,12 +80,18 @@ export class Stage {
   async explain(name: string, error: unknown): Promise<void> {
     const folder = join(RESULTS, name.replace(/[^a-z0-9]+/gi, '-').toLowerCase());
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'error.txt'), error instanceof Error ? (error.stack ?? error.message) : String(error));
+    writeFileSync(
+      join(folder, 'error.txt'),
+      error instanceof Error ? (error.stack ?? error.message) : String(error),
+    );
     writeFileSync(join(folder, 'server.log'), this.server.log);
     this.bots.forEach((bots, i) => writeFileSync(join(folder, `bots-${i}.log`), bots.log));
     for (const person of this.people) {
       const base = join(folder, person.link.name);
-      writeFileSync(`${base}.console.txt`, person.console.map(({ kind, text }) => `${kind}: ${text}\n`).join(''));
+      writeFileSync(
+        `${base}.console.txt`,
+        person.console.map(({ kind, text }) => `${kind}: ${text}\n`).join(''),
+      );
       await person.snapshot(base).catch(() => undefined);
     }
   }

@@ -15,7 +15,11 @@ export interface Patience {
  * Calls `look` until it returns without throwing, and gives back what it returned. A look that
  * throws is taken for "not yet"; the last one's words are in the failure.
  */
-export async function until<T>(what: string, look: () => T | Promise<T>, patience: Patience = {}): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  patience: Patience = {},
+): Promise<T> {
   const { seconds = 20, everyMs = 100 } = patience;
   const deadline = performance.now() + 1_000 * seconds;
   for (;;) {

@@ -10,21 +10,21 @@ export interface Pcm {
 export function readWav(file: Uint8Array): Pcm {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const tag = (at: number) => String.fromCharCode(...file.subarray(at, at + 4));
-  if (tag(0) !== "RIFF" || tag(8) !== "WAVE") throw new Error("not a WAV file");
+  if (tag(0) !== 'RIFF' || tag(8) !== 'WAVE') throw new Error('not a WAV file');
   let rate = 0;
   let channels = 0;
-  for (let at = 12; at + 8 <= file.byteLength; ) {
+  for (let at = 12; at + 8 <= file.byteLength;) {
     // A piped WAV has no true sizes: what is there is what counts.
     const size = Math.min(view.getUint32(at + 4, true), file.byteLength - at - 8);
     const body = at + 8;
-    if (tag(at) === "fmt ") {
+    if (tag(at) === 'fmt ') {
       if (view.getUint16(body, true) !== 1 || view.getUint16(body + 14, true) !== 16) {
-        throw new Error("only 16-bit PCM is read");
+        throw new Error('only 16-bit PCM is read');
       }
       channels = view.getUint16(body + 2, true);
       rate = view.getUint32(body + 4, true);
-    } else if (tag(at) === "data") {
-      if (channels === 0) throw new Error("the WAV file has samples before their format");
+    } else if (tag(at) === 'data') {
+      if (channels === 0) throw new Error('the WAV file has samples before their format');
       const samples = new Float32Array(Math.floor(size / 2 / channels));
       for (let i = 0; i < samples.length; i++) {
         let sum = 0;
@@ -35,7 +35,7 @@ export function readWav(file: Uint8Array): Pcm {
     }
     at = body + size + (size % 2);
   }
-  throw new Error("the WAV file has no samples");
+  throw new Error('the WAV file has no samples');
 }
 
 /** Writes mono samples as a 16-bit PCM WAV file. */
@@ -45,9 +45,9 @@ export function writeWav({ rate, samples }: Pcm): Uint8Array {
   const tag = (at: number, text: string) => {
     for (let i = 0; i < text.length; i++) file[at + i] = text.charCodeAt(i);
   };
-  tag(0, "RIFF");
+  tag(0, 'RIFF');
   view.setUint32(4, 36 + 2 * samples.length, true);
-  tag(8, "WAVEfmt ");
+  tag(8, 'WAVEfmt ');
   view.setUint32(16, 16, true);
   view.setUint16(20, 1, true);
   view.setUint16(22, 1, true);
@@ -55,7 +55,7 @@ export function writeWav({ rate, samples }: Pcm): Uint8Array {
   view.setUint32(28, 2 * rate, true);
   view.setUint16(32, 2, true);
   view.setUint16(34, 16, true);
-  tag(36, "data");
+  tag(36, 'data');
   view.setUint32(40, 2 * samples.length, true);
   samples.forEach((sample, i) => {
     const clipped = Math.max(-1, Math.min(1, sample));

@@ -20,7 +20,12 @@ interface Step {
 
 const STEPS: readonly Step[] = [
   { phase: 'Accueil', prompt: 'En un mot', minutes: 5, round: [0, CLIENT, ...CONSULTANTS] },
-  { phase: 'Choix du sujet', prompt: 'Un sujet qui vous occupe', minutes: 5, round: [CLIENT, ...CONSULTANTS] },
+  {
+    phase: 'Choix du sujet',
+    prompt: 'Un sujet qui vous occupe',
+    minutes: 5,
+    round: [CLIENT, ...CONSULTANTS],
+  },
   { phase: 'Exposé', prompt: 'Contexte, difficulté, attente', minutes: 7, alone: CLIENT },
   {
     phase: 'Clarification',
@@ -32,7 +37,12 @@ const STEPS: readonly Step[] = [
   { phase: 'Réflexion', prompt: 'Respirez', minutes: 2, alone: 'nobody' },
   { phase: 'Consultation', prompt: 'Notez, ne répondez pas', minutes: 20, round: CONSULTANTS },
   { phase: 'Synthèse et plan d’action', prompt: 'Je retiens… je ferai… avant le…', minutes: 8 },
-  { phase: 'Apprentissages et évaluation', prompt: 'Ce que j’emporte', minutes: 8, round: [...CONSULTANTS, CLIENT] },
+  {
+    phase: 'Apprentissages et évaluation',
+    prompt: 'Ce que j’emporte',
+    minutes: 8,
+    round: [...CONSULTANTS, CLIENT],
+  },
   { phase: 'Clôture', prompt: 'Gardez ou effacez', minutes: 1 },
 ];
 

@@ -17,8 +17,13 @@ proof('eight people see each other and hear exactly whom the floor lets speak', 
       `${person.link.name} sees seven moving pictures`,
       async () => {
         const pictures = await person.sees();
-        const still = pictures.filter((p) => p.frames < 3 || p.width === 0 || p.motion < 0.5 || p.variety < 1);
-        expectNow(pictures.length === 7 && still.length === 0, JSON.stringify(still.length ? still : pictures));
+        const still = pictures.filter(
+          (p) => p.frames < 3 || p.width === 0 || p.motion < 0.5 || p.variety < 1,
+        );
+        expectNow(
+          pictures.length === 7 && still.length === 0,
+          JSON.stringify(still.length ? still : pictures),
+        );
       },
       { seconds: 40 },
     );
@@ -39,14 +44,18 @@ proof('eight people see each other and hear exactly whom the floor lets speak', 
   // The round of welcome has one speaker; the facilitator may always speak, and keeps quiet.
   await laura.on('mic').click();
   await laura.on('next-phase').click();
-  await laura.on('grant-4').click();
-  await until('bot 4 has the floor', async () => expectNow((await karim.holder()) === 4, `${await karim.holder()}`));
+  await laura.give(4);
+  await until('bot 4 has the floor', async () =>
+    expectNow((await karim.holder()) === 4, `${await karim.holder()}`),
+  );
   await Promise.all([laura.hearsExactly([4]), karim.hearsExactly([4])]);
 
   // In the account the client alone is heard.
   await laura.on('next-phase').click();
   await laura.on('next-phase').click();
-  await until('Karim has the floor', async () => expectNow((await laura.holder()) === 1, `${await laura.holder()}`));
+  await until('Karim has the floor', async () =>
+    expectNow((await laura.holder()) === 1, `${await laura.holder()}`),
+  );
   await Promise.all([laura.hearsExactly([1]), karim.hearsExactly([])]);
 
   // The facilitator's voice is heard beside the holder's, once she opens her own microphone.

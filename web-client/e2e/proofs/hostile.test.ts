@@ -15,7 +15,9 @@ proof('a hostile client without the floor leaks not one packet', 120, async (sta
   await laura.on('mic').click();
   // In the account only the client may speak.
   for (let phase = 0; phase < 3; phase++) await laura.on('next-phase').click();
-  await until('Karim has the floor', async () => expectNow((await laura.holder()) === 1, `${await laura.holder()}`));
+  await until('Karim has the floor', async () =>
+    expectNow((await laura.holder()) === 1, `${await laura.holder()}`),
+  );
   await Promise.all([laura.hearsExactly([1]), karim.hearsExactly([])]);
   const sent = await hostile.sent();
   // Heard again and again while it does its worst.

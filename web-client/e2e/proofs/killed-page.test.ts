@@ -20,8 +20,10 @@ proof('a speaker whose page is killed has the same turn and the same seconds lef
   // The choice of the subject: turns of 45 s.
   await laura.on('next-phase').click();
   await laura.on('next-phase').click();
-  await laura.on('grant-1').click();
-  await until('Karim has the floor', async () => expectNow((await laura.holder()) === 1, `${await laura.holder()}`));
+  await laura.give(1);
+  await until('Karim has the floor', async () =>
+    expectNow((await laura.holder()) === 1, `${await laura.holder()}`),
+  );
   await laura.hearsExactly([1]);
 
   // Until somebody notices, the turn runs on; from then on it stands still.

@@ -44,7 +44,9 @@ class Stranger {
   }
 
   async hears(what: string, wanted: (message: Message) => boolean): Promise<void> {
-    await until(what, () => expectNow(this.heard.some(wanted), JSON.stringify(this.heard.map(({ type }) => type))));
+    await until(what, () =>
+      expectNow(this.heard.some(wanted), JSON.stringify(this.heard.map(({ type }) => type))),
+    );
   }
 
   close(): void {
@@ -56,14 +58,31 @@ const hello = (link: Link, change: object = {}) =>
   JSON.stringify({ type: 'hello', version: 1, token: link.url.split('#')[1], language: 'fr', ...change });
 
 const MALFORMED = [
-  '', ' ', '{', 'null', '[]', '42', '"hello"', '{}', '{"type":null}', '{"type":"unknown"}', '{"type":"event"}',
-  '{"type":"command"}', '{"type":"command","id":-1,"command":{"do":"pass"}}',
+  '',
+  ' ',
+  '{',
+  'null',
+  '[]',
+  '42',
+  '"hello"',
+  '{}',
+  '{"type":null}',
+  '{"type":"unknown"}',
+  '{"type":"event"}',
+  '{"type":"command"}',
+  '{"type":"command","id":-1,"command":{"do":"pass"}}',
   '{"type":"command","id":1,"command":{"do":"grant_floor","seat":256}}',
   '{"type":"command","id":1,"command":{"do":"grant_floor","seat":"2"}}',
   '{"type":"command","id":1,"command":{"do":"extend_phase","by":1e400}}',
   '{"type":"command","id":1,"command":{"do":"no_such_thing"}}',
-  '{"type":"view","seats":[{"seat":0,"size":"huge"}]}', '{"type":"ping"}', '{"type":"ping","at":1.5}',
-  '{"type":"media_offer","generation":1}', '{"type":"leave","extra":1}', '\u0000', '\ufeff{}', '{"type":"ping","at":1}}',
+  '{"type":"view","seats":[{"seat":0,"size":"huge"}]}',
+  '{"type":"ping"}',
+  '{"type":"ping","at":1.5}',
+  '{"type":"media_offer","generation":1}',
+  '{"type":"leave","extra":1}',
+  '\u0000',
+  '\ufeff{}',
+  '{"type":"ping","at":1}}',
 ];
 
 proof('malformed input is refused or ignored, and harms nobody', 150, async (stage) => {
@@ -133,13 +152,20 @@ proof('malformed input is refused or ignored, and harms nobody', 150, async (sta
     ['POST', '/api/rooms', '{'],
     ['POST', '/api/rooms', '{"template":"no-such","people":[]}'],
     ['POST', '/api/rooms', JSON.stringify({ template: 'plain-meeting', people: Array(500).fill(EIGHT[0]) })],
-    ['POST', '/api/rooms', JSON.stringify({ template: 'plain-meeting', people: [{ name: 'x'.repeat(999), role: 'king' }] })],
+    [
+      'POST',
+      '/api/rooms',
+      JSON.stringify({ template: 'plain-meeting', people: [{ name: 'x'.repeat(999), role: 'king' }] }),
+    ],
     ['GET', '/ws', undefined],
     ['GET', '/r/%2e%2e%2f%2e%2e%2fetc%2fpasswd', undefined],
     ['GET', '/..%2f..%2fetc%2fpasswd', undefined],
     ['DELETE', '/api/rooms', undefined],
   ] as const) {
-    const answer = await fetch(`${server.origin}${path}`, { method, ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } }) });
+    const answer = await fetch(`${server.origin}${path}`, {
+      method,
+      ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } }),
+    });
     expect(answer.status, `${method} ${path}`).toBeLessThan(500);
     if (method !== 'GET') expect(answer.status, `${method} ${path}`).toBeGreaterThanOrEqual(400);
     expect(await answer.text()).not.toContain('root:');
@@ -170,7 +196,9 @@ async function throwDatagrams(port: number): Promise<number> {
   // STUN, unassigned, DTLS, TURN channels, RTP and RTCP by their first byte (RFC 7983), then anything.
   const firsts = [0, 1, 3, 20, 22, 23, 63, 64, 79, 128, 144, 191, 255];
   for (let round = 0; round < 3_000; round++) {
-    const datagram = Buffer.from(Array.from({ length: Math.floor(random() * 1_500) }, () => Math.floor(random() * 256)));
+    const datagram = Buffer.from(
+      Array.from({ length: Math.floor(random() * 1_500) }, () => Math.floor(random() * 256)),
+    );
     if (datagram.length > 0) datagram[0] = firsts[round % firsts.length] ?? 0;
     if (round % 5 === 0 && datagram.length >= 20) {
       // A binding request in form, and in nothing else.

@@ -10,7 +10,11 @@ proof('a lost WebSocket leaves media untouched and is caught up without doubling
   const [laura] = stage.pair(room);
   const line = await TcpLine.open(await freePort(), stage.server.httpPort);
   stage.closing.push(() => line.close());
-  stage.expected.push(/WebSocket connection to .* failed/, /ERR_CONNECTION_(RESET|REFUSED|CLOSED)/, /ERR_EMPTY_RESPONSE/);
+  stage.expected.push(
+    /WebSocket connection to .* failed/,
+    /ERR_CONNECTION_(RESET|REFUSED|CLOSED)/,
+    /ERR_EMPTY_RESPONSE/,
+  );
   const [, second] = room.links;
   if (second === undefined) throw new Error('a room without a second seat');
   const through = second.url.replace(`:${stage.server.httpPort}`, `:${line.port}`);
@@ -20,11 +24,15 @@ proof('a lost WebSocket leaves media untouched and is caught up without doubling
   await laura.on('next-phase').click();
   await karim.hearsExactly([0, 2, 3]);
   await bots.command(2, { do: 'chat', text: 'avant la coupure' });
-  await until('the line of chat is there', async () => expectNow((await karim.lines('avant la coupure')) === 1, 'not yet'));
+  await until('the line of chat is there', async () =>
+    expectNow((await karim.lines('avant la coupure')) === 1, 'not yet'),
+  );
   const before = await karim.negotiated();
 
   line.cut();
-  await until('the page says so', async () => expectNow((await karim.connection()) !== 'connected', 'connected'));
+  await until('the page says so', async () =>
+    expectNow((await karim.connection()) !== 'connected', 'connected'),
+  );
   // What happens meanwhile.
   await bots.command(3, { do: 'chat', text: 'pendant la coupure' });
   await bots.command(3, { do: 'request_floor' });
@@ -39,11 +47,16 @@ proof('a lost WebSocket leaves media untouched and is caught up without doubling
   line.mend();
   await karim.isIn();
   await until('what was missed is there', async () => {
-    expectNow((await karim.lines('pendant la coupure')) === 1, `${await karim.lines('pendant la coupure')} lines`);
+    expectNow(
+      (await karim.lines('pendant la coupure')) === 1,
+      `${await karim.lines('pendant la coupure')} lines`,
+    );
   });
   expect(await karim.lines('avant la coupure')).toBe(1);
   await bots.command(2, { do: 'chat', text: 'après la coupure' });
-  await until('news come again', async () => expectNow((await karim.lines('après la coupure')) === 1, 'not yet'));
+  await until('news come again', async () =>
+    expectNow((await karim.lines('après la coupure')) === 1, 'not yet'),
+  );
   expect(await karim.lines('pendant la coupure')).toBe(1);
   // The same transport carries, never renegotiated.
   expect(await karim.negotiated()).toEqual(before);

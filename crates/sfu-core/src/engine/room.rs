@@ -214,7 +214,9 @@ impl Room {
             for sequence in lost.iter().take(MAX_ASKED) {
                 let Some(repair) = peer.repair(now, at, sequence) else { continue };
                 let source = repair.source;
-                if !self.gate.allows(source.seat, kind) {
+                // What would not be forwarded now is not sent again either.
+                let shown = kind != MediaKind::Screen || self.screen == Some(source.seat);
+                if !shown || !self.gate.allows(source.seat, kind) {
                     continue;
                 }
                 let publisher = self.peers.get(source.seat.index()).and_then(Option::as_deref);

@@ -267,3 +267,29 @@ fn a_shared_screen_reaches_everybody_but_its_owner() {
         }
     }
 }
+
+#[test]
+fn a_screen_that_is_shared_no_more_is_not_sent_again() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    let room = world.room.clone();
+    world.engine.set_screen(world.now, &room, Some(Seat(0)));
+    for n in 0..10 {
+        world.send_packet(0, &Packet::screen(Seat(0), n, n == 0));
+    }
+    let slot = world.pages[1].slots["7"];
+    let sequences: Vec<_> = world.pages[1].drain("7").iter().map(|p| p.index as u16).collect();
+    let resent = |world: &mut World, asked: &[u16]| {
+        let mut compound = Vec::new();
+        rtcp::write_receiver_report(&mut compound, 1, std::iter::empty());
+        rtcp::write_nack(&mut compound, 1, slot.media, asked);
+        let datagram = world.pages[1].seal_rtcp(&compound);
+        world.send(1, datagram);
+        std::mem::take(&mut world.pages[1].received).len()
+    };
+    assert_eq!(resent(&mut world, &sequences[..5]), 5);
+    for seat in [Some(Seat(2)), None] {
+        world.engine.set_screen(world.now, &room, seat);
+        assert_eq!(resent(&mut world, &sequences[5..]), 0);
+    }
+}

@@ -51,6 +51,9 @@ impl Engine {
     ) -> Option<()> {
         let check = parse_check(datagram)?;
         let key = self.tables.by_ufrag(check.local_ufrag())?;
+        if self.is_anothers(path, key) {
+            return None;
+        }
         let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer(key.seat)?;
         let mut outcome = None;
         out.push_with(path, MAX_ANSWER, |bytes| {
@@ -70,6 +73,15 @@ impl Engine {
         }
         self.hear(now, key, path);
         Some(())
+    }
+
+    /// Whether `path` is where somebody else than `key` is. A check proves who made it, not that its
+    /// source address is theirs: it must not take a path from a peer that is heard there.
+    fn is_anothers(&mut self, path: Path, key: PeerKey) -> bool {
+        let Some(owner) = self.tables.by_path(&path).filter(|owner| *owner != key) else {
+            return false;
+        };
+        self.peer(owner).is_some_and(|peer| !peer.lost && peer.paths.current() == Some(path))
     }
 
     fn take_dtls(

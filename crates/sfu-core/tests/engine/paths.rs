@@ -58,6 +58,21 @@ fn so_does_a_check_without_a_choice() {
 }
 
 #[test]
+fn a_check_takes_no_path_from_another() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    let refused = world.engine.stats().datagrams_refused;
+    // Authentic, by the peer at 2, as if from where the peer at 0 is.
+    let (theirs, check) = (world.pages[0].path, world.pages[2].check(true));
+    world.send_from(theirs, check);
+    assert_eq!(world.engine.stats().datagrams_refused, refused + 1);
+    assert!(arrives(&mut world, 1), "the peer at 0 is heard");
+    world.drain_all();
+    world.send_packet(0, &Packet::audio(Seat(0), 2));
+    assert_eq!(world.pages[2].received.len(), 1, "and the one at 2 is where it was");
+}
+
+#[test]
 fn replayed_older_and_forged_packets_move_nobody() {
     let mut world = World::new(2, false);
     world.open_gate();

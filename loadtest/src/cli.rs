@@ -10,7 +10,8 @@ use clap::{Parser, Subcommand};
 use palabre_ids::Seat;
 use palabre_loadtest::bot::peer::Camera;
 use palabre_loadtest::bot::{Bot, BotConfig, Causes, Microphone};
-use palabre_loadtest::control;
+use palabre_loadtest::control::{self, Hostiles};
+use palabre_loadtest::hostile::HostileBot;
 use palabre_loadtest::ledger::Ledger;
 use palabre_loadtest::link::{RoomAnswer, Server};
 use palabre_loadtest::media::speech::{self, Voice};
@@ -85,6 +86,9 @@ struct BotsArgs {
     /// The seats the bots take.
     #[arg(long, value_delimiter = ',', required = true)]
     seats: Vec<u8>,
+    /// Seats of hostile bots, which do nothing before an `attack`.
+    #[arg(long, value_delimiter = ',')]
+    hostile: Vec<u8>,
     /// Orders come by standard input: always on, named so that a command line says it.
     #[arg(long)]
     control: bool,
@@ -190,5 +194,11 @@ async fn bots(args: BotsArgs) -> Result<()> {
         }));
     }
     ensure!(!bots.is_empty(), "no seats were given");
-    control::drive(bots, tokio::io::stdin(), tokio::io::stdout()).await
+    let mut hostiles = Hostiles { ledger: ledger.clone(), ..Hostiles::default() };
+    for seat in args.hostile.into_iter().map(Seat) {
+        let link = links.iter().find(|link| link.seat == seat);
+        let link = link.with_context(|| format!("the links have no seat {seat}"))?.clone();
+        hostiles.bots.insert(seat, HostileBot::start(link, ledger.clone()));
+    }
+    control::drive(bots, hostiles, tokio::io::stdin(), tokio::io::stdout()).await
 }

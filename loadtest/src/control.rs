@@ -13,6 +13,8 @@ use tokio::sync::mpsc;
 
 use crate::bot::listener::HeardReport;
 use crate::bot::{Bot, Drop, Microphone, Note, Order, Report, Return};
+use crate::hostile::{Attack, Finding, HostileBot};
+use crate::ledger::Ledger;
 
 /// How often it is looked at who is heard.
 const LISTEN_EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +24,8 @@ const LISTEN_EVERY: Duration = Duration::from_secs(1);
 pub enum Line {
     /// To one bot.
     Bot(Seat, Box<Order>),
+    /// To one hostile bot.
+    Attack(Seat, Attack),
     /// Every bot says what it found.
     Report(Option<Seat>),
     /// The end: every bot leaves.
@@ -38,6 +42,7 @@ enum Action {
     Camera { on: bool },
     Screen { on: bool },
     View { seats: Vec<SeatView> },
+    Attack { how: Attack },
     Report,
     Quit,
 }
@@ -47,7 +52,7 @@ enum Action {
 /// # Errors
 /// When it is not one of the README's.
 pub fn parse(line: &str) -> Result<Line> {
-    const ACTIONS: [&str; 9] = [
+    const ACTIONS: [&str; 10] = [
         "drop",
         "return",
         "restart_ice",
@@ -55,6 +60,7 @@ pub fn parse(line: &str) -> Result<Line> {
         "camera",
         "screen",
         "view",
+        "attack",
         "report",
         "quit",
     ];
@@ -82,6 +88,9 @@ pub fn parse(line: &str) -> Result<Line> {
     let order =
         match serde_json::from_value(Value::Object(fields)).context("an action of the README")? {
             Action::Report => return Ok(Line::Report(seat)),
+            Action::Attack { how } => {
+                return Ok(Line::Attack(seat.context("which \"seat\" is to do it")?, how));
+            }
             Action::Quit => return Ok(Line::Quit),
             Action::Drop { how } => Order::Drop(how),
             Action::Return { how } => Order::Return(how),
@@ -99,6 +108,7 @@ pub fn parse(line: &str) -> Result<Line> {
 enum Said<'a> {
     Report(&'a Report),
     Hears { slots: &'a BTreeMap<Seat, HeardReport> },
+    Attacked { how: Attack, findings: &'a [Finding], forbidden_sent: usize },
     Error { detail: String },
 }
 
@@ -121,6 +131,20 @@ async fn say<T: Serialize>(
     Ok(out.flush().await?)
 }
 
+/// Bots that do what no client may, and the record of what they sent.
+#[derive(Default)]
+pub struct Hostiles {
+    /// By seat.
+    pub bots: BTreeMap<Seat, HostileBot>,
+    /// Where they enter what nobody may receive; the listeners look it up there.
+    pub ledger: Ledger,
+}
+
+/// Attacks that were carried out, and are yet to be told.
+const ATTACKED: usize = 16;
+
+type Attacked = mpsc::Sender<(Seat, Attack, Vec<Finding>)>;
+
 /// Drives `bots` by the lines of `input`, and tells on `output` what they notice, until `quit` or the
 /// end of the input.
 ///
@@ -128,6 +152,7 @@ async fn say<T: Serialize>(
 /// When the output cannot be written.
 pub async fn drive(
     bots: Vec<(Bot, mpsc::Receiver<Note>)>,
+    hostiles: Hostiles,
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
 ) -> Result<()> {
@@ -146,6 +171,7 @@ pub async fn drive(
         by_seat.insert(seat, bot);
     }
     drop(all);
+    let (attacked, mut over) = mpsc::channel(ATTACKED);
     let mut heard: BTreeMap<Seat, BTreeMap<Seat, HeardReport>> = BTreeMap::new();
     let mut listen = tokio::time::interval(LISTEN_EVERY);
     loop {
@@ -153,13 +179,17 @@ pub async fn drive(
             line = lines.next_line() => match line? {
                 None => break,
                 Some(line) if line.trim().is_empty() => {}
-                Some(line) => match obey(&line, &by_seat, &mut output).await {
+                Some(line) => match obey(&line, &by_seat, &hostiles, &attacked, &mut output).await {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(error) => say(&mut output, None, Said::Error { detail: format!("{error:#}") }).await?,
                 },
             },
             Some((seat, note)) = notes.recv() => say(&mut output, Some(seat), note).await?,
+            Some((seat, how, findings)) = over.recv() => {
+                let forbidden_sent = hostiles.ledger.forbidden_count();
+                say(&mut output, Some(seat), Said::Attacked { how, findings: &findings, forbidden_sent }).await?;
+            }
             _ = listen.tick() => {
                 for (seat, bot) in &by_seat {
                     let Ok(report) = bot.report().await else { continue };
@@ -172,6 +202,9 @@ pub async fn drive(
             }
         }
     }
+    for hostile in hostiles.bots.into_values() {
+        hostile.end().await;
+    }
     for bot in by_seat.into_values() {
         bot.end().await;
     }
@@ -181,6 +214,8 @@ pub async fn drive(
 async fn obey(
     line: &str,
     bots: &BTreeMap<Seat, Bot>,
+    hostiles: &Hostiles,
+    attacked: &Attacked,
     output: &mut (impl AsyncWrite + Unpin),
 ) -> Result<bool> {
     match parse(line)? {
@@ -189,6 +224,18 @@ async fn obey(
             for (_, bot) in bots.iter().filter(|(of, _)| seat.is_none_or(|seat| seat == **of)) {
                 say(output, Some(bot.seat), Said::Report(&bot.report().await?)).await?;
             }
+        }
+        Line::Attack(seat, how) => {
+            let hostile = hostiles.bots.get(&seat);
+            let hostile = hostile.with_context(|| format!("no hostile bot has seat {seat}"))?;
+            let over = hostile.attack_until_over(how).await?;
+            let attacked = attacked.clone();
+            tokio::spawn(async move {
+                if let Ok(findings) = over.await {
+                    // Nobody is told once the input has ended.
+                    let _ = attacked.send((seat, how, findings)).await;
+                }
+            });
         }
         Line::Bot(seat, order) => {
             let bot = bots.get(&seat).with_context(|| format!("no bot has seat {seat}"))?;
@@ -240,6 +287,10 @@ mod tests {
             panic!()
         };
         assert!(matches!(*order, Order::Drop(Drop::Everything)));
+        assert!(matches!(
+            parse(r#"{"seat":6,"do":"attack","how":"forge_ssrc"}"#).expect("valid"),
+            Line::Attack(Seat(6), Attack::ForgeSsrc)
+        ));
         assert!(matches!(parse(r#"{"do":"report"}"#).expect("valid"), Line::Report(None)));
         assert!(matches!(parse(r#"{"do":"quit"}"#).expect("valid"), Line::Quit));
     }
@@ -253,6 +304,8 @@ mod tests {
             r#"{"do":"request_floor"}"#,
             r#"{"seat":3,"do":"fly"}"#,
             r#"{"seat":3,"do":"drop"}"#,
+            r#"{"do":"attack","how":"forge_ssrc"}"#,
+            r#"{"seat":6,"do":"attack","how":"ask_nicely"}"#,
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

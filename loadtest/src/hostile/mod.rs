@@ -12,8 +12,8 @@ mod wire;
 use anyhow::{Context, Result};
 use palabre_ids::MediaRights;
 use palabre_wire::{ClientMessage, MediaOffer, ServerMessage, Welcome};
-use serde::Deserialize;
-use tokio::sync::mpsc;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, timeout};
 
 use crate::bot::room::Room;
@@ -24,7 +24,7 @@ use offer::Offer;
 use raw::RawPeer;
 
 /// What a hostile bot can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attack {
     /// Joins and opens its media session, as it may.
@@ -65,9 +65,12 @@ const QUEUE: usize = 32;
 /// Something that a hostile bot was given and should not have been.
 pub type Finding = String;
 
+/// An attack, and who waits for its end.
+type Order = (Attack, Option<oneshot::Sender<Vec<Finding>>>);
+
 /// A running hostile bot.
 pub struct HostileBot {
-    attacks: mpsc::Sender<Attack>,
+    attacks: mpsc::Sender<Order>,
     task: tokio::task::JoinHandle<Vec<Finding>>,
 }
 
@@ -75,17 +78,17 @@ impl HostileBot {
     /// Starts it; it does nothing before it is told to.
     #[must_use]
     pub fn start(link: Link, ledger: Ledger) -> Self {
-        let (attacks, mut queue) = mpsc::channel(QUEUE);
+        let (attacks, mut queue) = mpsc::channel::<Order>(QUEUE);
         let task = tokio::spawn(async move {
             let mut hostile = Hostile { link, ledger, session: None };
             let mut findings = Vec::new();
-            while let Some(attack) = queue.recv().await {
-                match hostile.attack(attack).await {
-                    Ok(found) => findings.extend(found),
-                    Err(error) => {
-                        findings.push(format!("{attack:?} could not be carried out: {error:#}"))
-                    }
-                }
+            while let Some((attack, waiting)) = queue.recv().await {
+                let found = hostile.attack(attack).await.unwrap_or_else(|error| {
+                    vec![format!("{attack:?} could not be carried out: {error:#}")]
+                });
+                findings.extend(found.iter().cloned());
+                // Who no longer waits reads it at the end.
+                let _ = waiting.map(|waiting| waiting.send(found));
             }
             findings
         });
@@ -97,7 +100,20 @@ impl HostileBot {
     /// # Errors
     /// When the bot has ended.
     pub async fn attack(&self, attack: Attack) -> Result<()> {
-        self.attacks.send(attack).await.context("the hostile bot has ended")
+        self.attacks.send((attack, None)).await.context("the hostile bot has ended")
+    }
+
+    /// Attacks as [`HostileBot::attack`] does; what it found comes when the attack is over.
+    ///
+    /// # Errors
+    /// When the bot has ended.
+    pub async fn attack_until_over(
+        &self,
+        attack: Attack,
+    ) -> Result<oneshot::Receiver<Vec<Finding>>> {
+        let (waiting, over) = oneshot::channel();
+        self.attacks.send((attack, Some(waiting))).await.context("the hostile bot has ended")?;
+        Ok(over)
     }
 
     /// Ends it, and says what it found. An attack that could not be carried out is found, too: it

@@ -262,6 +262,7 @@ fn parse_step(mut table: toml::Table, line: usize, people: u8) -> Result<Step> {
         // Parsed for its errors here; told again to each room's bot.
         match control::parse(&line)? {
             Line::Bot(seat, _) => Act::Tell(seat, line),
+            Line::Attack(seat, attack) => Act::Attack(seat, attack),
             Line::Report(_) | Line::Quit => bail!("a scenario reports and ends by itself"),
         }
     } else {
@@ -315,7 +316,7 @@ fn parse_check(mut table: toml::Table) -> Result<Check> {
 pub(super) fn order(line: &str) -> Result<Order> {
     match control::parse(line)? {
         Line::Bot(_, order) => Ok(*order),
-        Line::Report(_) | Line::Quit => bail!("no order to a bot"),
+        Line::Attack(..) | Line::Report(_) | Line::Quit => bail!("no order to a bot"),
     }
 }
 

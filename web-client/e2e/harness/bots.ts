@@ -34,6 +34,7 @@ type Line = Readonly<Record<string, unknown>> & { readonly event: string; readon
 
 const READY_SECONDS = 40;
 const ANSWER_SECONDS = 15;
+const ATTACK_SECONDS = 40;
 
 /** Some bots in one process. */
 export class Bots {
@@ -113,6 +114,20 @@ export class Bots {
       },
     );
     if (answer['result'] !== 'done') throw new Error(`bot ${seat}, ${command.do}: ${JSON.stringify(answer)}`);
+  }
+
+  /** Has a hostile bot attack, waits until it is over, and gives how much was sent so far that nobody may receive. */
+  async attack(seat: number, how: string): Promise<number> {
+    const from = this.lines.length;
+    this.tell({ seat, do: 'attack', how });
+    const over = await this.line(from, `the end of ${how}`, ATTACK_SECONDS, (line) => {
+      return (
+        line.event === 'error' || (line.seat === seat && line.event === 'attacked' && line['how'] === how)
+      );
+    });
+    const findings = over['findings'];
+    if (!Array.isArray(findings) || findings.length > 0) throw new Error(`${how}: ${JSON.stringify(over)}`);
+    return Number(over['forbidden_sent']);
   }
 
   /** What a bot found so far. */

@@ -41,7 +41,7 @@ const PAUSE_ENERGY = 0.01;
 const SILENCE_RMS = 0.002;
 /**
  * A true match scores 0.9 and more, 0.8 through a browser's microphone processing, 0.67 when a starved
- * receiver stretches nearly half of it; it is 0.24 ahead or more. A stranger reaches 0.6, but is not
+ * receiver stretches a good part of it; it is 0.24 ahead or more. A stranger reaches 0.6, but is not
  * ahead of other strangers (the unit tests try all of it).
  */
 const SURE = 0.6;

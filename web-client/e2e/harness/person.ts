@@ -229,15 +229,18 @@ export class Person {
     return this.page.evaluate(() => (globalThis as unknown as { negotiated: Negotiated }).negotiated);
   }
 
-  /** Begins to note who holds the floor; the list that is given back later has each change once. */
+  /** Begins to note to whom the floor passes; what is given back reads the list so far, each change once. */
   async noteHolders(): Promise<() => Promise<number[]>> {
     await this.page.evaluate(() => {
       const noted: number[] = [];
+      const holder = () =>
+        document.querySelector('[data-testid="turn-holder"]')?.getAttribute('data-seat') ?? '';
+      let last = holder();
       const look = () => {
-        const seat = document.querySelector('[data-testid="turn-holder"]')?.getAttribute('data-seat');
-        if (seat != null && seat !== '' && noted.at(-1) !== Number(seat)) noted.push(Number(seat));
+        const now = holder();
+        if (now !== '' && now !== last) noted.push(Number(now));
+        last = now;
       };
-      look();
       new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
       (globalThis as unknown as { noted: number[] }).noted = noted;
     });

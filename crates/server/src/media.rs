@@ -127,6 +127,24 @@ pub(crate) async fn samples(sfu: &Arc<SfuPlane>) -> Vec<Sample> {
             sum(|s| s.engine.packets_gated),
         ),
         (
+            "palabre_media_packets_repeated_total",
+            "Media packets that came before: publishers measure their path with them.",
+            "counter",
+            sum(|s| s.engine.packets_repeated),
+        ),
+        (
+            "palabre_media_packets_padding_total",
+            "Packets of nothing but padding, by which publishers measure their path.",
+            "counter",
+            sum(|s| s.engine.packets_padding),
+        ),
+        (
+            "palabre_media_packets_refused_total",
+            "Authenticated packets that their sender's session does not account for.",
+            "counter",
+            sum(|s| s.engine.packets_refused),
+        ),
+        (
             "palabre_media_packets_resent_total",
             "Packets sent again because a receiver asked.",
             "counter",

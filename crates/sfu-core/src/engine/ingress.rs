@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::engine::Engine;
 use crate::engine::peer::{Link, Peer, PeerKey};
 use crate::engine::room::SeatSet;
+use crate::media::publication::Refusal;
 use crate::media::reception::SenderInfo;
 use crate::media::rtcp::{self, Packet};
 use crate::media::rtp::{self, Header};
@@ -170,6 +171,8 @@ impl Engine {
         }
         match received {
             Ok(incoming) => room.forward(now, key.seat, &incoming, out, &mut self.stats),
+            Err(Refusal::Repeated) => self.stats.packets_repeated += 1,
+            Err(Refusal::Padding) => self.stats.packets_padding += 1,
             Err(_) => self.stats.packets_refused += 1,
         }
         self.hear(now, key, path);

@@ -63,6 +63,11 @@ pub struct EngineStats {
     pub packets_out: u64,
     /// Media packets the gate stopped.
     pub packets_gated: u64,
+    /// Authenticated packets that came before, or too late: a publisher measures its path by sending
+    /// kept packets again.
+    pub packets_repeated: u64,
+    /// Authenticated packets of nothing but padding, which measure a path too.
+    pub packets_padding: u64,
     /// Authenticated packets that no section of their sender accounts for.
     pub packets_refused: u64,
     /// Datagrams that belonged to nobody or failed authentication.

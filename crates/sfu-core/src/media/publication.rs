@@ -62,8 +62,11 @@ pub enum Refusal {
     UnknownSource,
     /// Its section does not carry this payload type.
     WrongPayloadType,
-    /// It came before, or too late.
+    /// It came before, or too late. Mostly a publisher that sends kept packets again to find out how
+    /// much its path carries.
     Repeated,
+    /// There is nothing in it: the path is being measured too.
+    Padding,
     /// It contradicts itself.
     Malformed,
 }
@@ -364,7 +367,10 @@ impl Publication {
     ) -> Result<Incoming<'a>, Refusal> {
         let (origin, stream) = match self.ssrcs.iter().position(|&s| s == header.ssrc) {
             Some(at) => self.bindings[at],
-            None => self.claim(header, packet).ok_or(Refusal::UnknownSource)?,
+            None => self.claim(header, packet).ok_or_else(|| {
+                let empty = unpadded(header, packet).is_some_and(<[u8]>::is_empty);
+                if empty { Refusal::Padding } else { Refusal::UnknownSource }
+            })?,
         };
         let section = &mut self.sections[usize::from(origin.uplink)];
         let format = section.formats.iter().find(|f| match stream {
@@ -376,10 +382,10 @@ impl Publication {
         let layer = &mut section.layers[usize::from(origin.layer)];
         let mut index = index;
         if stream == Stream::Rtx {
-            // Bare padding, to probe the path.
-            let Some((sequence, rest)) = payload.split_first_chunk() else {
-                return Err(Refusal::Malformed);
-            };
+            if payload.is_empty() {
+                return Err(Refusal::Padding);
+            }
+            let (sequence, rest) = payload.split_first_chunk().ok_or(Refusal::Malformed)?;
             let highest = layer.reception.highest().ok_or(Refusal::Malformed)?;
             index = highest.extend(u16::from_be_bytes(*sequence));
             payload = rest;

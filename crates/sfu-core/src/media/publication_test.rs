@@ -167,8 +167,29 @@ fn a_retransmission_is_the_packet_that_was_lost() {
         Err(Refusal::Repeated),
         "the original, late"
     );
-    let padding = Bytes { payload: &[0], ..repair(4) };
-    assert_eq!(padding.receive(&mut publication), Err(Refusal::Malformed));
+    let half_a_number = Bytes { payload: &[0], ..repair(4) };
+    assert_eq!(half_a_number.receive(&mut publication), Err(Refusal::Malformed));
+}
+
+#[test]
+fn bare_padding_is_told_from_a_stranger() {
+    let mut publication = publication(true);
+    Bytes { mid: "1", rid: (10, "q"), ..Bytes::new(30, 96, 1) }
+        .receive(&mut publication)
+        .expect("a layer");
+    let mut receive = |ssrc, rid, payload: &[u8]| {
+        let mut bytes = Bytes { mid: "1", rid, payload: &[], ..Bytes::new(ssrc, 97, 1) }.build();
+        bytes.extend_from_slice(payload);
+        bytes[0] |= 0x20;
+        let header = Header::read(&bytes, &IDS).expect("well formed");
+        publication.receive(Instant::now(), &header, Index(1), &bytes).map(|i| i.index)
+    };
+    let padding = [0, 0, 0, 4];
+    // A page pads before it sends anything again: these name neither section nor layer.
+    assert_eq!(receive(40, (10, ""), &padding), Err(Refusal::Padding));
+    assert_eq!(receive(40, (10, ""), &[9, 0, 0, 3]), Err(Refusal::UnknownSource));
+    assert_eq!(receive(40, (11, "q"), &padding), Err(Refusal::Padding));
+    assert_eq!(receive(40, (11, "q"), &[0, 1, b'k', 1]), Err(Refusal::Repeated));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use palabre_ids::Seat;
 use palabre_sfu_core::MediaEvent;
+use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
-use crate::support::{OPUS, Packet, VP8, World, read_vp8};
+use crate::support::{OPUS, Packet, VP8, VP8_RTX, World, camera_ssrc, read_vp8};
 
 #[test]
 fn three_peers_hear_and_see_each_other() {
@@ -82,4 +83,37 @@ fn payload_types_are_the_receivers_and_redundancy_is_for_those_who_have_it() {
     let relabelled = [&[0x80 | 109, 0x0f, 0x00, 3, 109], &b"oldnew"[..]].concat();
     assert_eq!(got(&world, 1), [(50, relabelled), (109, plain.clone())]);
     assert_eq!(got(&world, 2)[..2], [(101, b"new".to_vec()), (101, plain)]);
+}
+
+#[test]
+fn what_probes_a_path_is_neither_forwarded_nor_asked_for() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    let (seat, ssrc) = (Seat(0), camera_ssrc(Seat(0)) + 5);
+    let mut probe = 0;
+    for n in 0..100_u16 {
+        let original = Packet::video(seat, None, n, n == 0);
+        world.send_packet(0, &original);
+        for kept in [n.saturating_sub(3), n] {
+            let kept = Packet::video(seat, None, kept, kept == 0);
+            let mut payload = kept.sequence.to_be_bytes().to_vec();
+            payload.extend_from_slice(&kept.payload);
+            probe += 1;
+            let sent_as = Packet { ssrc, payload_type: VP8_RTX, sequence: probe, payload, ..kept };
+            world.send_packet(0, &sent_as);
+        }
+        world.advance(10);
+    }
+    let slot = world.pages[1].slot(seat, true);
+    let got: Vec<_> = world.pages[1].drain(&slot).iter().map(|packet| packet.timestamp).collect();
+    assert_eq!(got.len(), 100);
+    assert!(got.windows(2).all(|w| w[1] == w[0] + 3_000), "each once, in order");
+    let stats = world.engine.stats();
+    assert_eq!((stats.packets_repeated, stats.packets_refused, stats.packets_out), (200, 0, 100));
+    let asked = world.pages[0]
+        .rtcp
+        .iter()
+        .flat_map(|compound| rtc_rtcp::packet::unmarshal(&mut &compound[..]).expect("well formed"));
+    let asks = |packet: &Box<dyn rtc_rtcp::Packet>| packet.as_any().is::<TransportLayerNack>();
+    assert!(!asked.into_iter().any(|packet| asks(&packet)), "nothing was lost");
 }

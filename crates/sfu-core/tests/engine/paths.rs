@@ -1,9 +1,9 @@
 //! Where a peer is, and how long it is there.
 
 use palabre_ids::Seat;
-use palabre_sfu_core::MediaEvent;
 use palabre_sfu_core::media::rtcp;
 use palabre_sfu_core::session::PEER_SILENCE;
+use palabre_sfu_core::{MediaEvent, Path};
 
 use crate::support::{Packet, World, path};
 
@@ -113,6 +113,61 @@ fn a_restart_keeps_streams_keys_and_the_old_path_until_the_new_one_carries() {
         world.send(1, check);
     }
     assert!(arrives(&mut world, 4));
+}
+
+#[test]
+fn a_restart_with_both_paths_alive_loses_nothing() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    let mut sent = 0_u16;
+    // Everybody speaks, page 1 from the paths named in turn, and time passes.
+    let mut speak = |world: &mut World, times: u16, from: &[Path]| {
+        for _ in 0..times {
+            for at in 0..3 {
+                let seat = Seat(at as u8);
+                let packets =
+                    [Packet::audio(seat, sent), Packet::video(seat, None, sent, sent == 0)];
+                for (packet, turn) in packets.iter().zip(usize::from(sent)..) {
+                    let datagram = world.pages[at].seal(packet);
+                    let path = if at == 1 { from[turn % from.len()] } else { world.pages[at].path };
+                    world.send_from(path, datagram);
+                }
+            }
+            sent += 1;
+            world.advance(7);
+        }
+        sent
+    };
+    let old = world.pages[1].path;
+    let old_check = world.pages[1].check(false);
+    speak(&mut world, 20, &[old]);
+    world.restart_ice(1, 5_555, false);
+    world.pages[1].old_path = Some(old);
+    let new = world.pages[1].path;
+    speak(&mut world, 20, &[old]);
+    for (nominate, from) in
+        [(false, &[old][..]), (false, &[old, new]), (true, &[old, new]), (true, &[new])]
+    {
+        let check = world.pages[1].check(nominate);
+        world.send_from(new, check);
+        speak(&mut world, 20, from);
+        world.send_from(old, old_check.clone());
+        speak(&mut world, 20, from);
+    }
+    let sent = usize::from(speak(&mut world, 0, &[]));
+    for at in 0..3 {
+        let others = (0..3).filter(|other| *other != at).map(|other| Seat(other as u8));
+        let slots: Vec<_> = others
+            .flat_map(|seat| [false, true].map(|video| world.pages[at].slot(seat, video)))
+            .map(|mid| world.pages[at].slots[&mid].media)
+            .collect();
+        for ssrc in slots {
+            let got = world.pages[at].received.iter().filter(|packet| packet.ssrc == ssrc);
+            let indices: Vec<_> = got.map(|packet| packet.index).collect();
+            assert_eq!(indices.len(), sent, "page {at}");
+            assert!(indices.windows(2).all(|w| w[1] == w[0] + 1), "page {at}");
+        }
+    }
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub(crate) struct SlotSsrcs {
 pub(crate) struct Page {
     pub(crate) seat: Seat,
     pub(crate) path: Path,
+    /// Where it still listens after it moved.
+    pub(crate) old_path: Option<Path>,
     dtls: Endpoint,
     fingerprint: String,
     ufrag: String,
@@ -196,6 +198,7 @@ impl Page {
         Self {
             seat,
             path: path(port),
+            old_path: None,
             dtls,
             fingerprint: hex.join(":"),
             ufrag: format!("page{port}"),
@@ -578,7 +581,8 @@ impl World {
 
     fn deliver(&mut self) {
         for (path, datagram) in self.out.iter() {
-            for page in self.pages.iter_mut().filter(|page| page.path == path) {
+            let here = |page: &&mut Page| page.path == path || page.old_path == Some(path);
+            for page in self.pages.iter_mut().filter(here) {
                 page.take(self.now, datagram);
             }
         }

@@ -61,7 +61,12 @@ export class Server {
   /** Starts one on free ports. */
   static async start(): Promise<Server> {
     const server = new Server(await freePort(), await freePort());
-    await server.launch();
+    try {
+      await server.launch();
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
     return server;
   }
 

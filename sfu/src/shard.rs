@@ -205,6 +205,15 @@ impl Shard {
                 {
                     continue;
                 }
+                // The kernel is short of memory: so are others, and it passes.
+                Err(error)
+                    if matches!(
+                        error.raw_os_error(),
+                        Some(libc::ENOMEM | libc::ENOBUFS | libc::EAGAIN)
+                    ) =>
+                {
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             };
             let now = Instant::now();

@@ -127,6 +127,12 @@ pub(crate) async fn samples(sfu: &Arc<SfuPlane>) -> Vec<Sample> {
             sum(|s| s.engine.packets_gated),
         ),
         (
+            "palabre_media_packets_policed_total",
+            "Media packets above what a publisher may send.",
+            "counter",
+            sum(|s| s.engine.packets_policed),
+        ),
+        (
             "palabre_media_packets_repeated_total",
             "Media packets that came before: publishers measure their path with them.",
             "counter",

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::engine::Engine;
 use crate::engine::peer::{Link, Peer, PeerKey};
-use crate::engine::room::SeatSet;
+use crate::engine::room::{MAX_ASKED, SeatSet};
 use crate::media::publication::Refusal;
 use crate::media::reception::SenderInfo;
 use crate::media::rtcp::{self, Packet};
@@ -201,14 +201,22 @@ impl Engine {
             self.stats.address_changes += u64::from(follow_to(now, peer, path));
         }
         self.tables.learn_ssrc(peer, sender);
+        let mut asked = MAX_ASKED;
         for packet in rtcp::read(datagram.get(..len)?) {
-            self.take_report(now, key, packet, out);
+            self.take_report(now, key, packet, &mut asked, out);
         }
         self.hear(now, key, path);
         Some(())
     }
 
-    fn take_report(&mut self, now: Instant, key: PeerKey, packet: Packet<'_>, out: &mut Outbox) {
+    fn take_report(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        packet: Packet<'_>,
+        asked: &mut usize,
+        out: &mut Outbox,
+    ) {
         let Some(Some(room)) = self.rooms.get_mut(key.room as usize) else { return };
         let Some(peer) = room.peer(key.seat) else { return };
         match packet {
@@ -226,7 +234,8 @@ impl Engine {
                 }
             }
             Packet::Nack { media, lost } => {
-                room.resend(now, key.seat, media, lost, out, &mut self.stats);
+                let lost = lost.iter().take(*asked);
+                *asked -= room.resend(now, key.seat, media, lost, out, &mut self.stats);
             }
             Packet::KeyframeRequest { media } => {
                 if let Some(publisher) = room.want_keyframe(key.seat, media) {

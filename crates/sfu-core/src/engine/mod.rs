@@ -63,6 +63,8 @@ pub struct EngineStats {
     pub packets_out: u64,
     /// Media packets the gate stopped.
     pub packets_gated: u64,
+    /// Media packets above what a publisher may send.
+    pub packets_policed: u64,
     /// Authenticated packets that came before, or too late: a publisher measures its path by sending
     /// kept packets again.
     pub packets_repeated: u64,
@@ -182,11 +184,12 @@ impl Engine {
         }
     }
 
-    /// Whether the seat has a session, up or being set up.
+    /// Whether the seat has a session that is not lost, up or being set up.
     #[must_use]
     pub fn has_session(&self, room: &RoomId, seat: Seat) -> bool {
         let room = self.by_id.get(room).and_then(|&at| self.rooms[at as usize].as_ref());
-        room.and_then(|room| room.peers.get(seat.index())).is_some_and(Option::is_some)
+        let peer = room.and_then(|room| room.peers.get(seat.index())).and_then(Option::as_deref);
+        peer.is_some_and(|peer| !peer.lost)
     }
 
     /// Answers an offer of a seat. With the certificate of the standing session it restarts ICE and
@@ -212,7 +215,7 @@ impl Engine {
             fingerprint: self.certificate.fingerprint(),
             candidates: &self.candidates,
             slots: &others,
-            ssrcs: &mut rand::random,
+            ssrcs: &mut unused_ssrc(rand::random),
         };
         if let Some(peer) = place
             && negotiate::same_session(offer, &peer.session)
@@ -388,11 +391,31 @@ impl Engine {
     }
 }
 
+/// SSRCs that no session was given twice: two streams under one would share a key stream. 0 and 1
+/// are what senders without a stream call themselves.
+fn unused_ssrc(mut draw: impl FnMut() -> u32) -> impl FnMut() -> u32 {
+    let mut used = vec![0, 1];
+    move || loop {
+        let ssrc = draw();
+        if !used.contains(&ssrc) {
+            used.push(ssrc);
+            return ssrc;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const OFFER: &str = include_str!("../../tests/fixtures/chromium.sdp");
+
+    #[test]
+    fn no_ssrc_is_given_twice() {
+        let mut drawn = [1, 7, 7, 0, 9].into_iter();
+        let mut next = unused_ssrc(move || drawn.next().expect("enough"));
+        assert_eq!([next(), next()], [7, 9]);
+    }
 
     #[test]
     fn a_session_leaves_nothing_in_the_tables() {

@@ -7,6 +7,7 @@ use palabre_ids::{MAX_SEATS, MediaKind, Seat};
 use crate::Path;
 use crate::engine::tick::{Schedule, TICK, TICK_REPAIRING};
 use crate::media::feedback::Arrivals;
+use crate::media::policer::Policer;
 use crate::media::publication::{Incoming, Publication, clock_rate};
 use crate::media::red;
 use crate::media::resend::ResendBudget;
@@ -186,6 +187,8 @@ pub(super) struct Peer {
     /// Of the source that our RTCP speaks for; the others' are in the answer.
     pub(super) canonical_name: String,
     pub(super) arrivals: Arrivals,
+    /// One for each kind, in the order of `MediaKind::ALL`.
+    policers: [Policer; 3],
     next_transport_cc: u16,
     pub(super) round_trip: Duration,
     pub(super) heard: Instant,
@@ -234,6 +237,7 @@ impl Peer {
             by_seat,
             screen,
             arrivals: Arrivals::new(now),
+            policers: MediaKind::ALL.map(Policer::new),
             next_transport_cc: 0,
             round_trip: FIRST_ROUND_TRIP,
             heard: now,
@@ -265,6 +269,11 @@ impl Peer {
             MediaKind::Screen => self.screen,
         };
         at.map(usize::from)
+    }
+
+    /// Whether it may send `len` bytes of `kind` more now.
+    pub(super) fn may_send(&mut self, now: Instant, kind: MediaKind, len: usize) -> bool {
+        self.policers[kind as usize].admit(now, len)
     }
 
     /// The source that our RTCP speaks for.
@@ -399,9 +408,15 @@ impl Peer {
     pub(super) fn repair(&mut self, now: Instant, at: usize, sequence: u16) -> Option<Repair> {
         let round_trip = self.round_trip;
         let downlink = self.downlinks.get_mut(at)?;
-        let repair = downlink.forwarder.find(sequence)?;
         let budget = &mut downlink.rtx.as_mut()?.budget;
+        let repair = downlink.forwarder.find(sequence)?;
         budget.take(now, repair.sent_as, round_trip).then_some(repair)
+    }
+
+    /// Whether nothing more of a downlink may be sent again now.
+    pub(super) fn repairs_exhausted(&mut self, now: Instant, at: usize) -> bool {
+        let rtx = self.downlinks.get_mut(at).and_then(|downlink| downlink.rtx.as_mut());
+        rtx.is_none_or(|rtx| rtx.budget.is_empty(now))
     }
 
     /// Measures the round trip by a receiver's report about one of our streams.

@@ -10,13 +10,13 @@ use crate::media::forwarder::Source;
 use crate::media::gate::Gate;
 use crate::media::publication::Incoming;
 use crate::media::reception::SenderInfo;
-use crate::media::rtcp;
 use crate::media::speech::Speech;
 use crate::outbox::Outbox;
 use crate::{GateTable, ViewSize};
 
-/// How many packets of one request for lost packets are looked at: 17 for each of 15 items.
-const MAX_ASKED: usize = 255;
+/// How many packets that one datagram asks for again are looked at: 17 for each of 15 items. A page
+/// asks for a few at a time; what is left out it asks for again.
+pub(super) const MAX_ASKED: usize = 255;
 
 /// Seats, one bit each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -176,6 +176,11 @@ impl Room {
         if packet.kind == MediaKind::Screen && self.screen != Some(seat) {
             return;
         }
+        let len = packet.payload.len();
+        if !self.peer(seat).is_some_and(|peer| peer.may_send(now, packet.kind, len)) {
+            stats.packets_policed += 1;
+            return;
+        }
         if let Some(level) = packet.audio_level.filter(|_| packet.kind == MediaKind::Audio) {
             self.speech.hear(now, seat, level);
         }
@@ -195,23 +200,29 @@ impl Room {
         }
     }
 
-    /// Answers a receiver's request for lost packets of one of its streams.
+    /// Answers a receiver's request for lost packets of one of its streams; gives how many of them
+    /// were looked at.
     pub(super) fn resend(
         &mut self,
         now: Instant,
         receiver: Seat,
         media: u32,
-        lost: rtcp::Lost<'_>,
+        lost: impl Iterator<Item = u16>,
         out: &mut Outbox,
         stats: &mut EngineStats,
-    ) {
+    ) -> usize {
         let Some(mut peer) = self.peers.get_mut(receiver.index()).and_then(Option::take) else {
-            return;
+            return 0;
         };
+        let mut looked_at = 0;
         let at = peer.downlinks.iter().position(|downlink| downlink.slot.ssrc == media);
         if let Some(at) = at {
             let kind = peer.downlinks[at].slot.kind;
-            for sequence in lost.iter().take(MAX_ASKED) {
+            for sequence in lost {
+                if peer.repairs_exhausted(now, at) {
+                    break;
+                }
+                looked_at += 1;
                 let Some(repair) = peer.repair(now, at, sequence) else { continue };
                 let source = repair.source;
                 // What would not be forwarded now is not sent again either.
@@ -229,6 +240,7 @@ impl Room {
             }
         }
         self.peers[receiver.index()] = Some(peer);
+        looked_at
     }
 
     /// A receiver asks for a keyframe of one of its streams; gives whom to ask.

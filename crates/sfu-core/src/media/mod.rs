@@ -6,6 +6,7 @@ pub mod feedback;
 pub mod forwarder;
 pub mod gate;
 pub mod keyframe;
+pub mod policer;
 pub mod publication;
 pub mod reception;
 pub mod red;

@@ -41,6 +41,12 @@ impl ResendBudget {
         true
     }
 
+    /// Whether nothing is left for now.
+    pub fn is_empty(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.tokens == 0
+    }
+
     fn refill(&mut self, now: Instant) {
         let Some(refilled) = self.refilled else {
             self.refilled = Some(now);

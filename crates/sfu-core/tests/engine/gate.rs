@@ -50,6 +50,23 @@ fn each_kind_has_its_own_right() {
 }
 
 #[test]
+fn who_has_the_floor_cannot_drown_the_others_with_it() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    for n in 0..2_000 {
+        let flood = Packet { payload: vec![7; 1_100], ..Packet::audio(Seat(0), n) };
+        world.send_packet(0, &flood);
+    }
+    let heard = world.drain_all().len();
+    assert!((2..=200).contains(&heard), "{heard}");
+    assert_eq!(world.engine.stats().packets_policed, 2_000 - heard as u64 / 2);
+    // Silence earns it back.
+    world.advance(3_000);
+    world.send_packet(0, &Packet::audio(Seat(0), 2_001));
+    assert_eq!(world.drain_all().len(), 2);
+}
+
+#[test]
 fn a_revoke_is_in_force_when_it_returns() {
     let mut world = World::new(3, false);
     world.open_gate();

@@ -207,11 +207,12 @@ fn silence_is_a_loss_and_a_word_a_return() {
     let lost = world.events.iter().filter(|e| matches!(e, MediaEvent::PeerLost { .. })).count();
     assert_eq!(lost, 1, "told once, and of nobody else");
     assert!(!arrives(&mut world, 200), "nothing is sent where nobody is");
-    assert!(world.engine.has_session(&room, seat));
+    assert!(!world.engine.has_session(&room, seat), "nothing to come back to by itself");
     world.events.clear();
     let report = report(&mut world, 1);
     world.send(1, report);
-    assert_eq!(world.events, [MediaEvent::PeerUp { room, seat }]);
+    assert_eq!(world.events, [MediaEvent::PeerUp { room: room.clone(), seat }]);
+    assert!(world.engine.has_session(&room, seat));
     assert!(arrives(&mut world, 201));
 }
 

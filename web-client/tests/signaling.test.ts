@@ -103,6 +103,17 @@ describe('a lost connection', () => {
     expect(run.state.phase).toMatchObject({ kind: 'joined', place: { resumeToken: 'next', lastSeq: last } });
   });
 
+  test('a command whose answer was lost with the connection is said again, for its answer', () => {
+    const run = new Run();
+    run.join();
+    run.do({ type: 'command', command: { do: 'next_phase' } });
+    run.lose(100);
+    run.tick(100);
+    run.do({ type: 'opened', now: 110 });
+    const resumed = { ...serverGolden('server.resumed', 'resumed'), last_command: 1 };
+    expect(sent(run.hear(resumed, 120))).toEqual([{ type: 'command', id: 1, command: { do: 'next_phase' } }]);
+  });
+
   test('a command that the server carried out before the loss is not said again', () => {
     const run = new Run();
     run.join();
@@ -110,7 +121,10 @@ describe('a lost connection', () => {
     run.lose(100);
     run.tick(100);
     run.do({ type: 'opened', now: 110 });
-    expect(sent(run.hear({ ...welcome(), last_command: 1 }, 120))).toEqual([]);
+    const effects = run.hear({ ...welcome(), last_command: 1 }, 120);
+    expect(sent(effects)).toEqual([]);
+    const over = { do: 'answered', command: { do: 'next_phase' }, answer: { result: 'done' } };
+    expect(effects).toContainEqual(over);
     expect(run.state.pending).toEqual([]);
     expect(run.do({ type: 'command', command: { do: 'pass' } })).toEqual([
       { do: 'send', message: { type: 'command', id: 2, command: { do: 'pass' } } },
@@ -206,6 +220,20 @@ describe('closing', () => {
     run.hear({ type: 'closing', reason }, 5);
     if (pause > 0) expect(run.tick(5 + pause - 1)).toEqual([]);
     expect(run.tick(5 + pause)).toEqual([{ do: 'open' }]);
+  });
+
+  test('leaving without a connection is said by the next one', () => {
+    const run = new Run();
+    run.join();
+    run.lose(100);
+    expect(run.do({ type: 'leave' })).toEqual([]);
+    expect(run.tick(100)).toEqual([{ do: 'open' }]);
+    run.do({ type: 'opened', now: 110 });
+    expect(run.hear(welcome(), 120)).toEqual([
+      { do: 'send', message: clientGolden('client.leave') },
+      { do: 'close' },
+    ]);
+    expect(run.state.phase).toEqual({ kind: 'closed', reason: 'left' });
   });
 
   test('leaving says so first', () => {

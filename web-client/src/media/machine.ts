@@ -34,8 +34,6 @@ export interface MediaState {
   /** When the trouble began. */
   troubleSince: number;
   signaling: boolean;
-  /** The server may have forgotten the session: a dead path is then no matter of a new path. */
-  suspect: boolean;
 }
 
 /** What happens to the media. */
@@ -65,7 +63,6 @@ export const initialMedia: MediaState = {
   attempt: 0,
   troubleSince: 0,
   signaling: false,
-  suspect: false,
 };
 
 type Step = { state: MediaState; effects: MediaEffect[] };
@@ -78,9 +75,8 @@ export function mediaTransition(state: MediaState, input: MediaInput, now: numbe
       const joined = { ...state, signaling: true };
       if (!input.again || state.stage.at === 'off')
         return offer({ ...joined, troubleSince: now }, 'fresh', now);
-      // A whole new welcome: the server may have restarted. A path that still carries says it has not.
-      if (state.stage.at === 'up') return { state: { ...joined, suspect: true }, effects: [] };
-      return offer(joined, 'fresh', now);
+      // A whole new welcome: the server has ended the session before it, if it had one.
+      return offer(trouble(joined, now), 'fresh', now);
     }
     case 'resumed': {
       const resumed = { ...state, signaling: true };
@@ -104,7 +100,7 @@ export function mediaTransition(state: MediaState, input: MediaInput, now: numbe
       return { state, effects: [{ do: 'apply' }] };
     case 'answer_applied':
       if (state.stage.at !== 'offered') return stay;
-      return { state: { ...state, stage: { at: 'connecting', since: now }, suspect: false }, effects: [] };
+      return { state: { ...state, stage: { at: 'connecting', since: now } }, effects: [] };
     case 'refused':
       if (state.stage.at !== 'offered' || input.generation !== state.generation) return stay;
       return again(state, 'fresh', now, jitter);
@@ -121,7 +117,7 @@ export function mediaTransition(state: MediaState, input: MediaInput, now: numbe
       return { state: { ...state, stage: { at: 'up' }, attempt: 0 }, effects: [] };
     case 'path_dead':
       if (state.stage.at !== 'up') return stay;
-      return offer(trouble(state, now), state.suspect ? 'fresh' : 'repair', now);
+      return offer(trouble(state, now), 'repair', now);
     case 'tick':
       switch (state.stage.at) {
         case 'offered':

@@ -28,6 +28,7 @@ export class Connection {
   #state;
   #socket: WebSocket | null = null;
   #timer: ReturnType<typeof setInterval>;
+  #left = false;
   readonly #url: string;
   readonly #handlers: Handlers;
   readonly #online = () => this.#step({ type: 'online', now: performance.now() });
@@ -63,10 +64,11 @@ export class Connection {
     this.#step({ type: 'language', language, now: performance.now() });
   }
 
-  /** Leaves for good. */
+  /** Leaves for good; without a connection, as soon as there is one to say so. The owner hears no more. */
   leave(): void {
+    this.#left = true;
     this.#step({ type: 'leave' });
-    this.dispose();
+    this.#endIfOver();
   }
 
   /** Stops everything without a word. */
@@ -81,12 +83,19 @@ export class Connection {
     const { state, effects } = transition(this.#state, input);
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
+    if (this.#left) return this.#endIfOver();
     if (this.#state.phase.kind !== before.kind || this.#state.phase.kind === 'waiting') {
       this.#handlers.phase(this.#state.phase);
     }
   }
 
+  #endIfOver(): void {
+    const { kind } = this.#state.phase;
+    if (kind === 'closed' || kind === 'stopped') this.dispose();
+  }
+
   #perform(effect: Effect): void {
+    if (this.#left && effect.do !== 'open' && effect.do !== 'close' && effect.do !== 'send') return;
     switch (effect.do) {
       case 'open':
         return this.#open();

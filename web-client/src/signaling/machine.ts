@@ -28,7 +28,7 @@ export const SILENCE_LIMIT = 6000;
 export const OPEN_LIMIT = 5000;
 /** A flooding page pauses this long before it comes back. */
 export const FLOOD_PAUSE = 5000;
-/** Unanswered commands kept; past it the oldest is dropped (and its promise refused). */
+/** Unanswered commands kept; past it the oldest is given up, and its answer is a refusal. */
 export const MAX_PENDING = 64;
 
 /** What a page presents at the door. */
@@ -73,6 +73,8 @@ export interface State {
   unnumbered: Command[];
   /** Whether a welcome was ever received. */
   wasIn: boolean;
+  /** The person left while there was no connection: the next one says so, and nothing else. */
+  leaving: boolean;
 }
 
 /** What happens to the connection. */
@@ -100,7 +102,15 @@ export type Effect =
 
 /** A machine that has done nothing yet. */
 export function initial(credentials: Credentials): State {
-  return { credentials, phase: { kind: 'idle' }, pending: [], nextId: 1, unnumbered: [], wasIn: false };
+  return {
+    credentials,
+    phase: { kind: 'idle' },
+    pending: [],
+    nextId: 1,
+    unnumbered: [],
+    wasIn: false,
+    leaving: false,
+  };
 }
 
 type Step = { state: State; effects: Effect[] };
@@ -145,6 +155,9 @@ export function transition(state: State, input: Input): Step {
       return { state: step.state, effects: [{ do: 'close' }, ...step.effects] };
     }
     case 'leave': {
+      // The others would otherwise wait for somebody who has left.
+      const back = state.phase.kind === 'connecting' || state.phase.kind === 'waiting';
+      if (back && state.wasIn) return stay({ ...state, leaving: true, pending: [], unnumbered: [] });
       const effects: Effect[] = [];
       if (state.phase.kind === 'joined') effects.push({ do: 'send', message: { type: 'leave' } });
       effects.push({ do: 'close' });
@@ -221,17 +234,18 @@ function withClose(step: Step): Step {
 }
 
 function command(state: State, asked: Command): Step {
-  if (state.phase.kind === 'closed') return stay(state);
+  if (state.phase.kind === 'closed' || state.leaving) return stay(state);
   if (!state.wasIn) return stay({ ...state, unnumbered: [...state.unnumbered, asked].slice(-MAX_PENDING) });
   const entry = { id: state.nextId, command: asked };
-  const next = {
-    ...state,
-    nextId: state.nextId + 1,
-    pending: [...state.pending, entry].slice(-MAX_PENDING),
-  };
-  const effects: Effect[] =
-    state.phase.kind === 'joined' ? [{ do: 'send', message: { type: 'command', ...entry } }] : [];
-  return { state: next, effects };
+  const waiting = [...state.pending, entry];
+  const pending = waiting.slice(-MAX_PENDING);
+  const effects: Effect[] = waiting.slice(0, waiting.length - pending.length).map((old) => ({
+    do: 'answered',
+    command: old.command,
+    answer: { result: 'refused', code: 'too_fast' },
+  }));
+  if (state.phase.kind === 'joined') effects.push({ do: 'send', message: { type: 'command', ...entry } });
+  return { state: { ...state, nextId: state.nextId + 1, pending }, effects };
 }
 
 function heard(state: State, message: ServerMessage, now: number, jitter: number): Step {
@@ -243,6 +257,7 @@ function heard(state: State, message: ServerMessage, now: number, jitter: number
       state,
       { resumeToken: welcome.resume_token, lastSeq: welcome.seq },
       welcome.last_command,
+      welcome.last_command,
       now,
       { do: 'welcome', welcome, again: state.wasIn },
     );
@@ -251,10 +266,9 @@ function heard(state: State, message: ServerMessage, now: number, jitter: number
     if (state.phase.kind !== 'connecting' || !state.phase.place) return stay(state);
     const { type: _, ...missed } = message;
     const lastSeq = missed.events.reduce((seq, event) => Math.max(seq, event.seq), state.phase.place.lastSeq);
-    return entered(state, { resumeToken: missed.resume_token, lastSeq }, missed.last_command, now, {
-      do: 'resumed',
-      missed,
-    });
+    // A command answered while the connection broke is said again: its answer comes again.
+    const place = { resumeToken: missed.resume_token, lastSeq };
+    return entered(state, place, missed.last_command, 0, now, { do: 'resumed', missed });
   }
   if (state.phase.kind !== 'joined') return stay(state);
   let phase = { ...state.phase, lastHeard: now };
@@ -273,11 +287,28 @@ function heard(state: State, message: ServerMessage, now: number, jitter: number
   return { state: { ...state, phase }, effects: [{ do: 'deliver', message }] };
 }
 
-/** The page is in: what is unanswered is sent (again), what waited for a number gets one. */
-function entered(state: State, place: Place, lastCommand: CommandId, now: number, first: Effect): Step {
-  const pending = state.pending.filter((entry) => entry.id > lastCommand);
+/**
+ * The page is in: what is unanswered is sent (again), what waited for a number gets one. Commands up to
+ * `settled` are over, and the room shows what became of them: nobody waits for their answer any more.
+ */
+function entered(
+  state: State,
+  place: Place,
+  lastCommand: CommandId,
+  settled: CommandId,
+  now: number,
+  first: Effect,
+): Step {
+  const pending = state.pending.filter((entry) => entry.id > settled);
+  const over = state.pending.filter((entry) => entry.id <= settled);
   let nextId = Math.max(lastCommand + 1, state.wasIn ? state.nextId : 1);
   for (const asked of state.unnumbered) pending.push({ id: nextId++, command: asked });
+  if (state.leaving) {
+    return {
+      state: { ...state, phase: { kind: 'closed', reason: 'left' }, pending: [] },
+      effects: [{ do: 'send', message: { type: 'leave' } }, { do: 'close' }],
+    };
+  }
   return {
     state: {
       ...state,
@@ -289,6 +320,11 @@ function entered(state: State, place: Place, lastCommand: CommandId, now: number
     },
     effects: [
       first,
+      ...over.map((entry): Effect => ({
+        do: 'answered',
+        command: entry.command,
+        answer: { result: 'done' },
+      })),
       ...pending.map((entry): Effect => ({ do: 'send', message: { type: 'command', ...entry } })),
     ],
   };

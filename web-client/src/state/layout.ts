@@ -9,8 +9,14 @@ import type { Seat, ViewSize } from '../wire/index.ts';
 export const LABEL = 44;
 /** The same under the speaker's circle, whose clock is larger. */
 export const STAGE_LABEL = 96;
-/** The width a first name needs. */
-const NAME = 78;
+/** The space under a circle for a name alone. */
+export const NAME_LABEL = 24;
+/** The space under the speaker's circle on a telephone, below the ring. */
+const STAGE_LABEL_SMALL = 50;
+/** The width a first name needs: no cell is narrower, and a longer name ends in an ellipsis. */
+export const NAME = 78;
+/** Below this diameter roles are put away, so that the face gets their height. */
+const WITH_ROLE = 60;
 /** The space around the speaker's circle for the turn's ring. */
 export const RING = 22;
 const GAP = 14;
@@ -21,6 +27,10 @@ export interface Place {
   y: number;
   d: number;
   stage: boolean;
+  /** The width that is the label's alone. */
+  label: number;
+  /** Whether there is room for the role under the name. */
+  role: boolean;
 }
 
 export interface Box {
@@ -84,10 +94,11 @@ export function layout({ width, height, seats, stage, screen }: Room): Layout {
   } else {
     // The others keep two rows that can be made out, before the speaker grows.
     const kept = Math.min(2, Math.ceil(others.length / 4)) * (60 + LABEL + GAP);
-    const room = height - 2 * RING - STAGE_LABEL - kept;
+    const label = width < 690 ? STAGE_LABEL_SMALL : STAGE_LABEL;
+    const room = height - 2 * RING - label - kept;
     const d = Math.max(96, Math.min(width * (stage.length > 1 ? 0.42 : 0.6), height * 0.46, room));
-    const h = d + 2 * RING + STAGE_LABEL;
-    centreStage(places, { x: 0, y: 0, width, height: h }, stage, d);
+    const h = d + 2 * RING + label;
+    centreStage(places, { x: 0, y: 0, width, height: h }, stage, d, label);
     pack(places, { x: 0, y: h, width, height: height - h }, others, 120);
   }
   const first = places.get(stage[0] ?? -1);
@@ -101,12 +112,21 @@ const PARTNER = 0.62;
 const groupWidth = (stage: Seat[], d: number) => (stage.length > 1 ? d * (1 + PARTNER) + 2 * RING + GAP : d);
 
 /** The speaker in the middle of `box`, their partner to the right and smaller. */
-function centreStage(places: Map<Seat, Place>, box: Box, stage: Seat[], d: number): void {
+function centreStage(
+  places: Map<Seat, Place>,
+  box: Box,
+  stage: Seat[],
+  d: number,
+  below: number = STAGE_LABEL,
+): void {
   let left = box.x + (box.width - groupWidth(stage, d)) / 2;
-  const y = box.y + (box.height - STAGE_LABEL) / 2;
+  const y = box.y + (box.height - below) / 2;
   stage.forEach((seat, index) => {
     const size = index === 0 ? d : d * PARTNER;
-    places.set(seat, { x: left + size / 2, y, d: size, stage: true });
+    const x = left + size / 2;
+    // As wide as fits around the middle of the circle.
+    const label = 2 * Math.min(x - box.x, box.x + box.width - x);
+    places.set(seat, { x, y, d: size, stage: true, label, role: true });
     left += size + 2 * RING + GAP;
   });
 }
@@ -139,11 +159,101 @@ function arcs(places: Map<Seat, Place>, box: Box, stage: Seat[], others: Seat[])
       // The ends of an arc stay beside the name below the circle, never under it.
       const bent = Math.max(Math.sqrt(Math.max(radius * radius - dy * dy, 0)), 0.66 * (around.d / 2 + apart));
       const dx = Math.min(bent, edge - small / 2 - 4);
-      places.set(seat, { x: around.x + side * dx, y: middle + dy, d: small, stage: false });
+      places.set(seat, {
+        x: around.x + side * dx,
+        y: middle + dy,
+        d: small,
+        stage: false,
+        label: arcLabel(small),
+        role: true,
+      });
     });
   };
-  bend(-1, places.get(stage[0] ?? -1), left);
-  bend(1, places.get(stage[stage.length - 1] ?? -1), right);
+  const first = places.get(stage[0] ?? -1);
+  const last = places.get(stage[stage.length - 1] ?? -1);
+  bend(-1, first, left);
+  bend(1, last, right);
+  if (!first || !last) return;
+
+  // Where the height of a single row of faces is what keeps them small, an arc may be two deep.
+  for (let larger = Math.min(150, box.width * 0.13); larger >= small + 4; larger -= 2) {
+    const deep = [deepArc(box, -1, first, left, larger), deepArc(box, 1, last, right, larger)];
+    if (!deep.every((arc) => arc !== null)) continue;
+    for (const [seat, place] of deep.flat()) places.set(seat, place);
+    return;
+  }
+}
+
+/** The width of a label on an arc. */
+const arcLabel = (d: number) => Math.max(d * 1.24, 92);
+
+/** Half the width and the height, from the circle's edge down, of what is written under the speaker. */
+const STAGE_WORDS = { half: 130, top: 20, bottom: 84 };
+
+/**
+ * At most four faces of diameter `d` beside the speaker: the first and the last as near as the ring and
+ * the speaker's name allow, those between them further out. `null` when they do not fit.
+ */
+function deepArc(box: Box, side: -1 | 1, around: Place, list: Seat[], d: number): [Seat, Place][] | null {
+  if (list.length > 4) return null;
+  const label = arcLabel(d);
+  const tall = d + LABEL;
+  const half = label / 2;
+  const edge = (side < 0 ? around.x - box.x : box.x + box.width - around.x) - half;
+  const middle = box.y + (box.height - LABEL) / 2;
+  const inner = Math.min((tall + GAP) / 2, Math.max((box.height - tall) / 2, 0));
+  const reach = list.length === 4 ? Math.min((box.height - tall) / 2, 3 * inner) : (box.height - tall) / 2;
+  const offsets = {
+    0: [],
+    1: [0],
+    2: [-inner, inner],
+    3: [-Math.min(reach, 2 * inner), 0, Math.min(reach, 2 * inner)],
+    4: [-reach, -inner, inner, reach],
+  }[list.length as 0 | 1 | 2 | 3 | 4];
+
+  const ring = around.d / 2 + RING;
+  const clearOfSpeaker = (dx: number, dy: number) => {
+    if (Math.hypot(dx, dy) < ring + GAP / 2 + d / 2) return false;
+    const top = dy + d / 2;
+    const bottom = top + LABEL;
+    const nearestY = Math.max(top, Math.min(0, bottom));
+    if (Math.hypot(Math.max(dx - half, 0), nearestY) < ring) return false;
+    const beside = dx - half >= STAGE_WORDS.half;
+    return (
+      beside || bottom < around.d / 2 + STAGE_WORDS.top || dy - d / 2 > around.d / 2 + STAGE_WORDS.bottom
+    );
+  };
+  const taken: { dx: number; y: number }[] = [];
+  const clearOfOthers = (dx: number, y: number) =>
+    taken.every((other) => Math.abs(other.dx - dx) >= label || Math.abs(other.y - y) >= tall + GAP / 2);
+
+  const ends = new Set([0, list.length - 1]);
+  const groups = [
+    offsets.filter((_, index) => ends.has(index)),
+    offsets.filter((_, index) => !ends.has(index)),
+  ];
+  const reached = new Map<number, number>();
+  // The ends first: they are the ones the speaker's circle holds in place. Each group keeps one distance,
+  // so that the arc is the same above and below.
+  let dx = half;
+  for (const group of groups) {
+    const clear = (offset: number) => {
+      const y = middle + offset;
+      return clearOfSpeaker(dx, y - around.y) && clearOfOthers(dx, y);
+    };
+    while (dx <= edge && !group.every(clear)) dx += 2;
+    if (dx > edge && group.length > 0) return null;
+    for (const offset of group) {
+      taken.push({ dx, y: middle + offset });
+      reached.set(offset, dx);
+    }
+    dx += 2 * GAP;
+  }
+  return list.map((seat, index) => {
+    const offset = offsets[index] ?? 0;
+    const x = around.x + side * (reached.get(offset) ?? half);
+    return [seat, { x, y: middle + offset, d, stage: false, label, role: true }];
+  });
 }
 
 /** The speaker above, the others below, in a side column or under a shared screen. */
@@ -162,23 +272,33 @@ function sideBySide(places: Map<Seat, Place>, box: Box, stage: Seat[], others: S
   }
 }
 
+/** The largest circles that fit in even rows, with `label` under each, its distance to the next row included. */
+function densest(box: Box, count: number, label: number, largest: number): { d: number; columns: number } {
+  let best = { d: 0, columns: 1 };
+  // A column is wide enough for a first name under the circle.
+  const widest = Math.max(1, Math.min(count, Math.floor(box.width / NAME)));
+  for (let columns = 1; columns <= widest; columns++) {
+    const rows = Math.ceil(count / columns);
+    const d = Math.min(box.width / columns - GAP, box.height / rows - label, largest);
+    if (d > best.d + 0.5) best = { d, columns };
+  }
+  return best;
+}
+
 /** Circles of one size in rows, as large as they fit, the last row centred. */
 function pack(places: Map<Seat, Place>, box: Box, seats: Seat[], largest: number): void {
   if (seats.length === 0) return;
-  let best = { d: 0, columns: 1 };
-  // A column is wide enough for a first name under the circle.
-  const widest = Math.max(1, Math.min(seats.length, Math.floor(box.width / NAME)));
-  for (let columns = 1; columns <= widest; columns++) {
-    const rows = Math.ceil(seats.length / columns);
-    const d = Math.min(box.width / columns - GAP, box.height / rows - LABEL - GAP, largest);
-    if (d > best.d + 0.5) best = { d, columns };
-  }
+  const whole = densest(box, seats.length, LABEL + GAP, largest);
+  const names = densest(box, seats.length, NAME_LABEL + GAP / 2, largest);
+  const role = whole.d >= WITH_ROLE || names.d < whole.d + 2;
+  const best = role ? whole : names;
+  const below = role ? LABEL : NAME_LABEL;
   const d = Math.max(best.d, 36);
   const rows = Math.ceil(seats.length / best.columns);
   // Even rows look calmer than a full one and a rest.
   const columns = Math.ceil(seats.length / rows);
-  const stepX = Math.min(box.width / columns, d * 1.3);
-  const stepY = Math.min(box.height / rows, d + LABEL + 2.2 * GAP);
+  const stepX = Math.min(box.width / columns, Math.max(d * 1.3, NAME + GAP));
+  const stepY = Math.min(box.height / rows, d + below + 2.2 * GAP);
   const top = box.y + (box.height - stepY * rows) / 2;
   seats.forEach((seat, index) => {
     const row = Math.floor(index / columns);
@@ -186,9 +306,11 @@ function pack(places: Map<Seat, Place>, box: Box, seats: Seat[], largest: number
     const startX = box.x + (box.width - stepX * inRow) / 2;
     places.set(seat, {
       x: startX + stepX * ((index % columns) + 0.5),
-      y: top + stepY * row + (stepY - LABEL) / 2,
+      y: top + stepY * row + (stepY - below) / 2,
       d,
       stage: false,
+      label: stepX - 4,
+      role,
     });
   });
 }

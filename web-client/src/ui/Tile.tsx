@@ -50,8 +50,16 @@ export function Tile({ session, person, place, chair, hand }: Props) {
       data-stage={place?.stage ?? false}
       data-presence={person.presence.presence}
       data-small={place !== undefined && place.d < 100}
+      data-role={place?.role ?? true}
       aria-label={person.name}
-      style={place && { '--x': `${place.x}px`, '--y': `${place.y}px`, '--d': `${place.d}px` }}
+      style={
+        place && {
+          '--x': `${place.x}px`,
+          '--y': `${place.y}px`,
+          '--d': `${place.d}px`,
+          '--label': `${place.label}px`,
+        }
+      }
       hidden={!place}
     >
       <div class="face">

@@ -8,6 +8,7 @@ import { loudness } from '../src/media/audio.ts';
 import { problemOf } from '../src/media/devices.ts';
 import { Session } from '../src/state/session.ts';
 import { route } from '../src/ui/App.tsx';
+import { keyed } from '../src/ui/Panel.tsx';
 import { Room } from '../src/ui/Room.tsx';
 import { language } from '../src/i18n/index.ts';
 import type { ClientMessage, ServerMessage } from '../src/wire/index.ts';
@@ -254,4 +255,28 @@ test.each([
   ['', '422'],
 ])('a refusal of the server is shown: %s', (body, text) => {
   expect(problemText(body, 422)).toBe(text);
+});
+
+test('the button that gives the floor has a short label beside its whole name', () => {
+  enter('pair', 3);
+  const button = root.querySelector('[data-testid=yield]');
+  expect(button?.getAttribute('aria-label')).toBe('Give the floor to Laura');
+  expect(button?.querySelector('.long')?.textContent).toBe('Give the floor to Laura');
+  expect(button?.querySelector('.short')?.textContent).toBe('To Laura');
+});
+
+test('hands and the rest of the round each have their heading', () => {
+  enter('round', 0);
+  const list = root.querySelector('[data-testid=upcoming]');
+  const heading = document.getElementById(list?.getAttribute('aria-labelledby') ?? '');
+  expect(heading?.tagName).toBe('H3');
+  expect(heading?.textContent).toBe('In this round');
+});
+
+test('lines of one moment have keys of their own, which stay when older lines go', () => {
+  const line = (at: number, text: string) => ({ at, seat: 1, text });
+  const chat = [line(1, 'first'), line(2, 'again'), line(2, 'again'), line(3, 'last')];
+  const keys = keyed(chat).map(([key]) => key);
+  expect(new Set(keys).size).toBe(4);
+  expect(keyed(chat.slice(1)).map(([key]) => key)).toEqual(keys.slice(1));
 });

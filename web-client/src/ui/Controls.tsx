@@ -119,11 +119,15 @@ function FloorActions({ session }: { session: Session }) {
         <button
           class="pill sun"
           data-testid="yield"
+          aria-label={t('floor-yield', { name: partner?.name ?? '' })}
           aria-busy={busy.has('yield_floor')}
           onClick={() => session.ask({ do: 'yield_floor' })}
         >
           <Icon name="give" />
-          {t('floor-yield', { name: partner?.name ?? '' })}
+          <span class="long">{t('floor-yield', { name: partner?.name ?? '' })}</span>
+          <span class="short" aria-hidden="true">
+            {t('floor-yield-short', { name: partner?.name ?? '' })}
+          </span>
         </button>
       )}
       {choices.release && (
@@ -134,7 +138,7 @@ function FloorActions({ session }: { session: Session }) {
           onClick={() => session.ask({ do: 'release_floor' })}
         >
           <Icon name="done" />
-          {t('floor-release')}
+          <span>{t('floor-release')}</span>
         </button>
       )}
       {choices.pass && (
@@ -145,7 +149,7 @@ function FloorActions({ session }: { session: Session }) {
           onClick={() => session.ask({ do: 'pass' })}
         >
           <Icon name="skip" />
-          {t('floor-pass')}
+          <span>{t('floor-pass')}</span>
         </button>
       )}
       {!choices.release && running && (choices.hand !== 'off' || choices.yieldTo === null) && (
@@ -160,7 +164,9 @@ function FloorActions({ session }: { session: Session }) {
           onClick={() => session.ask({ do: choices.hand === 'lower' ? 'cancel_request' : 'request_floor' })}
         >
           <Icon name="hand" />
-          {choices.hand === 'lower' ? t('hand-lower', { place: choices.place ?? 1 }) : t('hand-raise')}
+          <span>
+            {choices.hand === 'lower' ? t('hand-lower', { place: choices.place ?? 1 }) : t('hand-raise')}
+          </span>
         </button>
       )}
       {leaves && (
@@ -169,7 +175,7 @@ function FloorActions({ session }: { session: Session }) {
           data-testid="out-of-contract"
           onClick={() => session.ask({ do: 'out_of_contract' })}
         >
-          {t('out-of-contract')}
+          <span>{t('out-of-contract')}</span>
         </button>
       )}
     </div>

@@ -38,43 +38,63 @@ function Order({ session, room }: { session: Session; room: RoomView }) {
       <h2 id="order-title">{t('order-title')}</h2>
       {hands.length === 0 && upcoming.length === 0 && <p class="empty">{t('order-empty')}</p>}
       {hands.length > 0 && (
-        <ol class="queue" data-testid="hands" aria-label={t('order-hands')}>
-          {hands.map((hand) => {
-            const person = personAt(room, hand.seat);
-            return (
-              <li key={hand.seat} data-seat={hand.seat}>
-                <Icon name="hand" />
-                <span>
-                  {person?.name}
-                  {hand.remaining !== undefined && (
-                    <small>{t('order-kept', { clock: formatClock(hand.remaining) })}</small>
+        <>
+          <h3 id="order-hands">{t('order-hands')}</h3>
+          <ol class="queue" data-testid="hands" aria-labelledby="order-hands">
+            {hands.map((hand) => {
+              const person = personAt(room, hand.seat);
+              return (
+                <li key={hand.seat} data-seat={hand.seat}>
+                  <Icon name="hand" />
+                  <span>
+                    {person?.name}
+                    {hand.remaining !== undefined && (
+                      <small>{t('order-kept', { clock: formatClock(hand.remaining) })}</small>
+                    )}
+                  </span>
+                  {chair && (
+                    <button
+                      class="link"
+                      aria-label={t('give-to', { name: person?.name ?? '' })}
+                      onClick={() => session.ask({ do: 'grant_floor', seat: hand.seat })}
+                    >
+                      {t('give')}
+                    </button>
                   )}
-                </span>
-                {chair && (
-                  <button
-                    class="link"
-                    aria-label={t('give-to', { name: person?.name ?? '' })}
-                    onClick={() => session.ask({ do: 'grant_floor', seat: hand.seat })}
-                  >
-                    {t('give')}
-                  </button>
-                )}
-              </li>
-            );
-          })}
-        </ol>
+                </li>
+              );
+            })}
+          </ol>
+        </>
       )}
       {upcoming.length > 0 && (
-        <ol class="queue round-order" data-testid="upcoming" aria-label={t('order-round')}>
-          {upcoming.map((seat) => (
-            <li key={seat} data-seat={seat} data-own={seat === session.seat.value}>
-              <span>{personAt(room, seat)?.name}</span>
-            </li>
-          ))}
-        </ol>
+        <>
+          <h3 id="order-round">{t('order-round')}</h3>
+          <ol class="queue round-order" data-testid="upcoming" aria-labelledby="order-round">
+            {upcoming.map((seat) => (
+              <li key={seat} data-seat={seat} data-own={seat === session.seat.value}>
+                <span>{personAt(room, seat)?.name}</span>
+              </li>
+            ))}
+          </ol>
+        </>
       )}
     </section>
   );
+}
+
+/**
+ * Each line with a key of its own. A place in the list would not do: the oldest lines go, and a reader
+ * of the screen would hear every line again.
+ */
+export function keyed(chat: RoomView['chat']): [string, RoomView['chat'][number]][] {
+  const times = new Map<string, number>();
+  return chat.map((line) => {
+    const moment = `${line.at}-${line.seat}`;
+    const nth = times.get(moment) ?? 0;
+    times.set(moment, nth + 1);
+    return [`${moment}-${nth}`, line];
+  });
 }
 
 function Chat({ session, room }: { session: Session; room: RoomView }) {
@@ -95,8 +115,8 @@ function Chat({ session, room }: { session: Session; room: RoomView }) {
     <section class="chat" aria-labelledby="chat-title">
       <h2 id="chat-title">{t('chat-title')}</h2>
       <ol class="lines" ref={lines} aria-live="polite" data-testid="chat-lines">
-        {room.chat.map((line) => (
-          <li key={`${line.at}-${line.seat}-${line.text.length}`} data-own={line.seat === session.seat.value}>
+        {keyed(room.chat).map(([key, line]) => (
+          <li key={key} data-own={line.seat === session.seat.value}>
             <b>{personAt(room, line.seat)?.name}</b>
             <p>{line.text}</p>
           </li>

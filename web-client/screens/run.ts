@@ -29,6 +29,8 @@ interface Shot {
 
 const DESK: [number, number] = [1440, 900];
 const PHONE: [number, number] = [390, 844];
+const SMALL: [number, number] = [360, 740];
+const LAPTOP: [number, number] = [1280, 800];
 const SIDE: [number, number] = [844, 390];
 
 const SHOTS: Shot[] = [
@@ -48,7 +50,22 @@ const SHOTS: Shot[] = [
   { name: 'mine-phone', path: '/r/demo-room#mine.2', size: PHONE, language: 'en' },
   { name: 'pair', path: '/r/demo-room#pair.1', dark: true },
   { name: 'pair-phone', path: '/r/demo-room#pair.1', size: PHONE },
+  { name: 'pair-small-dark-en', path: '/r/demo-room#pair.3', size: SMALL, dark: true, language: 'en' },
+  { name: 'pair-mine-phone', path: '/r/demo-room#pair.3', size: PHONE },
+  { name: 'pair-mine-small', path: '/r/demo-room#pair.3', size: SMALL },
   { name: 'contract', path: '/r/demo-room#contract.0' },
+  { name: 'contract-phone', path: '/r/demo-room#contract.4', size: PHONE },
+  {
+    name: 'contract-small-dark-en',
+    path: '/r/demo-room#contract.4',
+    size: SMALL,
+    dark: true,
+    language: 'en',
+  },
+  { name: 'round-laptop', path: '/r/demo-room#round.0', size: LAPTOP },
+  { name: 'round-laptop-dark-en', path: '/r/demo-room#round.0', size: LAPTOP, dark: true, language: 'en' },
+  { name: 'pair-laptop', path: '/r/demo-room#pair.0', size: LAPTOP },
+  { name: 'mine-small', path: '/r/demo-room#mine.2', size: SMALL },
   { name: 'silence', path: '/r/demo-room#silence.2', size: [1280, 720] },
   { name: 'open', path: '/r/demo-room#open.2' },
   { name: 'open-phone-dark', path: '/r/demo-room#open.2', size: PHONE, dark: true },
@@ -173,9 +190,39 @@ function paintFaces() {
   }
 }
 
+/** What is cut off in the bar below, and labels of people written over each other. */
+function crowded(): string[] {
+  const cut = [...document.querySelectorAll<HTMLElement>('.floor .pill, .floor .pill span')]
+    .filter((element) => element.offsetWidth > 0 && element.scrollWidth > element.clientWidth + 1)
+    .map((element) => `“${element.textContent}” is cut off`);
+  const outside = [...document.querySelectorAll<HTMLElement>('.bar button')]
+    .filter((element) => element.getBoundingClientRect().right > innerWidth)
+    .map((element) => `the button “${element.title || element.textContent}” leaves the screen`);
+  const labels = [...document.querySelectorAll<HTMLElement>('.tile .label')].map((element) => {
+    const words = [...element.children].map((child) => child.getBoundingClientRect());
+    const seen = words.filter(({ width, height }) => width > 0 && height > 0);
+    return {
+      name: element.querySelector('strong')?.textContent,
+      left: Math.min(...seen.map(({ left }) => left)),
+      right: Math.max(...seen.map(({ right }) => right)),
+      top: Math.min(...seen.map(({ top }) => top)),
+      bottom: Math.max(...seen.map(({ bottom }) => bottom)),
+    };
+  });
+  const over = labels.flatMap((a, index) =>
+    labels
+      .slice(index + 1)
+      .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+      .map((b) => `the labels of ${a.name} and ${b.name} overlap`),
+  );
+  return [...cut, ...outside, ...over];
+}
+
 const server = await startServer('dist', PORT);
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
+  // People see scrollbars, so the pictures show them.
+  ignoreDefaultArgs: ['--hide-scrollbars'],
   args: [
     '--no-sandbox',
     '--use-fake-device-for-media-stream',
@@ -230,6 +277,10 @@ try {
     if (overflow > 0) {
       failed++;
       console.error(`${shot.name}: ${overflow} px too wide`);
+    }
+    for (const complaint of await page.evaluate(crowded)) {
+      failed++;
+      console.error(`${shot.name}: ${complaint}`);
     }
     await page.screenshot({ path: `${OUT}/${shot.name}.png`, fullPage: shot.path === '/' });
     await context.close();

@@ -266,6 +266,12 @@ export function scene(name: SceneName, language: Language, now: number): RoomVie
       { seat: 2, since: now - 12_000, remaining: 41_000 },
     ];
   }
+  if (name === 'round') {
+    floor.hands = [
+      { seat: 6, since: now - 40_000 },
+      { seat: 3, since: now - 12_000 },
+    ];
+  }
   if (name === 'mine' || name === 'round' || name === 'away' || name === 'grace')
     floor.upcoming = [3, 4, 5, 6].filter((seat) => seat !== speaker);
   if (name === 'away') {

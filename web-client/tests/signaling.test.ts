@@ -169,7 +169,12 @@ describe('a lost connection', () => {
     const run = new Run();
     run.join();
     run.lose(0);
-    for (let i = 0; i < 3 * MAX_PENDING; i++) run.do({ type: 'command', command: { do: 'cannot_hear' } });
+    const ask = () => run.do({ type: 'command', command: { do: 'cannot_hear' } });
+    for (let i = 0; i < MAX_PENDING; i++) expect(ask()).toEqual([]);
+    const refused = { result: 'refused', code: 'too_fast' };
+    for (let i = 0; i < MAX_PENDING; i++) {
+      expect(ask()).toEqual([{ do: 'answered', command: { do: 'cannot_hear' }, answer: refused }]);
+    }
     expect(run.state.pending).toHaveLength(MAX_PENDING);
   });
 });

@@ -10,9 +10,10 @@ use palabre_wire::{
     Answer, ClientMessage, ClosingReason, Hello, RefusalCode, ServerMessage, WIRE_VERSION,
     hello_version, parse_client_message,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
+use crate::door::Place;
 use crate::limits::{Limits, Verdict};
 use crate::links::LinkError;
 use crate::outbox::{End, OutboxReader, encode, outbox};
@@ -45,15 +46,19 @@ enum Ended {
     Silently,
 }
 
-/// Serves a WebSocket to its end.
-pub(crate) async fn serve(service: Service, socket: WebSocket) {
+/// Serves a WebSocket to its end. It has a place at the door until its link is known to be valid.
+pub(crate) async fn serve(service: Service, socket: WebSocket, place: Place) {
     service.metrics().connections_opened.add();
     let (mut sink, mut stream) = socket.split();
-    let ended = match admit(&service, &mut stream).await {
-        Ok(admitted) => admitted.live(&service, &mut sink, &mut stream).await,
+    // What it takes up is given back behind its last message.
+    let (ended, _place, _permit) = match admit(&service, &mut stream).await {
+        Ok((admitted, permit)) => {
+            drop(place);
+            (admitted.live(&service, &mut sink, &mut stream).await, None, Some(permit))
+        }
         Err(ended) => {
             service.metrics().rejected.add();
-            ended
+            (ended, Some(place), None)
         }
     };
     match ended {
@@ -72,7 +77,10 @@ struct Admitted {
     replies: mpsc::Sender<Utf8Bytes>,
 }
 
-async fn admit(service: &Service, stream: &mut Stream) -> Result<Admitted, Ended> {
+async fn admit(
+    service: &Service,
+    stream: &mut Stream,
+) -> Result<(Admitted, OwnedSemaphorePermit), Ended> {
     let first = match timeout(HELLO_PATIENCE, next_text(stream)).await {
         Ok(Some(Ok(text))) => text,
         Ok(Some(Err(NotText))) | Err(_) => {
@@ -96,14 +104,17 @@ async fn admit(service: &Service, stream: &mut Stream) -> Result<Admitted, Ended
     if service.is_stopping() {
         return Err(Ended::Closing(ClosingReason::Restarting));
     }
-    let gone = || Ended::Closing(ClosingReason::RoomGone);
-    let room = service.room(&link.room).ok_or_else(gone)?;
+    // As for a page that floods: it comes back, and not at once.
+    let permit = service.admit_connection().ok_or(Ended::Closing(ClosingReason::Flooding))?;
+    let room = service.room(&link.room).ok_or(Ended::Closing(ClosingReason::RoomGone))?;
     let (sender, reader) = outbox();
     let connection = service.next_connection();
     let replies = sender.sender();
     let join = Join { seat: link.seat, connection, language, resume, outbox: sender };
-    room.send(ToRoom::Join(Box::new(join))).await.map_err(|_| gone())?;
-    Ok(Admitted { room, seat: link.seat, connection, outbox: reader, replies })
+    // A room that ends or fails in this very moment: the next attempt finds out which.
+    let again = |_| Ended::Closing(ClosingReason::Restarting);
+    room.send(ToRoom::Join(Box::new(join))).await.map_err(again)?;
+    Ok((Admitted { room, seat: link.seat, connection, outbox: reader, replies }, permit))
 }
 
 impl Admitted {
@@ -211,8 +222,8 @@ async fn read(
             ClientMessage::Leave => Said::Leave,
         };
         if room.send(ToRoom::Said { seat, connection, said }).await.is_err() {
-            // The room is gone; the writer knows why, or the outbox is dropped with it.
-            return Ended::Closing(ClosingReason::RoomGone);
+            // A room that ends tells the writer why, ahead of this. This one's task failed.
+            return Ended::Closing(ClosingReason::Restarting);
         }
     }
 }

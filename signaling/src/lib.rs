@@ -6,6 +6,7 @@
 
 mod clock;
 mod connection;
+mod door;
 mod history;
 mod limits;
 mod links;
@@ -19,7 +20,7 @@ mod upgrade;
 mod view;
 
 pub use clock::ServerClock;
-pub use media::{MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, OfferError};
+pub use media::{MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, OfferError};
 pub use metrics::{Counter, Metrics};
 pub use service::{CreateError, Invitation, Service, ServiceConfig, Token};
 pub use upgrade::router;

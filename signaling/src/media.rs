@@ -11,7 +11,7 @@ use palabre_wire::SeatView;
 pub type MediaFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The longest the media plane may take for anything. A shard answers within a millisecond; beyond
-/// this it is stuck, and the room goes on without waiting for it.
+/// this it is stuck, and what a room tells its pages would not be what is forwarded.
 pub const MEDIA_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why an offer has no answer.
@@ -22,6 +22,10 @@ pub enum OfferError {
     /// The media plane cannot answer now.
     Unavailable,
 }
+
+/// The media plane has stopped: nothing that it is told takes effect any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaStopped;
 
 /// What forwards media. Every call takes effect before its future resolves.
 pub trait MediaPlane: Send + Sync {
@@ -39,13 +43,14 @@ pub trait MediaPlane: Send + Sync {
         offer: String,
     ) -> MediaFuture<'a, Result<String, OfferError>>;
 
-    /// Replaces the table of who may send what; an older epoch than was seen is ignored.
+    /// Replaces the table of who may send what; an older epoch than was seen is ignored. Nobody is
+    /// told of a floor before the plane has taken it.
     fn set_gate<'a>(
         &'a self,
         room: &'a RoomId,
         epoch: Epoch,
         table: Vec<(Seat, MediaRights)>,
-    ) -> MediaFuture<'a, ()>;
+    ) -> MediaFuture<'a, Result<(), MediaStopped>>;
 
     /// How large `seat` shows the others; those not named stay as they were.
     fn set_views<'a>(

@@ -75,6 +75,17 @@ impl Outbox {
     }
 }
 
+impl Drop for Outbox {
+    /// A room whose task fails is brought back: its pages come back to it.
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(sender) = self.end.take()
+        {
+            let _ = sender.send(End::Closing(ClosingReason::Restarting));
+        }
+    }
+}
+
 /// The message as text, once for everyone who gets it.
 #[must_use]
 pub(crate) fn encode(message: &ServerMessage) -> Utf8Bytes {

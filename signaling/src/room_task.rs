@@ -5,19 +5,22 @@
 
 mod joining;
 mod pages;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use palabre_backup::{About, Entry, Journal, JournalError, Snapshot};
 use palabre_ids::{Millis, RoomId, Seat, UnixMillis};
-use palabre_room::{Effect, Effects, Input, Part, Refusal, Room};
+use palabre_room::{Effect, Effects, GateChange, Input, Part, Refusal, Room};
 use palabre_wire::{ClosingReason, CommandId, RoomEvent, ServerMessage};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep_until, timeout};
 
 use crate::clock::ServerClock;
 use crate::history::History;
-use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane};
+use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
 use crate::metrics::Metrics;
 use crate::outbox::{End, Outbox, encode};
 use crate::seat::{ConnectionId, Line, Loss, SeatState};
@@ -29,6 +32,10 @@ pub(crate) const INBOX: usize = 256;
 /// Inputs between two snapshots. Higher makes a restart replay more, lower writes the whole room
 /// more often.
 const SNAPSHOT_EVERY: u32 = 200;
+
+/// The longest the journal may take. A disk under load takes tenths of a second; beyond this it is
+/// stuck, and a server that waits on would hold up every room without a word.
+const JOURNAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A room that nobody is in ends after so long; one that nobody entered yet lasts as its links do.
 const IDLE: Millis = Millis::from_secs(12 * 3_600);
@@ -42,8 +49,8 @@ pub(crate) enum ToRoom {
     Said { seat: Seat, connection: ConnectionId, said: Said },
     /// A page's connection is gone.
     Gone { seat: Seat, connection: ConnectionId, loss: Loss },
-    /// The media plane noticed something.
-    Media(MediaNotice),
+    /// The media plane lost a seat's session.
+    MediaLost(Seat),
     /// The server stops: tell the pages.
     Stop(oneshot::Sender<()>),
 }
@@ -76,6 +83,33 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
 }
 
+impl Shared {
+    /// Makes a change durable, or says within a bounded time that it is not known to be.
+    pub(crate) async fn commit(&self, change: palabre_backup::Change) -> Result<(), JournalError> {
+        timeout(JOURNAL_PATIENCE, self.journal.commit(change))
+            .await
+            .unwrap_or(Err(JournalError::TimedOut))
+    }
+}
+
+/// What a room hears, and how it hears it.
+pub(crate) struct Inlets {
+    pub(crate) inbox: mpsc::Receiver<ToRoom>,
+    /// Who is heard: the last word is enough, and it waits for nobody.
+    pub(crate) speaking: watch::Receiver<Vec<Seat>>,
+}
+
+/// What a room cannot go on without has failed. Nothing can be promised any more.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The journal does not take what happens.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The media plane does not take who may send: a floor would be announced that is not in force.
+    #[error("the media plane has stopped, or is stuck")]
+    Media,
+}
+
 /// Why a room's task ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -83,8 +117,8 @@ pub(crate) enum Outcome {
     Over,
     /// The server stops: the room comes back with it.
     Stopped,
-    /// The journal does not take what happens: nothing can be promised any more.
-    JournalFailed(JournalError),
+    /// The server must stop.
+    Failed(Failure),
 }
 
 /// Whether a room goes on.
@@ -141,37 +175,40 @@ impl RoomTask {
     /// moment that the server before this one is known to have lived.
     pub(crate) async fn run(
         mut self,
-        mut inbox: mpsc::Receiver<ToRoom>,
+        mut inlets: Inlets,
         restarted: Option<Option<UnixMillis>>,
     ) -> Outcome {
-        let seats = u8::try_from(self.seats.len()).expect("a room has at most MAX_SEATS seats");
-        self.media(|media, id| media.open_room(id, seats)).await;
-        let gate = self.room.gate_table();
-        self.media(|media, id| media.set_gate(id, gate.epoch, gate.table)).await;
-        let screen = self.room.state().screen;
-        self.media(|media, id| media.set_screen(id, screen)).await;
-        let outcome = match self.live(&mut inbox, restarted).await {
+        let outcome = match self.live(&mut inlets, restarted).await {
             Ok(outcome) => outcome,
-            Err(error) => Outcome::JournalFailed(error),
+            Err(failure) => Outcome::Failed(failure),
         };
         let reason = match &outcome {
             Outcome::Over => ClosingReason::SessionEnded,
-            Outcome::Stopped | Outcome::JournalFailed(_) => ClosingReason::Restarting,
+            Outcome::Stopped | Outcome::Failed(_) => ClosingReason::Restarting,
         };
         for seat in &mut self.seats {
             if let Line::Open { outbox, .. } = std::mem::take(&mut seat.line) {
                 outbox.end(End::Closing(reason));
             }
         }
-        self.media(|media, id| media.close_room(id)).await;
+        // A server that failed ends, with all its media: it does not wait for a plane that is stuck.
+        if !matches!(outcome, Outcome::Failed(_)) {
+            self.media(|media, id| media.close_room(id)).await;
+        }
         outcome
     }
 
     async fn live(
         &mut self,
-        inbox: &mut mpsc::Receiver<ToRoom>,
+        Inlets { inbox, speaking }: &mut Inlets,
         restarted: Option<Option<UnixMillis>>,
-    ) -> Result<Outcome, JournalError> {
+    ) -> Result<Outcome, Failure> {
+        let seats = u8::try_from(self.seats.len()).expect("a room has at most MAX_SEATS seats");
+        self.media(|media, id| media.open_room(id, seats)).await.ok_or(Failure::Media)?;
+        let gate = self.room.gate_table();
+        self.set_gate(gate).await?;
+        let screen = self.room.state().screen;
+        self.media(|media, id| media.set_screen(id, screen)).await;
         if let Some(down_since) = restarted {
             // A refusal (the session was over) changes nothing, and the room goes on as it is.
             let _ = self.apply(Input::Restarted { down_since }, None).await?;
@@ -186,6 +223,13 @@ impl RoomTask {
                     Some(message) => self.take(message).await?,
                     None => Next::End(Outcome::Stopped),
                 },
+                changed = speaking.changed() => match changed {
+                    Ok(()) => {
+                        self.heard(speaking.borrow_and_update().clone());
+                        Next::Go
+                    }
+                    Err(_) => Next::End(Outcome::Stopped),
+                },
                 () = sleep_until(self.shared.clock.instant(timer)) => self.on_time().await?,
             };
             match next {
@@ -196,18 +240,18 @@ impl RoomTask {
         }
     }
 
-    async fn forget(&mut self) -> Result<Outcome, JournalError> {
+    async fn forget(&mut self) -> Result<Outcome, Failure> {
         let erased = palabre_backup::Change::Erase { room: self.id.clone() };
-        self.shared.journal.commit(erased).await?;
+        self.shared.commit(erased).await?;
         Ok(Outcome::Over)
     }
 
-    async fn take(&mut self, message: ToRoom) -> Result<Next, JournalError> {
+    async fn take(&mut self, message: ToRoom) -> Result<Next, Failure> {
         match message {
             ToRoom::Join(join) => self.join(*join).await?,
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
             ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss),
-            ToRoom::Media(notice) => self.noticed(notice).await,
+            ToRoom::MediaLost(seat) => self.media_lost(seat).await,
             ToRoom::Stop(done) => {
                 // Whoever stops the server may have given up waiting.
                 let _ = done.send(());
@@ -221,7 +265,8 @@ impl RoomTask {
 
     fn next_timer(&self) -> UnixMillis {
         let lost = self.seats.iter().filter_map(SeatState::due);
-        lost.chain(self.room.poll_timeout()).fold(self.ends_unused_at(), Ord::min)
+        let alone = self.seats.iter().filter_map(SeatState::media_due);
+        lost.chain(alone).chain(self.room.poll_timeout()).fold(self.ends_unused_at(), Ord::min)
     }
 
     /// When the room ends if nobody comes.
@@ -236,12 +281,15 @@ impl RoomTask {
         }
     }
 
-    async fn on_time(&mut self) -> Result<Next, JournalError> {
+    async fn on_time(&mut self) -> Result<Next, Failure> {
         let now = self.shared.clock.now();
         if self.ends_unused_at() <= now {
             return Ok(Next::End(Outcome::Over));
         }
         for seat in self.all_seats() {
+            if self.seats[seat.index()].end_media(now) {
+                self.media(|media, id| media.close_seat(id, seat)).await;
+            }
             if self.seats[seat.index()].due().is_some_and(|due| due <= now) {
                 let alive = self.media_alive(seat).await;
                 if self.seats[seat.index()].give_up(now, alive) {
@@ -268,7 +316,7 @@ impl RoomTask {
         &mut self,
         input: Input,
         command: Option<u64>,
-    ) -> Result<Result<(), Refusal>, JournalError> {
+    ) -> Result<Result<(), Refusal>, Failure> {
         let at = self.shared.clock.now().max(self.last_input_at);
         let stage = self.room.phase().stage;
         let effects = match self.room.handle(at, input.clone()) {
@@ -281,7 +329,7 @@ impl RoomTask {
             self.seats[seat.index()].carried_out(CommandId(id));
         }
         self.remember(Entry { at, command, input }.change(self.id.clone(), self.number)).await?;
-        self.carry_out(at, effects).await;
+        self.carry_out(at, effects).await?;
         self.since_snapshot += 1;
         if self.since_snapshot >= SNAPSHOT_EVERY || self.room.phase().stage != stage {
             self.since_snapshot = 0;
@@ -301,23 +349,21 @@ impl RoomTask {
         }
     }
 
-    async fn remember(&self, change: palabre_backup::Change) -> Result<(), JournalError> {
+    async fn remember(&self, change: palabre_backup::Change) -> Result<(), Failure> {
         let started = tokio::time::Instant::now();
-        self.shared.journal.commit(change).await?;
+        self.shared.commit(change).await?;
         self.shared.metrics.journal_commits.add();
         let waited = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.shared.metrics.journal_wait_microseconds.add_many(waited);
         Ok(())
     }
 
-    async fn carry_out(&mut self, at: UnixMillis, effects: Effects) {
+    async fn carry_out(&mut self, at: UnixMillis, effects: Effects) -> Result<(), Failure> {
         let mut events = Vec::new();
         let mut screen = None;
         for effect in effects {
             match effect {
-                Effect::Rights(gate) => {
-                    self.media(|media, id| media.set_gate(id, gate.epoch, gate.table)).await;
-                }
+                Effect::Rights(gate) => self.set_gate(gate).await?,
                 Effect::Changed(part) => {
                     if part == Part::State {
                         screen = Some(self.room.state().screen);
@@ -338,6 +384,16 @@ impl RoomTask {
             self.tell_everyone(at, event);
         }
         self.show_new_roles();
+        Ok(())
+    }
+
+    /// Puts a gate in force. Without the plane's word for it nobody may be told of the floor behind
+    /// it: the server stops, and with it everything that is forwarded.
+    async fn set_gate(&self, gate: GateChange) -> Result<(), Failure> {
+        match self.media(|media, id| media.set_gate(id, gate.epoch, gate.table)).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(MediaStopped)) | None => Err(Failure::Media),
+        }
     }
 
     async fn media<T>(
@@ -359,24 +415,21 @@ impl RoomTask {
         self.media(|media, id| media.has_session(id, seat)).await.unwrap_or(false)
     }
 
-    async fn noticed(&mut self, notice: MediaNotice) {
-        match notice {
-            MediaNotice::Up { .. } => {}
-            MediaNotice::Lost { seat, .. } => {
-                // The session may have been replaced since: the plane has the last word.
-                if seat.index() >= self.seats.len() || self.media_alive(seat).await {
-                    return;
-                }
-                self.seats[seat.index()].media_lost(self.shared.clock.now());
-                self.tell(seat, &ServerMessage::MediaLost);
-            }
-            MediaNotice::Speaking { seats, .. } => {
-                self.speaking = seats;
-                let message = encode(&ServerMessage::Speaking { seats: self.speaking.clone() });
-                for seat in self.all_seats() {
-                    self.push(seat, message.clone());
-                }
-            }
+    /// The media plane lost a seat's session.
+    async fn media_lost(&mut self, seat: Seat) {
+        // It may have been replaced since: the plane has the last word.
+        if seat.index() >= self.seats.len() || self.media_alive(seat).await {
+            return;
+        }
+        self.seats[seat.index()].media_lost(self.shared.clock.now());
+        self.tell(seat, &ServerMessage::MediaLost);
+    }
+
+    fn heard(&mut self, speaking: Vec<Seat>) {
+        self.speaking = speaking;
+        let message = encode(&ServerMessage::Speaking { seats: self.speaking.clone() });
+        for seat in self.all_seats() {
+            self.push(seat, message.clone());
         }
     }
 }

@@ -29,6 +29,16 @@ const SILENT_HOLD: Millis = Millis::from_secs(30);
 const JOINS_AT_ONCE: u32 = 20;
 const JOINS_PER_SECOND: u32 = 1;
 
+/// Media sessions that a seat may ask for at once, and the time in which it gets one more: each is
+/// a handshake. A page whose network changes restarts ICE a few times in a row.
+const OFFERS_AT_ONCE: u32 = 10;
+const SECONDS_PER_OFFER: u32 = 2;
+
+/// Media without a page's connection are left alone for so long. Signaling may be lost for a minute
+/// without anybody noticing it in the sound; past that, whoever kept them would go on hearing a room
+/// that shows them as away.
+pub(crate) const MEDIA_ALONE: Millis = Millis::from_secs(75);
+
 /// Identifies a connection within its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
@@ -115,6 +125,9 @@ pub(crate) enum Numbered {
 pub(crate) struct SeatState {
     pub(crate) line: Line,
     joins: Bucket,
+    offers: Bucket,
+    /// Since when no page is connected, while its media may still flow.
+    alone_since: Option<UnixMillis>,
     resume: Option<ResumeToken>,
     views: [Option<ViewSize>; MAX_SEATS as usize],
     last_command: CommandId,
@@ -127,6 +140,8 @@ impl SeatState {
         Self {
             line: Line::None,
             joins: Bucket::new(JOINS_AT_ONCE, JOINS_PER_SECOND, now),
+            offers: Bucket::new(OFFERS_AT_ONCE * SECONDS_PER_OFFER, 1, now),
+            alone_since: None,
             resume: None,
             views: Default::default(),
             last_command,
@@ -137,6 +152,11 @@ impl SeatState {
     /// Whether one more page may come in now.
     pub(crate) fn may_join(&mut self, now: UnixMillis) -> bool {
         self.joins.take(1, now)
+    }
+
+    /// Whether one more media offer may be answered now, whichever connection it comes by.
+    pub(crate) fn may_offer(&mut self, now: UnixMillis) -> bool {
+        self.offers.take(SECONDS_PER_OFFER, now)
     }
 
     /// A new resume token in place of the old one.
@@ -167,10 +187,10 @@ impl SeatState {
         if id > self.last_command {
             return Numbered::New;
         }
-        // What is not kept was answered long ago, or in an earlier life: it was carried out, or
-        // the room shows that it was not.
+        // What is not kept was answered long ago, or in an earlier life: a page that asks again
+        // does not keep to the welcome it was given, and nothing true can be said of its command.
         let kept = self.answers.iter().find(|(answered, _)| *answered == id);
-        Numbered::Answered(kept.map_or(Answer::Done, |(_, answer)| *answer))
+        kept.map_or(Numbered::Absurd, |(_, answer)| Numbered::Answered(*answer))
     }
 
     /// Remembers that a command was carried out, whatever becomes of its answer.
@@ -217,6 +237,27 @@ impl SeatState {
     /// its own); so is a silent one without media.
     pub(crate) fn lose(&mut self, loss: Loss, now: UnixMillis) {
         self.line = Line::Lost { since: now, loss, due: now };
+        self.alone_since = Some(now);
+    }
+
+    /// A page is connected.
+    pub(crate) fn open(&mut self, line: Line) {
+        self.line = line;
+        self.alone_since = None;
+    }
+
+    /// When to end the media of a page that did not come back.
+    pub(crate) fn media_due(&self) -> Option<UnixMillis> {
+        self.alone_since.map(|since| since + MEDIA_ALONE)
+    }
+
+    /// Whether the media are to be ended now: `true` once.
+    pub(crate) fn end_media(&mut self, now: UnixMillis) -> bool {
+        let due = self.media_due().is_some_and(|due| due <= now);
+        if due {
+            self.alone_since = None;
+        }
+        due
     }
 
     /// Decides about a lost page at `now`, knowing whether its media live: `true` when the room is
@@ -280,7 +321,7 @@ mod tests {
         let mut seat = SeatState::new(CommandId(5), NOW);
         let refused = Answer::Refused { code: RefusalCode::NotYourTurn };
         assert_eq!(seat.numbered(CommandId(0)), Numbered::Absurd);
-        assert_eq!(seat.numbered(CommandId(5)), Numbered::Answered(Answer::Done));
+        assert_eq!(seat.numbered(CommandId(5)), Numbered::Absurd, "from another life");
         assert_eq!(seat.numbered(CommandId(6)), Numbered::New);
         seat.answered(CommandId(6), refused);
         assert_eq!(seat.numbered(CommandId(6)), Numbered::Answered(refused));
@@ -291,6 +332,15 @@ mod tests {
         }
         assert!(seat.answers.len() <= ANSWERS);
         assert_eq!(seat.last_command(), CommandId(499));
+    }
+
+    #[test]
+    fn offers_come_in_a_burst_and_then_slowly() {
+        let mut seat = SeatState::new(CommandId(0), NOW);
+        assert_eq!((0..100).filter(|_| seat.may_offer(NOW)).count(), 10);
+        assert!(!seat.may_offer(LATER));
+        assert!(seat.may_offer(UnixMillis(NOW.0 + 2_000)));
+        assert!(!seat.may_offer(UnixMillis(NOW.0 + 2_000)));
     }
 
     #[test]

@@ -5,18 +5,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use futures_util::future::join_all;
 use palabre_backup::{About, Change, Journal, JournalError, Snapshot, restore};
 use palabre_ids::{DisplayName, Millis, Role, RoomId, Seat, UnixMillis};
 use palabre_room::{ConfigError, Room, RoomConfig};
 use rand::RngExt as _;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::clock::ServerClock;
+use crate::door::Door;
 use crate::links::{Link, LinkError, LinkKey};
-use crate::media::{MediaNotice, MediaPlane};
+use crate::media::{MEDIA_PATIENCE, MediaNotice, MediaPlane};
 use crate::metrics::Metrics;
-use crate::room_task::{INBOX, Outcome, RoomTask, Shared, ToRoom};
+use crate::room_task::{INBOX, Inlets, Outcome, RoomTask, Shared, ToRoom};
 use crate::seat::ConnectionId;
 
 /// The journal's name for the key that signs links.
@@ -29,6 +32,14 @@ const ALIVE: &str = "alive";
 /// much at most. Shorter costs a commit to the disk each time.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// A server whose last beat is older is not ready: its journal does not answer, or its tasks do not
+/// get their turn. Shorter takes a slow disk for that.
+const HEARTBEAT_LATE: Millis = Millis::from_secs(5);
+
+/// A room whose task fails is brought back so many times. What fails again and again would fail
+/// for ever: that room waits in the journal for the next start, and the others go on.
+const FAILURES: usize = 3;
+
 /// Links work for so long.
 const LINKS_LAST: Millis = Millis::from_secs(30 * 86_400);
 
@@ -40,7 +51,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 pub struct ServiceConfig {
     /// Rooms at most. Each idle one costs some tens of kilobytes.
     pub max_rooms: usize,
-    /// WebSockets at most, let in or not.
+    /// WebSockets with a valid link at most.
     pub max_connections: usize,
     /// Origins of pages that may connect, beside the server's own.
     pub allowed_origins: Vec<String>,
@@ -101,15 +112,27 @@ struct Inner {
     links: LinkKey,
     config: ServiceConfig,
     rooms: DashMap<RoomId, RoomHandle>,
+    door: Arc<Door>,
     connections: Arc<Semaphore>,
     next_connection: AtomicU64,
     stopping: AtomicBool,
+    /// The last moment at which the service was known to work, in milliseconds.
+    beat: AtomicU64,
     failed: watch::Sender<bool>,
 }
 
 struct RoomHandle {
     inbox: mpsc::Sender<ToRoom>,
+    speaking: watch::Sender<Vec<Seat>>,
     about: About,
+}
+
+impl RoomHandle {
+    fn new(about: About) -> (Self, Inlets) {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let (speaking, heard) = watch::channel(Vec::new());
+        (Self { inbox, speaking, about }, Inlets { inbox: messages, speaking: heard })
+    }
 }
 
 impl std::fmt::Debug for Service {
@@ -129,35 +152,42 @@ impl Service {
         journal: Arc<dyn Journal>,
         media: Arc<dyn MediaPlane>,
     ) -> Result<Self, JournalError> {
-        let clock = ServerClock::start();
         let secret = link_secret(journal.as_ref()).await?;
         let alive =
             journal.get(ALIVE)?.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)));
-        let stored = journal.load()?;
+        let mut restored = Vec::new();
+        let mut lost = 0;
+        for stored in journal.load()? {
+            match restore(&stored) {
+                Ok((snapshot, number)) => restored.push((stored.room, snapshot, number)),
+                Err(error) => {
+                    lost += 1;
+                    tracing::error!(%error, "a room does not come back from the journal; it is left there");
+                }
+            }
+        }
+        let known = restored.iter().map(|(_, snapshot, _)| snapshot.last_input_at);
+        let clock =
+            ServerClock::start(known.chain(alive.map(UnixMillis)).max().unwrap_or(UnixMillis(0)));
         let shared = Shared { clock, journal, media, metrics: Arc::new(Metrics::default()) };
         let service = Self(Arc::new(Inner {
             links: LinkKey::from_secret(&secret),
             rooms: DashMap::new(),
+            door: Arc::default(),
             connections: Arc::new(Semaphore::new(
                 config.max_connections.min(Semaphore::MAX_PERMITS),
             )),
             config,
             next_connection: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
+            beat: AtomicU64::new(clock.now().0),
             failed: watch::Sender::new(false),
             shared,
         }));
-        for stored in stored {
-            match restore(&stored) {
-                Ok((snapshot, number)) => {
-                    service.metrics().rooms_restored.add();
-                    service.spawn(stored.room, snapshot, number, Some(alive.map(UnixMillis)));
-                }
-                Err(error) => {
-                    service.metrics().rooms_not_restored.add();
-                    tracing::error!(%error, "a room does not come back from the journal; it is left there");
-                }
-            }
+        service.metrics().rooms_not_restored.add_many(lost);
+        for (room, snapshot, number) in restored {
+            service.metrics().rooms_restored.add();
+            service.spawn(room, snapshot, number, Some(alive.map(UnixMillis)));
         }
         tokio::spawn(note_life(Arc::downgrade(&service.0)));
         Ok(service)
@@ -188,7 +218,7 @@ impl Service {
         let room = Room::new(now, config)?;
         let snapshot = Snapshot { room, about, last_commands: Vec::new(), last_input_at: now };
         let id = new_room_id();
-        self.0.shared.journal.commit(snapshot.change(id.clone(), 0)).await?;
+        self.0.shared.commit(snapshot.change(id.clone(), 0)).await?;
         self.metrics().rooms_opened.add();
         self.spawn(id.clone(), snapshot, 0, None);
         Ok(id)
@@ -201,19 +231,63 @@ impl Service {
         number: u64,
         restarted: Option<Option<UnixMillis>>,
     ) {
-        let (inbox, receiver) = mpsc::channel(INBOX);
-        self.0.rooms.insert(id.clone(), RoomHandle { inbox, about: snapshot.about.clone() });
+        let (handle, inlets) = RoomHandle::new(snapshot.about.clone());
+        self.0.rooms.insert(id.clone(), handle);
         let task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
-        let service = self.clone();
-        tokio::spawn(async move {
-            let outcome = task.run(receiver, restarted).await;
-            service.0.rooms.remove(&id);
-            match outcome {
-                Outcome::Over => service.metrics().rooms_closed.add(),
-                Outcome::Stopped => {}
-                Outcome::JournalFailed(error) => service.fail(&error),
+        tokio::spawn(self.clone().keep(id, task, inlets, restarted));
+    }
+
+    /// Runs a room to its end, and brings it back when its task fails.
+    async fn keep(
+        self,
+        id: RoomId,
+        mut task: RoomTask,
+        mut inlets: Inlets,
+        mut restarted: Option<Option<UnixMillis>>,
+    ) {
+        for _ in 0..=FAILURES {
+            match tokio::spawn(task.run(inlets, restarted)).await {
+                Ok(outcome) => {
+                    self.0.rooms.remove(&id);
+                    match outcome {
+                        Outcome::Over => self.metrics().rooms_closed.add(),
+                        Outcome::Stopped => {}
+                        Outcome::Failed(failure) => self.fail(&failure),
+                    }
+                    return;
+                }
+                Err(error) if error.is_panic() => {}
+                // The runtime ends, and everything with it.
+                Err(_) => return,
             }
+            self.metrics().rooms_failed.add();
+            tracing::error!("a room's task failed: it is brought back from the journal");
+            let Some(about) = self.0.rooms.get(&id).map(|room| room.about.clone()) else { return };
+            // Pages that come back meanwhile wait in the new inbox.
+            let (handle, fresh) = RoomHandle::new(about);
+            self.0.rooms.insert(id.clone(), handle);
+            let closed = timeout(MEDIA_PATIENCE, self.0.shared.media.close_room(&id)).await;
+            let Some((snapshot, number)) = self.bring_back(&id).await.filter(|_| closed.is_ok())
+            else {
+                break;
+            };
+            task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
+            (inlets, restarted) = (fresh, Some(Some(self.now())));
+        }
+        self.0.rooms.remove(&id);
+        self.metrics().rooms_not_restored.add();
+        tracing::error!("a room fails again and again: it is left in the journal");
+    }
+
+    /// A room as the journal has it.
+    async fn bring_back(&self, id: &RoomId) -> Option<(Snapshot, u64)> {
+        let (journal, id) = (Arc::clone(&self.0.shared.journal), id.clone());
+        // Reading blocks, and what made the task fail may be in what is replayed.
+        let read = tokio::task::spawn_blocking(move || {
+            let stored = journal.load().ok()?.into_iter().find(|stored| stored.room == id)?;
+            restore(&stored).ok()
         });
+        read.await.ok().flatten()
     }
 
     /// The links of a room, by seat: always the same ones.
@@ -239,11 +313,22 @@ impl Service {
         self.0.rooms.len()
     }
 
-    /// Tells a room what the media plane noticed.
-    pub async fn media_notice(&self, notice: MediaNotice) {
-        if let Some(room) = self.room(notice.room()) {
-            // A room that ended meanwhile needs to know nothing.
-            let _ = room.send(ToRoom::Media(notice)).await;
+    /// Tells a room what the media plane noticed. It waits for no room: one that is busy does not
+    /// hold up the others. A room that ended meanwhile needs to know nothing.
+    pub fn media_notice(&self, notice: MediaNotice) {
+        let Some(room) = self.0.rooms.get(notice.room()) else { return };
+        match notice {
+            MediaNotice::Up { .. } => {}
+            MediaNotice::Speaking { seats, .. } => drop(room.speaking.send_replace(seats)),
+            MediaNotice::Lost { seat, .. } => {
+                let told = room.inbox.try_send(ToRoom::MediaLost(seat));
+                if let Err(TrySendError::Full(notice)) = told {
+                    // It must not get lost. A seat loses its session once in some seconds, and a
+                    // room that takes nothing for longer ends: few of these wait at a time.
+                    let inbox = room.inbox.clone();
+                    tokio::spawn(async move { inbox.send(notice).await.is_ok() });
+                }
+            }
         }
     }
 
@@ -253,25 +338,29 @@ impl Service {
         self.0.stopping.store(true, Ordering::SeqCst);
         let inboxes: Vec<_> = self.0.rooms.iter().map(|entry| entry.inbox.clone()).collect();
         let told = async {
-            for inbox in inboxes {
+            join_all(inboxes.iter().map(async |inbox| {
                 let (done, stopped) = oneshot::channel();
                 if inbox.send(ToRoom::Stop(done)).await.is_ok() {
                     // An error is a room that ended by itself just now.
                     let _ = stopped.await;
                 }
-            }
+            }))
+            .await;
             let all = u32::try_from(self.0.config.max_connections).unwrap_or(u32::MAX);
             let _ = self.0.connections.acquire_many(all).await;
         };
         if timeout(STOP_PATIENCE, told).await.is_err() {
             tracing::warn!("some pages were not told that the server stops");
         }
-        if let Err(error) = self.note_alive().await {
+        if !*self.0.failed.borrow()
+            && let Err(error) = self.note_alive().await
+        {
             tracing::error!(%error, "the journal cannot be written");
         }
     }
 
-    /// Resolves when the journal refused to write: the server must stop, for it can promise nothing.
+    /// Resolves when the journal or the media plane failed: the server must stop, for it can promise
+    /// nothing.
     pub async fn failed(&self) {
         // The sender is in `self`: it is not dropped while this waits.
         let _ = self.0.failed.subscribe().wait_for(|failed| *failed).await;
@@ -280,7 +369,13 @@ impl Service {
     /// Whether the service can take pages.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.is_stopping() && !*self.0.failed.borrow()
+        !self.is_stopping() && !*self.0.failed.borrow() && self.heartbeat_age() < HEARTBEAT_LATE
+    }
+
+    /// How long ago the service was last known to work: a second, and what its journal takes.
+    #[must_use]
+    pub fn heartbeat_age(&self) -> Millis {
+        self.now().since(UnixMillis(self.0.beat.load(Ordering::Relaxed)))
     }
 
     /// The service's counters.
@@ -320,18 +415,22 @@ impl Service {
         ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed))
     }
 
+    pub(crate) fn door(&self) -> &Arc<Door> {
+        &self.0.door
+    }
+
     pub(crate) fn admit_connection(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.connections).try_acquire_owned().ok()
     }
 
-    fn fail(&self, error: &JournalError) {
-        tracing::error!(%error, "the server stops: it cannot remember what happens");
+    fn fail(&self, error: &(dyn std::error::Error + Sync)) {
+        tracing::error!(%error, "the server stops: it can promise nothing any more");
         self.0.failed.send_replace(true);
     }
 
     async fn note_alive(&self) -> Result<(), JournalError> {
         let value = self.now().0.to_be_bytes().to_vec();
-        self.0.shared.journal.commit(Change::Put { key: ALIVE, value }).await
+        self.0.shared.commit(Change::Put { key: ALIVE, value }).await
     }
 }
 
@@ -349,6 +448,7 @@ async fn note_life(service: std::sync::Weak<Inner>) {
             service.fail(&error);
             return;
         }
+        service.0.beat.store(service.now().0, Ordering::Relaxed);
     }
 }
 

@@ -1,11 +1,13 @@
 //! The HTTP side: who may open a WebSocket.
 
-use axum::Router;
-use axum::extract::State;
+use std::net::SocketAddr;
+
 use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use palabre_wire::MAX_MESSAGE_BYTES;
 
 use crate::connection;
@@ -18,13 +20,16 @@ const MAX_FRAME_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 /// The name a client may ask for as subprotocol; none is fine too.
 const SUBPROTOCOL: &str = "palabre.v1";
 
-/// The service's one route, `/ws`.
+/// The service's one route, `/ws`. Served with the peer's address
+/// (`into_make_service_with_connect_info`), it bounds how many sockets one network may hold open
+/// without a link.
 pub fn router(service: Service) -> Router {
     Router::new().route("/ws", get(upgrade)).with_state(service)
 }
 
 async fn upgrade(
     State(service): State<Service>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -32,17 +37,16 @@ async fn upgrade(
         service.metrics().wrong_origin.add();
         return (StatusCode::FORBIDDEN, "this origin may not connect\n").into_response();
     }
-    let Some(permit) = service.admit_connection() else {
+    let address = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
+    let Some(place) = service.door().enter(address) else {
+        service.metrics().rejected.add();
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections\n").into_response();
     };
     upgrade
         .protocols([SUBPROTOCOL])
         .max_message_size(MAX_FRAME_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
-        .on_upgrade(async move |socket| {
-            connection::serve(service, socket).await;
-            drop(permit);
-        })
+        .on_upgrade(async move |socket| connection::serve(service, socket, place).await)
 }
 
 /// A browser always says which page connects. It must be ours: of the very host it connects to, or of

@@ -134,7 +134,7 @@ async fn a_page_that_reads_nothing_is_let_go_and_the_others_are_not() {
     for round in 0..5_000_u32 {
         let seats = vec![palabre_ids::Seat(200); 10_000];
         let notice = palabre_signaling::MediaNotice::Speaking { room: server.room.clone(), seats };
-        server.service.media_notice(notice).await;
+        server.service.media_notice(notice);
         let is_large =
             |m: &ServerMessage| matches!(m, ServerMessage::Speaking { seats } if seats.len() > 1);
         chair.until(is_large).await;

@@ -83,10 +83,10 @@ async fn a_lost_media_session_is_told_and_a_replaced_one_is_not() {
     page.say(&ClientMessage::MediaOffer(offer)).await;
     page.until(|m| matches!(m, ServerMessage::MediaAnswer(_))).await;
     let lost = palabre_signaling::MediaNotice::Lost { room: server.room.clone(), seat: Seat(1) };
-    server.service.media_notice(lost.clone()).await;
+    server.service.media_notice(lost.clone());
     page.command(Command::SetMuted { muted: true }).await;
     server.media.lose_session(Seat(1));
-    server.service.media_notice(lost).await;
+    server.service.media_notice(lost);
     let messages = page.until(|m| matches!(m, ServerMessage::MediaLost)).await;
     assert!(
         !messages.iter().any(|m| matches!(m, ServerMessage::Answer { .. })),
@@ -103,7 +103,7 @@ async fn voices_are_told_unnumbered() {
         room: server.room.clone(),
         seats: seats.clone(),
     };
-    server.service.media_notice(notice).await;
+    server.service.media_notice(notice);
     page.until(|m| *m == ServerMessage::Speaking { seats: seats.clone() }).await;
     // Who comes later knows too.
     let mut late = server.join(CHAIR).await;

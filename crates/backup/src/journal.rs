@@ -68,6 +68,9 @@ pub enum JournalError {
     /// The store cannot be read.
     #[error("the journal cannot be read: {0}")]
     Read(String),
+    /// The store did not answer in time. Whether it wrote is not known.
+    #[error("the journal does not answer")]
+    TimedOut,
     /// The journal's thread is gone.
     #[error("the journal is closed")]
     Closed,

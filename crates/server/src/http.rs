@@ -55,10 +55,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
+    let age = format!("last heartbeat {} ms ago\n", app.service.heartbeat_age().0);
     if app.service.is_ready() {
-        "ready\n".into_response()
+        format!("ready, {age}").into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready, {age}")).into_response()
     }
 }
 

@@ -1,13 +1,21 @@
 //! Joins signaling's seam to the SFU: commands one way, coarse events the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
 use palabre_sfu::{NegotiateError, SfuHandle, Stopped};
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
-use palabre_signaling::{MediaFuture, MediaNotice, MediaPlane, OfferError, Service};
+use palabre_signaling::{
+    MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, OfferError, Service,
+};
 use palabre_wire::SeatView;
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// How often the media threads are asked whether they live: a room that changes nothing would not
+/// notice the end of its own. Shorter interrupts them more often.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The SFU as signaling's media plane.
 pub(crate) struct SfuPlane(pub(crate) SfuHandle);
@@ -40,9 +48,9 @@ impl MediaPlane for SfuPlane {
         room: &'a RoomId,
         epoch: Epoch,
         rights: Vec<(Seat, MediaRights)>,
-    ) -> MediaFuture<'a, ()> {
+    ) -> MediaFuture<'a, Result<(), MediaStopped>> {
         let table = GateTable { epoch, rights };
-        Box::pin(async move { ended_or(self.0.set_gate(room, table).await, ()) })
+        Box::pin(async move { self.0.set_gate(room, table).await.map_err(|Stopped| MediaStopped) })
     }
 
     fn set_views<'a>(
@@ -68,7 +76,8 @@ impl MediaPlane for SfuPlane {
     }
 }
 
-/// A media plane that has stopped forwards nothing: every gate is closed, no session is left.
+/// A media thread that has stopped forwards nothing: no session of its rooms is left. That the server
+/// ends over it is the business of [`ended`] and of the rooms' gates.
 fn ended_or<T>(answer: Result<T, Stopped>, otherwise: T) -> T {
     answer.unwrap_or_else(|Stopped| {
         tracing::error!("the media plane has stopped");
@@ -93,8 +102,17 @@ pub(crate) async fn forward(mut events: mpsc::Receiver<MediaEvent>, service: Ser
             MediaEvent::PeerLost { room, seat } => MediaNotice::Lost { room, seat },
             MediaEvent::Speaking { room, seats } => MediaNotice::Speaking { room, seats },
         };
-        service.media_notice(notice).await;
+        service.media_notice(notice);
     }
+}
+
+/// Resolves when a media thread has ended or is stuck: its rooms are mute, and no gate of theirs can
+/// be closed any more.
+pub(crate) async fn ended(plane: &SfuPlane) {
+    while let Ok(Ok(_)) = timeout(MEDIA_PATIENCE, plane.0.stats()).await {
+        sleep(LOOK_EVERY).await;
+    }
+    tracing::error!("a media thread has ended, or is stuck");
 }
 
 /// A metric: name, what it counts, its kind, its value.

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use palabre_backup::{Journal, OpenError, RedbJournal};
 use palabre_sfu::{Sfu, SfuConfig};
 use palabre_signaling::{Service, ServiceConfig};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, watch};
@@ -21,15 +22,19 @@ use crate::{api, demo, http, media, metrics};
 /// Requests under way may take so long to end once the server stops.
 const HTTP_PATIENCE: Duration = Duration::from_secs(2);
 
+/// A media plane may take so long to say goodbye to its peers; one that is stuck never does.
+const MEDIA_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Why the server stops.
 enum Stop {
     Asked,
     TimeIsUp,
-    JournalFailed,
+    Failed,
 }
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn serve(config: Config) -> Result<()> {
+    raise_file_limit();
     let journal: Arc<dyn Journal> = Arc::new(open_journal(&config)?);
     let listener = TcpListener::bind(config.http)
         .await
@@ -91,7 +96,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     announce(&app, address, &base, &ports).await?;
     tracing::info!(rooms = service.room_count(), shards = ports.len(), "serving");
 
-    let reason = wait(config.exit_after, &service).await?;
+    let reason = wait(config.exit_after, &service, &plane).await?;
     tracing::info!("stopping");
     service.stop().await;
     stop.send_replace(true);
@@ -101,11 +106,28 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
             Err(_) => tracing::warn!("some requests were cut off"),
         }
     }
-    plane.0.shutdown().await;
+    if tokio::time::timeout(MEDIA_PATIENCE, plane.0.shutdown()).await.is_err() {
+        tracing::error!("the media plane does not stop");
+    }
     forwarding.abort();
     match reason {
         Stop::Asked | Stop::TimeIsUp => Ok(()),
-        Stop::JournalFailed => bail!("the journal cannot be written: see the log"),
+        Stop::Failed => {
+            // Closing it waits for its last write, which may never end; what it acknowledged is
+            // on the disk.
+            std::mem::forget(journal);
+            bail!("the journal or the media plane failed: see the log")
+        }
+    }
+}
+
+/// Each socket is an open file, and the usual limit (1,024) is for programs without many: as many as
+/// the system allows are taken.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 
@@ -128,10 +150,12 @@ async fn run(
         // An error means that the server itself is gone.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    axum::serve(listener, router).with_graceful_shutdown(stopped).await
+    // The peer's address bounds what one network may hold open before it shows a link.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stopped).await
 }
 
-async fn wait(exit_after: Option<Duration>, service: &Service) -> Result<Stop> {
+async fn wait(exit_after: Option<Duration>, service: &Service, plane: &SfuPlane) -> Result<Stop> {
     let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let time_is_up = async {
@@ -144,7 +168,8 @@ async fn wait(exit_after: Option<Duration>, service: &Service) -> Result<Stop> {
         _ = terminated.recv() => Stop::Asked,
         _ = interrupted.recv() => Stop::Asked,
         () = time_is_up => Stop::TimeIsUp,
-        () = service.failed() => Stop::JournalFailed,
+        () = service.failed() => Stop::Failed,
+        () = media::ended(plane) => Stop::Failed,
     })
 }
 

@@ -1,19 +1,18 @@
 //! How a page comes into its room: anew, back after a loss, or in another page's place.
 
-use palabre_backup::JournalError;
 use palabre_ids::{EventSeq, Role, Seat};
 use palabre_room::Input;
 use palabre_wire::{
     ClosingReason, MAX_MESSAGE_BYTES, MediaPlan, Missed, ServerMessage, WIRE_VERSION, Welcome,
 };
 
-use super::{Join, RoomTask};
+use super::{Failure, Join, RoomTask};
 use crate::outbox::{End, encode};
 use crate::seat::Line;
 use crate::view;
 
 impl RoomTask {
-    pub(super) async fn join(&mut self, join: Join) -> Result<(), JournalError> {
+    pub(super) async fn join(&mut self, join: Join) -> Result<(), Failure> {
         let Join { seat, connection, language, resume, outbox } = join;
         let Some(person) = self.room.person(seat) else {
             outbox.end(End::Closing(ClosingReason::BadToken));
@@ -60,12 +59,17 @@ impl RoomTask {
             counters.resumes.add()
         }
 
+        if shown_role.is_some() {
+            // A page that starts anew makes new media: those of the page before it end with it.
+            self.media(|media, id| media.close_seat(id, seat)).await;
+        }
+
         let state = &mut self.seats[seat.index()];
         // A page that resumed may show the prompts of a role it had: any role but its own has
         // them sent again.
         let shown_role = shown_role
             .unwrap_or_else(|| Role::ALL.into_iter().find(|other| *other != role).unwrap_or(role));
-        state.line = Line::Open { connection, outbox, language, shown_role };
+        state.open(Line::Open { connection, outbox, language, shown_role });
         self.push(seat, message);
         self.show_new_roles();
         self.tell(seat, &ServerMessage::Speaking { seats: self.speaking.clone() });

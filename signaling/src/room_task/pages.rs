@@ -1,7 +1,6 @@
 //! What a room hears from its pages, and tells them.
 
 use axum::extract::ws::Utf8Bytes;
-use palabre_backup::JournalError;
 use palabre_ids::{Seat, UnixMillis};
 use palabre_room::Input;
 use palabre_wire::{
@@ -9,7 +8,7 @@ use palabre_wire::{
     RoomEvent, SeatView, ServerMessage,
 };
 
-use super::{RoomTask, Said};
+use super::{Failure, RoomTask, Said};
 use crate::media::OfferError;
 use crate::outbox::{End, encode};
 use crate::seat::{ConnectionId, Line, Loss, Numbered};
@@ -22,7 +21,7 @@ impl RoomTask {
         seat: Seat,
         connection: ConnectionId,
         said: Said,
-    ) -> Result<(), JournalError> {
+    ) -> Result<(), Failure> {
         if !self.is_current(seat, connection) {
             return Ok(());
         }
@@ -53,7 +52,7 @@ impl RoomTask {
         seat: Seat,
         id: CommandId,
         command: Command,
-    ) -> Result<(), JournalError> {
+    ) -> Result<(), Failure> {
         let answer = match self.seats[seat.index()].numbered(id) {
             Numbered::New => {
                 let input = Input::Command { seat, command: view::command(command) };
@@ -75,7 +74,7 @@ impl RoomTask {
                 answer
             }
             Numbered::Absurd => {
-                let detail = "a command's id is not near the last one's".to_owned();
+                let detail = "a command's id is neither a waiting nor a new one's".to_owned();
                 self.tell(seat, &ServerMessage::NotUnderstood { detail });
                 return Ok(());
             }
@@ -86,6 +85,12 @@ impl RoomTask {
 
     async fn offer(&mut self, seat: Seat, offer: MediaOffer) {
         let MediaOffer { generation, sdp } = offer;
+        if !self.seats[seat.index()].may_offer(self.shared.clock.now()) {
+            self.shared.metrics.messages_too_fast.add();
+            let detail = "too many offers in a short time".to_owned();
+            self.tell(seat, &ServerMessage::MediaRefused { generation, detail });
+            return;
+        }
         let answered = self.media(|media, id| media.negotiate(id, seat, sdp)).await;
         let message = match answered {
             Some(Ok(sdp)) => {
@@ -110,7 +115,7 @@ impl RoomTask {
         self.media(|media, id| media.set_views(id, seat, views)).await;
     }
 
-    async fn leave(&mut self, seat: Seat) -> Result<(), JournalError> {
+    async fn leave(&mut self, seat: Seat) -> Result<(), Failure> {
         let state = &mut self.seats[seat.index()];
         state.forget_resume();
         state.forget_views();

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use palabre_backup::{Journal, MemoryJournal};
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Epoch, Language, MediaRights, Role, RoomId, Seat};
 use palabre_room::{PersonConfig, RoomConfig};
-use palabre_signaling::{MediaFuture, MediaPlane, OfferError, Service, ServiceConfig, router};
+use palabre_signaling::{
+    MediaFuture, MediaPlane, MediaStopped, OfferError, Service, ServiceConfig, router,
+};
 use palabre_wire::{
     Answer, ClientMessage, ClosingReason, Command, CommandId, Event, Hello, Resume, RoomEvent,
     SeatView, ServerMessage, WIRE_VERSION, Welcome,
@@ -47,6 +50,8 @@ pub(crate) struct FakeMedia {
     count: watch::Sender<usize>,
     sessions: Mutex<HashSet<Seat>>,
     gate: Semaphore,
+    stopped: AtomicBool,
+    panics: AtomicBool,
 }
 
 impl FakeMedia {
@@ -56,6 +61,8 @@ impl FakeMedia {
             count: watch::Sender::new(0),
             sessions: Mutex::default(),
             gate: Semaphore::new(1),
+            stopped: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
         })
     }
 
@@ -65,6 +72,16 @@ impl FakeMedia {
 
     pub(crate) fn lose_session(&self, seat: Seat) {
         self.sessions.lock().expect("lock").remove(&seat);
+    }
+
+    /// From now on no gate is taken.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// The next call about views panics, inside the room's task.
+    pub(crate) fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
     }
 
     /// From now on a gate is not acknowledged, until what this gives is dropped.
@@ -121,10 +138,11 @@ impl MediaPlane for FakeMedia {
         _: &'a RoomId,
         epoch: Epoch,
         table: Vec<(Seat, MediaRights)>,
-    ) -> MediaFuture<'a, ()> {
+    ) -> MediaFuture<'a, Result<(), MediaStopped>> {
         Box::pin(async move {
             self.note(Call::SetGate(epoch, table));
             drop(self.gate.acquire().await.expect("open"));
+            if self.stopped.load(Ordering::SeqCst) { Err(MediaStopped) } else { Ok(()) }
         })
     }
     fn set_views<'a>(
@@ -133,6 +151,7 @@ impl MediaPlane for FakeMedia {
         seat: Seat,
         views: Vec<SeatView>,
     ) -> MediaFuture<'a, ()> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "as a test asked");
         Box::pin(async move { self.note(Call::SetViews(seat, views)) })
     }
     fn set_screen<'a>(&'a self, _: &'a RoomId, seat: Option<Seat>) -> MediaFuture<'a, ()> {

@@ -417,4 +417,5 @@ pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
 }
 
 #[cfg(test)]
+#[path = "sys/tests.rs"]
 mod tests;

@@ -1,6 +1,7 @@
 //! The project's own commands. Two of them are all a newcomer needs: `cargo xtask run` and
 //! `cargo xtask test`; both install what the machine lacks first.
 
+mod bench;
 mod codegen;
 mod machine;
 mod shell;
@@ -40,6 +41,12 @@ enum Command {
         #[arg(long, value_delimiter = ',')]
         skip: Vec<String>,
     },
+    /// Print the figures of docs/BENCHMARKS.md
+    Bench {
+        /// How long each of three rounds of a load lasts
+        #[arg(long, default_value_t = 3)]
+        seconds: u32,
+    },
     /// Check the arrows between crates and that pure crates read no clock
     Tidy,
     /// Write the web client's wire types
@@ -73,6 +80,7 @@ fn execute(command: Command) -> Result<()> {
             shell::run(cargo.args(["--", "serve"]).args(serve))
         }
         Command::Test { only, skip } => suite::run(&only, &skip),
+        Command::Bench { seconds } => bench::run_all(seconds),
         Command::Tidy => tidy::check(),
         Command::Codegen { check } => codegen::run(check),
     }

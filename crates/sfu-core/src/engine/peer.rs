@@ -158,15 +158,14 @@ impl Downlink {
 
     /// The payload type and conversion for a packet; `None` when the receiver cannot take it.
     fn convert(&self, codec: Codec, opus: Option<u8>) -> Option<(u8, Conversion)> {
-        let (same, plain) = (self.format(codec), self.format(Codec::Opus));
-        match (codec, same, plain) {
-            (Codec::Red, Some(red), Some(plain)) => {
-                let to = plain.payload_type;
-                Some((red.payload_type, Conversion::Relabel { from: opus?, to }))
-            }
-            (Codec::Red, None, Some(plain)) => Some((plain.payload_type, Conversion::Primary)),
-            (Codec::Red, _, None) => None,
-            (_, same, _) => Some((same?.payload_type, Conversion::Keep)),
+        let same = self.format(codec);
+        if codec != Codec::Red {
+            return Some((same?.payload_type, Conversion::Keep));
+        }
+        let to = self.format(Codec::Opus)?.payload_type;
+        match same {
+            Some(red) => Some((red.payload_type, Conversion::Relabel { from: opus?, to })),
+            None => Some((to, Conversion::Primary)),
         }
     }
 }

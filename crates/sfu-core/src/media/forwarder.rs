@@ -155,23 +155,20 @@ impl Forwarder {
     pub fn place(&mut self, now: Instant, seat: Seat, packet: &Incoming<'_>) -> Option<Placement> {
         let target = self.target?;
         let source = Source { seat, run: packet.run, layer: packet.origin.layer };
-        let mut begins = false;
-        let segment = match self.segments[0].filter(|segment| {
+        let goes_on = self.segments[0].as_ref().is_some_and(|segment| {
             self.open && segment.source == source && packet.index.since(segment.highest) <= MAX_GAP
-        }) {
-            Some(segment) => segment,
-            None if source.layer == target && packet.starts => {
-                begins = true;
-                self.begin(now, source, packet)
-            }
-            None => {
+        });
+        if !goes_on {
+            if source.layer != target || !packet.starts {
                 // A gap too long to bridge: only a new start helps.
                 if self.current() == Some(source) {
                     self.open = false;
                 }
                 return None;
             }
-        };
+            self.begin(now, source, packet);
+        }
+        let segment = self.segments[0].as_mut()?;
         if packet.index < segment.first {
             return None;
         }
@@ -179,17 +176,15 @@ impl Forwarder {
         if self.window.see(index) != Seen::Fresh {
             return None;
         }
-        let timestamp = packet.timestamp.wrapping_add(segment.timestamp);
-        self.note_sent(now, index, timestamp, packet, segment.vp8);
-        if let Some(newest) = &mut self.segments[0] {
-            newest.highest = newest.highest.max(packet.index);
-        }
+        segment.highest = segment.highest.max(packet.index);
+        let (timestamp, vp8) = (packet.timestamp.wrapping_add(segment.timestamp), segment.vp8);
+        self.note_sent(now, index, timestamp, packet, vp8);
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.payload.len() as u32);
-        Some(Placement { index, timestamp, vp8: segment.vp8, begins })
+        Some(Placement { index, timestamp, vp8, begins: !goes_on })
     }
 
-    fn begin(&mut self, now: Instant, source: Source, packet: &Incoming<'_>) -> Segment {
+    fn begin(&mut self, now: Instant, source: Source, packet: &Incoming<'_>) {
         let next = self.sent.map_or(self.first, |sent| sent.index.next());
         let (timestamp, shift) = match self.sent {
             None => (packet.timestamp, vp8::Shift::default()),
@@ -211,7 +206,6 @@ impl Forwarder {
         self.segments.rotate_right(1);
         self.segments[0] = Some(segment);
         self.open = true;
-        segment
     }
 
     fn note_sent(

@@ -73,12 +73,12 @@ pub(crate) struct Page {
     pub(crate) path: Path,
     /// Where it still listens after it moved.
     pub(crate) old_path: Option<Path>,
-    dtls: Endpoint,
+    pub(crate) dtls: Endpoint,
     fingerprint: String,
     ufrag: String,
     server_ufrag: String,
     server_password: String,
-    keys: Option<(SrtpInbound, SrtpOutbound)>,
+    pub(crate) keys: Option<(SrtpInbound, SrtpOutbound)>,
     connected: bool,
     /// By the section's mid.
     pub(crate) slots: HashMap<String, SlotSsrcs>,
@@ -178,7 +178,7 @@ pub(crate) fn screen_ssrc(seat: Seat) -> u32 {
 }
 
 impl Page {
-    fn new(now: Instant, seat: Seat, port: u16) -> Self {
+    pub(crate) fn new(now: Instant, seat: Seat, port: u16) -> Self {
         let provider = rtc_crypto::default_provider().expect("a provider");
         let certificate =
             rtc_dtls::crypto::Certificate::generate_self_signed(Vec::new(), provider.crypto())
@@ -282,7 +282,7 @@ impl Page {
         sdp
     }
 
-    fn take_answer(&mut self, answer: &str) {
+    pub(crate) fn take_answer(&mut self, answer: &str) {
         let value = |prefix: &str| {
             answer
                 .lines()
@@ -378,7 +378,7 @@ impl Page {
         bytes
     }
 
-    fn take(&mut self, now: Instant, datagram: &[u8]) {
+    pub(crate) fn take(&mut self, now: Instant, datagram: &[u8]) {
         let mut bytes = datagram.to_vec();
         match classify(datagram) {
             Kind::Dtls => {

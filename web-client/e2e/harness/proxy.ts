@@ -74,6 +74,7 @@ export class UdpLine {
   private readonly near: Datagrams;
   private readonly to: number;
   private readonly far = new Map<string, Datagrams>();
+  private readonly dead = new Set<string>();
   /** Datagrams carried each way. */
   readonly carried = { up: 0, down: 0 };
 
@@ -82,6 +83,7 @@ export class UdpLine {
     this.port = port;
     this.to = to;
     near.on('message', (datagram, from) => {
+      if (this.dead.has(`${from.address} ${from.port}`)) return;
       this.carried.up++;
       this.outside(from).send(datagram, this.to, '127.0.0.1');
     });
@@ -101,6 +103,32 @@ export class UdpLine {
   rebind(): void {
     for (const socket of this.far.values()) socket.close();
     this.far.clear();
+  }
+
+  /** Every address of the page's so far leads nowhere from now on, both ways; new ones are carried. */
+  lose(): void {
+    for (const [key, socket] of this.far) {
+      this.dead.add(key);
+      socket.close();
+    }
+    this.far.clear();
+  }
+
+  /** A script for a page: it is told the line's port for the server's, and offers no other way. */
+  onlyWay(): string {
+    return `{
+      const set = RTCPeerConnection.prototype.setRemoteDescription;
+      RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+        const sdp = description.sdp.split('\\r\\n').flatMap((line) => {
+          const fields = line.split(' ');
+          if (!line.startsWith('a=candidate:')) return [line];
+          if (fields[4] !== '127.0.0.1' || fields[2].toLowerCase() !== 'udp') return [];
+          fields[5] = '${this.port}';
+          return [fields.join(' ')];
+        }).join('\\r\\n');
+        return set.call(this, { type: description.type, sdp });
+      };
+    }`;
   }
 
   /** Ends it. */

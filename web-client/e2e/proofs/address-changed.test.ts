@@ -9,20 +9,7 @@ proof('a changed address is followed, both ways, without a new negotiation', 100
   const [laura, karim] = stage.pair(room);
   const line = await UdpLine.open(await freePort(), stage.server.mediaPort);
   stage.closing.push(() => line.close());
-  // The page is told the line's port for the server's, and offers no other way.
-  karim.initScript = `{
-    const set = RTCPeerConnection.prototype.setRemoteDescription;
-    RTCPeerConnection.prototype.setRemoteDescription = function (description) {
-      const sdp = description.sdp.split('\\r\\n').flatMap((line) => {
-        const fields = line.split(' ');
-        if (!line.startsWith('a=candidate:')) return [line];
-        if (fields[4] !== '127.0.0.1' || fields[2].toLowerCase() !== 'udp') return [];
-        fields[5] = '${line.port}';
-        return [fields.join(' ')];
-      }).join('\\r\\n');
-      return set.call(this, { type: description.type, sdp });
-    };
-  }`;
+  karim.initScript = line.onlyWay();
   await Promise.all([stage.bring(room, [2]), laura.join(), karim.join()]);
   await laura.on('next-phase').click();
   await Promise.all([karim.hearsExactly([0, 2]), laura.hearsExactly([1, 2])]);

@@ -3,13 +3,14 @@
 
 mod stun;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use subtle::ConstantTimeEq;
 
 use crate::Path;
 use crate::session::IceCredentials;
-use stun::{Answer, Role};
+use stun::{Answer, Role, TransactionId};
 pub use stun::{Check, MAX_ANSWER, parse_check};
 
 /// Why a check was not answered.
@@ -21,6 +22,9 @@ pub enum IceError {
     /// MESSAGE-INTEGRITY is absent or wrong.
     #[error("the check is not authentic")]
     NotAuthentic,
+    /// It came before, from elsewhere: whoever recorded it wants the media sent there.
+    #[error("the check was replayed")]
+    Replayed,
     /// The buffer is shorter than [`MAX_ANSWER`].
     #[error("no room for the answer")]
     NoRoom,
@@ -41,6 +45,11 @@ pub struct CheckOutcome {
     pub nominated: bool,
 }
 
+/// How many checks are remembered, to tell one that somebody recorded and sends from elsewhere. A
+/// page sends a few a second, so that is most of a minute; an older one names nothing that is
+/// followed for long, for the peer's next word moves it back.
+const REMEMBERED: usize = 64;
+
 struct Generation {
     local: IceCredentials,
     /// The peer's user fragment, once it is known.
@@ -52,6 +61,8 @@ pub struct IceAgent {
     current: Generation,
     /// The generation before an ICE restart, until the new one is first used.
     previous: Option<Generation>,
+    /// The last authentic checks, oldest first, and where each came from.
+    recent: VecDeque<(TransactionId, Path)>,
 }
 
 impl std::fmt::Debug for IceAgent {
@@ -66,7 +77,11 @@ impl IceAgent {
     /// An agent that goes by `local`.
     #[must_use]
     pub fn new(local: IceCredentials) -> Self {
-        Self { current: Generation { local, remote_ufrag: None }, previous: None }
+        Self {
+            current: Generation { local, remote_ufrag: None },
+            previous: None,
+            recent: VecDeque::with_capacity(REMEMBERED),
+        }
     }
 
     /// Names the peer of the current generation: from now on its checks must carry its user fragment.
@@ -124,6 +139,18 @@ impl IceAgent {
             && !bool::from(expected.as_bytes().ct_eq(check.remote_ufrag().as_bytes()))
         {
             return Err(IceError::NotAuthentic);
+        }
+        let id = check.transaction_id();
+        match self.recent.iter().find(|(known, _)| *known == id) {
+            Some((_, from)) if from != path => return Err(IceError::Replayed),
+            // Sent again because our answer was late or lost.
+            Some(_) => {}
+            None => {
+                if self.recent.len() == REMEMBERED {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back((id, *path));
+            }
         }
         let answer = if let Some(unknown) = check.unknown_attributes() {
             Answer::UnknownAttributes(unknown)

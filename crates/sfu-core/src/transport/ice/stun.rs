@@ -45,6 +45,9 @@ pub(super) enum Role {
     Controlled,
 }
 
+/// What tells one check from another (RFC 8489 section 5): 96 bits, drawn anew for each.
+pub(super) type TransactionId = [u8; 12];
+
 /// A whole, well-formed binding request whose FINGERPRINT fits. Nothing in it is to be believed
 /// before an [`super::IceAgent`] has checked its integrity.
 #[derive(Clone, Copy)]
@@ -152,6 +155,13 @@ pub fn parse_check(datagram: &[u8]) -> Option<Check<'_>> {
 }
 
 impl Check<'_> {
+    /// Its transaction.
+    pub(super) fn transaction_id(&self) -> TransactionId {
+        let mut id = [0; 12];
+        id.copy_from_slice(&self.message[8..HEADER]);
+        id
+    }
+
     /// Whom the check is for: the user fragment of ours.
     #[must_use]
     pub fn local_ufrag(&self) -> &str {
@@ -189,10 +199,10 @@ impl Check<'_> {
         key: &IntegrityKey,
         out: &mut [u8],
     ) -> usize {
-        let transaction = &self.message[8..HEADER];
+        let transaction = self.transaction_id();
         let mut message = Message { out, len: HEADER };
         message.out[4..8].copy_from_slice(&COOKIE);
-        message.out[8..HEADER].copy_from_slice(transaction);
+        message.out[8..HEADER].copy_from_slice(&transaction);
         let kind = match answer {
             Answer::Success(address) => {
                 message.xor_mapped_address(*address);

@@ -203,6 +203,24 @@ fn credentials_are_ice_chars_and_never_twice_the_same() {
     assert!(!format!("{one:?}").contains(&one.password));
 }
 
+#[test]
+fn a_recorded_check_moves_nobody() {
+    let password = credentials("ours").password;
+    let mut agent = IceAgent::new(credentials("ours"));
+    let recorded = check("ours", "them", &password, controlling());
+    assert!(answer(&mut agent, &recorded, &path()).is_ok());
+    let elsewhere = Path { remote: "198.51.100.9:40000".parse().unwrap(), ..path() };
+    assert_eq!(answer(&mut agent, &recorded, &elsewhere).unwrap_err(), IceError::Replayed);
+    assert!(answer(&mut agent, &recorded, &path()).is_ok(), "sent again: the answer was lost");
+    let fresh = check("ours", "them", &password, controlling());
+    assert!(answer(&mut agent, &fresh, &elsewhere).is_ok());
+    for _ in 0..1_000 {
+        let another = check("ours", "them", &password, controlling());
+        assert!(answer(&mut agent, &another, &path()).is_ok());
+    }
+    assert!(agent.recent.len() <= REMEMBERED);
+}
+
 proptest! {
     #[test]
     fn a_spoilt_check_is_never_accepted(at in 0_usize..200, with in 1_u8..) {

@@ -7,6 +7,8 @@ import type { BrowserSetup } from './browser.ts';
 import { reference } from './identify.ts';
 import { Person } from './person.ts';
 import { picture } from './picture.ts';
+import { freePort } from './ports.ts';
+import { UdpLine } from './proxy.ts';
 import { type Link, type Room, type RoomOrder, Server } from './server.ts';
 import { speakers } from './speech.ts';
 
@@ -61,6 +63,19 @@ export class Stage {
     const bots = await Bots.start(room, seats, more);
     this.bots.push(bots);
     return bots;
+  }
+
+  /** Three people who hear each other in a plain meeting, the second one's media by a line of ours. */
+  async hearByALine(): Promise<{ laura: Person; karim: Person; line: UdpLine }> {
+    const room = await this.server.makeRoom({ template: 'plain-meeting', people: EIGHT.slice(0, 3) });
+    const [laura, karim] = this.pair(room);
+    const line = await UdpLine.open(await freePort(), this.server.mediaPort);
+    this.closing.push(() => line.close());
+    karim.initScript = line.onlyWay();
+    await Promise.all([this.bring(room, [2]), laura.join(), karim.join()]);
+    await laura.on('next-phase').click();
+    await Promise.all([karim.hearsExactly([0, 2]), laura.hearsExactly([1, 2])]);
+    return { laura, karim, line };
   }
 
   /** Fails when a console holds an error that the proof did not expect. */

@@ -206,7 +206,7 @@ async fn rooms_are_spread_over_shards_and_known_to_one() {
     be_checked(&peer(SocketAddr::from(([127, 0, 0, 1], port))), &answer);
     sfu.close_room(&room("room-number-2")).await.expect("running");
     assert_eq!(rooms(&sfu).await.iter().sum::<u64>(), 3);
-    let table = GateTable { epoch: Epoch(1), rights: Vec::new() };
+    let table = GateTable { epoch: Epoch(1), entries: Vec::new() };
     sfu.set_gate(&room("never-opened"), table).await.expect("nothing happens");
     assert!(matches!(
         sfu.negotiate(&room("never-opened"), Seat(0), OFFER.to_owned()).await,

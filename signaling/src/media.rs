@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
 use palabre_wire::SeatView;
 
 /// What a media plane's call gives, once it is in force.
@@ -43,13 +43,13 @@ pub trait MediaPlane: Send + Sync {
         offer: String,
     ) -> MediaFuture<'a, Result<String, OfferError>>;
 
-    /// Replaces the table of who may send what; an older epoch than was seen is ignored. Nobody is
+    /// Replaces the table of who may send what to whom; an older epoch than was seen is ignored. Nobody is
     /// told of a floor before the plane has taken it.
     fn set_gate<'a>(
         &'a self,
         room: &'a RoomId,
         epoch: Epoch,
-        table: Vec<(Seat, MediaRights)>,
+        table: Vec<GateEntry>,
     ) -> MediaFuture<'a, Result<(), MediaStopped>>;
 
     /// How large `seat` shows the others; those not named stay as they were.
@@ -94,6 +94,14 @@ pub enum MediaNotice {
         /// Who, ascending.
         seats: Vec<Seat>,
     },
+    /// A seat sends voice while its microphone is closed in the gate. Its page says what is voice:
+    /// this is a hint, and comes at most once in some seconds for each seat.
+    Blocked {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
+    },
 }
 
 impl MediaNotice {
@@ -101,7 +109,10 @@ impl MediaNotice {
     #[must_use]
     pub fn room(&self) -> &RoomId {
         match self {
-            Self::Up { room, .. } | Self::Lost { room, .. } | Self::Speaking { room, .. } => room,
+            Self::Up { room, .. }
+            | Self::Lost { room, .. }
+            | Self::Speaking { room, .. }
+            | Self::Blocked { room, .. } => room,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palabre_backup::{About, Entry, Journal, JournalError, Snapshot};
-use palabre_ids::{Millis, RoomId, Seat, UnixMillis};
+use palabre_ids::{Group, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{Effect, Effects, GateChange, Input, Part, Refusal, Room};
 use palabre_wire::{ClosingReason, CommandId, RoomEvent, ServerMessage};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,7 +22,7 @@ use crate::clock::ServerClock;
 use crate::history::History;
 use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
 use crate::metrics::Metrics;
-use crate::outbox::{End, Outbox, encode};
+use crate::outbox::{End, Outbox};
 use crate::seat::{ConnectionId, Line, Loss, SeatState};
 use crate::view;
 
@@ -51,6 +51,8 @@ pub(crate) enum ToRoom {
     Gone { seat: Seat, connection: ConnectionId, loss: Loss },
     /// The media plane lost a seat's session.
     MediaLost(Seat),
+    /// A seat sends voice while its microphone is closed.
+    MediaBlocked(Seat),
     /// The server stops: tell the pages.
     Stop(oneshot::Sender<()>),
 }
@@ -138,13 +140,15 @@ pub(crate) struct RoomTask {
     history: History,
     seats: Vec<SeatState>,
     speaking: Vec<Seat>,
+    /// The group of each seat in the gate that is in force.
+    groups: Vec<Group>,
     entered: bool,
 }
 
 impl RoomTask {
     /// The task of a room whose inputs up to `number` the journal has.
     pub(crate) fn new(id: RoomId, shared: Shared, snapshot: Snapshot, number: u64) -> Self {
-        let seats = snapshot
+        let seats: Vec<_> = snapshot
             .room
             .people()
             .iter()
@@ -166,6 +170,7 @@ impl RoomTask {
             number,
             since_snapshot: 0,
             history: History::default(),
+            groups: vec![Group::PLENARY; seats.len()],
             seats,
             speaking: Vec::new(),
         }
@@ -252,6 +257,9 @@ impl RoomTask {
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
             ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss),
             ToRoom::MediaLost(seat) => self.media_lost(seat).await,
+            ToRoom::MediaBlocked(seat) => {
+                let _ = seat;
+            }
             ToRoom::Stop(done) => {
                 // Whoever stops the server may have given up waiting.
                 let _ = done.send(());
@@ -389,9 +397,20 @@ impl RoomTask {
 
     /// Puts a gate in force. Without the plane's word for it nobody may be told of the floor behind
     /// it: the server stops, and with it everything that is forwarded.
-    async fn set_gate(&self, gate: GateChange) -> Result<(), Failure> {
+    async fn set_gate(&mut self, gate: GateChange) -> Result<(), Failure> {
+        let mut groups = vec![Group::PLENARY; self.seats.len()];
+        for entry in &gate.table {
+            if let Some(group) = groups.get_mut(entry.seat.index()) {
+                *group = entry.group;
+            }
+        }
         match self.media(|media, id| media.set_gate(id, gate.epoch, gate.table)).await {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(())) => {
+                if std::mem::replace(&mut self.groups, groups) != self.groups {
+                    self.tell_who_speaks();
+                }
+                Ok(())
+            }
             Some(Err(MediaStopped)) | None => Err(Failure::Media),
         }
     }
@@ -427,9 +446,19 @@ impl RoomTask {
 
     fn heard(&mut self, speaking: Vec<Seat>) {
         self.speaking = speaking;
-        let message = encode(&ServerMessage::Speaking { seats: self.speaking.clone() });
+        self.tell_who_speaks();
+    }
+
+    fn tell_who_speaks(&mut self) {
         for seat in self.all_seats() {
-            self.push(seat, message.clone());
+            self.tell(seat, &self.speaking_near(seat));
         }
+    }
+
+    /// Who speaks in a seat's group: whether anybody does in another one is not its business.
+    fn speaking_near(&self, seat: Seat) -> ServerMessage {
+        let group = self.groups.get(seat.index());
+        let near = |other: &&Seat| self.groups.get(other.index()) == group;
+        ServerMessage::Speaking { seats: self.speaking.iter().filter(near).copied().collect() }
     }
 }

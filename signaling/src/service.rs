@@ -320,6 +320,10 @@ impl Service {
         match notice {
             MediaNotice::Up { .. } => {}
             MediaNotice::Speaking { seats, .. } => drop(room.speaking.send_replace(seats)),
+            // A hint that comes again: a room that is busy can do without it.
+            MediaNotice::Blocked { seat, .. } => {
+                let _full = room.inbox.try_send(ToRoom::MediaBlocked(seat));
+            }
             MediaNotice::Lost { seat, .. } => {
                 let told = room.inbox.try_send(ToRoom::MediaLost(seat));
                 if let Err(TrySendError::Full(notice)) = told {

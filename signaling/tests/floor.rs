@@ -74,7 +74,7 @@ async fn a_muted_microphone_is_closed_in_the_gate() {
     let mut laura = server.join(LAURA).await;
     let audio = |call: &Call, wanted: bool| {
         matches!(call, Call::SetGate(_, table)
-            if table.iter().any(|(seat, rights)| *seat == Seat(1) && rights.audio == wanted))
+            if table.iter().any(|entry| entry.seat == Seat(1) && entry.rights.audio == wanted))
     };
     let open = server.media.wait_for(0, |call| audio(call, true)).await;
     assert_eq!(laura.command(Command::SetMuted { muted: true }).await, Answer::Done);

@@ -132,7 +132,7 @@ async fn a_page_that_reads_nothing_is_let_go_and_the_others_are_not() {
     let mut chair = server.join(CHAIR).await;
     // The largest message that can be made at will: more of them than outbox and sockets hold.
     for round in 0..5_000_u32 {
-        let seats = vec![palabre_ids::Seat(200); 10_000];
+        let seats = vec![palabre_ids::Seat(2); 10_000];
         let notice = palabre_signaling::MediaNotice::Speaking { room: server.room.clone(), seats };
         server.service.media_notice(notice);
         let is_large =

@@ -98,7 +98,7 @@ async fn a_lost_media_session_is_told_and_a_replaced_one_is_not() {
 async fn voices_are_told_unnumbered() {
     let server = Server::start("codev-1h15").await;
     let mut page = server.join(LAURA).await;
-    let seats = vec![Seat(0), Seat(3)];
+    let seats = vec![Seat(0), Seat(2)];
     let notice = palabre_signaling::MediaNotice::Speaking {
         room: server.room.clone(),
         seats: seats.clone(),

@@ -3,11 +3,13 @@
 //! An identifier or a name cannot be mistaken for another, and what could point at a person
 //! ([`DisplayName`], [`RoomId`]) redacts itself in `Debug`, so that a careless log line stays harmless.
 
+mod gate;
 mod name;
 mod roles;
 mod room_id;
 mod time;
 
+pub use gate::{GateEntry, Group};
 pub use name::{DisplayName, NameError};
 pub use roles::{MediaKind, MediaRights, Role, UnknownRole};
 pub use room_id::{RoomId, RoomIdError};

@@ -1,6 +1,6 @@
 //! What a room answers.
 
-use palabre_ids::{Epoch, MediaRights, Seat, UnixMillis};
+use palabre_ids::{Epoch, GateEntry, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// What follows from an input, in the order in which it must be carried out.
@@ -30,14 +30,14 @@ pub enum Effect {
     Ended,
 }
 
-/// The whole table of who may send what: muted microphones are closed in it, and the screen is open
-/// for the seat that shares alone. A seat that is not in it may send nothing.
+/// The whole table of who may send what to whom: muted microphones are closed in it, and the screen
+/// is open for the seat that shares alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateChange {
     /// Grows with every change.
     pub epoch: Epoch,
-    /// The seats that may send something, ascending.
-    pub table: Vec<(Seat, MediaRights)>,
+    /// One entry for each seat, ascending.
+    pub table: Vec<GateEntry>,
 }
 
 /// A part of the view.

@@ -1,13 +1,13 @@
 //! Who may send what, and the order in which it is taken and given.
 
 use palabre_facilitation::speaks;
-use palabre_ids::{MediaRights, Seat};
+use palabre_ids::{GateEntry, Group, MediaRights, Seat};
 
 use crate::people::Person;
 use crate::room::{Progress, Room};
 use crate::{Effect, Effects, GateChange};
 
-type Table = Vec<(Seat, MediaRights)>;
+type Table = Vec<GateEntry>;
 
 impl Room {
     /// The table as it should be in the media plane now, for a plane that starts anew.
@@ -40,16 +40,16 @@ impl Room {
     }
 
     fn gate(&self) -> Table {
-        let open = |(seat, person): (Seat, &Person)| {
+        let entry = |(seat, person): (Seat, &Person)| {
             let rights = self.rights_of(seat, person);
             let rights = MediaRights {
                 audio: rights.audio && !person.muted,
                 video: rights.video,
                 screen: rights.screen && self.screen == Some(seat),
             };
-            (rights != MediaRights::NONE).then_some((seat, rights))
+            GateEntry { seat, rights, group: Group::PLENARY }
         };
-        self.people.iter().filter_map(open).collect()
+        self.people.iter().map(entry).collect()
     }
 
     /// The new tables since `before`: what is taken is taken before anything is given. After a
@@ -73,16 +73,17 @@ impl Room {
     }
 }
 
-/// The rights that are in both tables.
+/// The rights that are in both tables, in the new table's groups: all seats change group at one
+/// moment, whatever they may send.
 fn both(old: &Table, new: &Table) -> Table {
-    let shared = |(seat, was): &(Seat, MediaRights)| {
-        let (_, is) = new.iter().find(|(other, _)| other == seat)?;
+    let shared = |(old, new): (&GateEntry, &GateEntry)| {
+        let (was, is) = (old.rights, new.rights);
         let rights = MediaRights {
             audio: was.audio && is.audio,
             video: was.video && is.video,
             screen: was.screen && is.screen,
         };
-        (rights != MediaRights::NONE).then_some((*seat, rights))
+        GateEntry { rights, ..*new }
     };
-    old.iter().filter_map(shared).collect()
+    old.iter().zip(new).map(shared).collect()
 }

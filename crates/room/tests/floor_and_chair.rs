@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::{CHAIR, CLIENT, START, Table, eight, person};
 use palabre_facilitation::{Clock, Firmness, FloorKind, Need, Overtime, Template};
-use palabre_ids::{Language, MAX_SEATS, Millis, Role, Seat};
+use palabre_ids::{Language, MAX_SEATS, MediaRights, Millis, Role, Seat};
 use palabre_room::{
     Command, ConfigError, Effect, Part, PersonConfig, Refusal, Room, RoomConfig, Stage,
 };
@@ -36,8 +36,8 @@ fn what_is_taken_is_taken_before_anything_is_given() {
             _ => None,
         })
         .map(|change| {
-            let heard = change.table.iter().filter(|(_, rights)| rights.audio);
-            (change.epoch.0, heard.map(|(seat, _)| seat.0).collect())
+            let heard = change.table.iter().filter(|entry| entry.rights.audio);
+            (change.epoch.0, heard.map(|entry| entry.seat.0).collect())
         })
         .collect();
     assert_eq!(tables, [(before.0 + 1, vec![0]), (before.0 + 2, vec![0, 3])]);
@@ -83,7 +83,8 @@ fn only_roles_of_the_policy_have_turns() {
     }
     let nobody = Command::GrantFloor { seat: Seat(10) };
     assert_eq!(table.tries(CHAIR, nobody), Err(Refusal::NoSuchSeat));
-    let gate: Vec<u8> = table.gate.table.iter().map(|(seat, _)| seat.0).collect();
+    let sends = table.gate.table.iter().filter(|entry| entry.rights != MediaRights::NONE);
+    let gate: Vec<u8> = sends.map(|entry| entry.seat.0).collect();
     assert_eq!(gate, [0, 1, 2, 3, 4, 5, 6, 7], "who watches or writes sends nothing");
 }
 
@@ -378,8 +379,8 @@ fn one_screen_and_only_where_it_may_be() {
     assert_eq!(table.tries(CLIENT, on.clone()), Err(Refusal::NotInThisPhase));
     table.chair(on.clone());
     let shares = |table: &Table| {
-        let sharing = table.gate.table.iter().filter(|(_, rights)| rights.screen);
-        sharing.map(|(seat, _)| seat.0).collect::<Vec<_>>()
+        let sharing = table.gate.table.iter().filter(|entry| entry.rights.screen);
+        sharing.map(|entry| entry.seat.0).collect::<Vec<_>>()
     };
     assert_eq!((table.room.state().screen, shares(&table)), (Some(CHAIR), vec![0]));
     table.chair(Command::NextPhase);

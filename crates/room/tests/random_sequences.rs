@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::{START, person};
 use palabre_facilitation::{Clock, FloorKind, FloorPolicy, Template};
-use palabre_ids::{Epoch, Language, MediaRights, Millis, Role, Seat, UnixMillis};
+use palabre_ids::{Epoch, GateEntry, Language, MediaRights, Millis, Role, Seat, UnixMillis};
 use palabre_room::{
     ChatLine, Command, Effect, Effects, Input, PersonConfig, Presence, Room, RoomConfig, Stage,
     Waiting,
@@ -179,11 +179,11 @@ impl Run {
             let Effect::Rights(change) = effect else { continue };
             prop_assert!(change.epoch > self.epoch, "epochs grow");
             self.epoch = change.epoch;
-            let of = |table: &[(Seat, MediaRights)], seat| {
+            let of = |table: &[GateEntry], seat| {
                 table
                     .iter()
-                    .find(|(other, _)| *other == seat)
-                    .map_or(MediaRights::NONE, |(_, rights)| *rights)
+                    .find(|entry| entry.seat == seat)
+                    .map_or(MediaRights::NONE, |entry| entry.rights)
             };
             let (mut takes, mut gives) = (false, false);
             for seat in (0..SEATS).map(Seat) {
@@ -213,9 +213,9 @@ impl Run {
 
         let gate = room.gate_table().table;
         for seat in (0..SEATS).map(Seat) {
-            let sends = gate.iter().find(|(other, _)| *other == seat);
+            let sends = gate.iter().find(|entry| entry.seat == seat);
             prop_assert_eq!(
-                sends.map_or(MediaRights::NONE, |(_, rights)| *rights),
+                sends.map_or(MediaRights::NONE, |entry| entry.rights),
                 allowed(room, seat)
             );
         }
@@ -224,11 +224,7 @@ impl Run {
             let who = room.person(*seat).expect("seated");
             !matches!(who.role, Role::Facilitator | Role::CoFacilitator)
         };
-        let heard = gate
-            .iter()
-            .filter(|(_, rights)| rights.audio)
-            .filter(|(seat, _)| speaking(seat))
-            .count();
+        let heard = gate.iter().filter(|entry| entry.rights.audio && speaking(&entry.seat)).count();
         if room.phase().stage != Stage::Lobby && policy != FloorKind::Open {
             prop_assert!(heard <= 1, "never two holders");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
 use palabre_sfu::{NegotiateError, SfuHandle, Stopped};
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
 use palabre_signaling::{
@@ -47,9 +47,9 @@ impl MediaPlane for SfuPlane {
         &'a self,
         room: &'a RoomId,
         epoch: Epoch,
-        rights: Vec<(Seat, MediaRights)>,
+        entries: Vec<GateEntry>,
     ) -> MediaFuture<'a, Result<(), MediaStopped>> {
-        let table = GateTable { epoch, rights };
+        let table = GateTable { epoch, entries };
         Box::pin(async move { self.0.set_gate(room, table).await.map_err(|Stopped| MediaStopped) })
     }
 
@@ -101,6 +101,7 @@ pub(crate) async fn forward(mut events: mpsc::Receiver<MediaEvent>, service: Ser
             MediaEvent::PeerUp { room, seat } => MediaNotice::Up { room, seat },
             MediaEvent::PeerLost { room, seat } => MediaNotice::Lost { room, seat },
             MediaEvent::Speaking { room, seats } => MediaNotice::Speaking { room, seats },
+            MediaEvent::Blocked { room, seat } => MediaNotice::Blocked { room, seat },
         };
         service.media_notice(notice);
     }

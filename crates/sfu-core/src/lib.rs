@@ -13,7 +13,7 @@ pub mod transport;
 
 use std::net::{IpAddr, SocketAddr};
 
-use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
 
 /// The two ends of a datagram: the address of ours it came to (and answers leave from), and the
 /// peer's.
@@ -32,14 +32,14 @@ impl std::fmt::Debug for Path {
     }
 }
 
-/// The whole table of who may send what in a room. It replaces the one before when its epoch is
-/// newer, and is ignored otherwise; a seat that is not in it may send nothing.
+/// The whole table of who may send what in a room, and to whom. It replaces the one before when its
+/// epoch is newer, and is ignored otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateTable {
     /// Grows with every change of the room's rights.
     pub epoch: Epoch,
-    /// The seats that may send something.
-    pub rights: Vec<(Seat, MediaRights)>,
+    /// The seats; one that is left out may send nothing and is in the plenary.
+    pub entries: Vec<GateEntry>,
 }
 
 /// How large a receiver shows a seat's camera: it decides the layer that is forwarded.
@@ -79,5 +79,13 @@ pub enum MediaEvent {
         room: RoomId,
         /// Who, ascending.
         seats: Vec<Seat>,
+    },
+    /// A seat sends voice while its gate for audio is closed, by the level that it claims itself: a
+    /// hint, told at most once in some seconds for each seat.
+    Blocked {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
     },
 }

@@ -19,7 +19,7 @@ mod load;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use palabre_ids::{Epoch, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, Group, RoomId, Seat};
 use palabre_sfu::{Sfu, SfuConfig, SfuHandle};
 use palabre_sfu_core::GateTable;
 
@@ -43,8 +43,9 @@ async fn join(sfu: &SfuHandle, name: &str) -> Vec<Client> {
     let room = RoomId::parse(name).expect("a room's name");
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, sfu.ports()[0]));
     sfu.open_room(&room, SEATS).await.expect("running");
-    let rights = (0..SEATS).map(|seat| (Seat(seat), ALL)).collect();
-    sfu.set_gate(&room, GateTable { epoch: Epoch(1), rights }).await.expect("running");
+    let entry = |seat| GateEntry { seat: Seat(seat), rights: ALL, group: Group::PLENARY };
+    let entries = (0..SEATS).map(entry).collect();
+    sfu.set_gate(&room, GateTable { epoch: Epoch(1), entries }).await.expect("running");
     let mut clients = Vec::new();
     for seat in (0..SEATS).map(Seat) {
         let mut client = Client::new(seat, to);

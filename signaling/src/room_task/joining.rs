@@ -72,7 +72,7 @@ impl RoomTask {
         state.open(Line::Open { connection, outbox, language, shown_role });
         self.push(seat, message);
         self.show_new_roles();
-        self.tell(seat, &ServerMessage::Speaking { seats: self.speaking.clone() });
+        self.tell(seat, &self.speaking_near(seat));
         Ok(())
     }
 

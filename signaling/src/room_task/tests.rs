@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use palabre_backup::MemoryJournal;
 use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, Epoch, Language, MediaRights, Role};
+use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaRights, Role};
 use palabre_room::{PersonConfig, Presence, RoomConfig};
 use palabre_wire::SeatView;
 
@@ -46,7 +46,7 @@ impl MediaPlane for Plane {
         &'a self,
         _: &'a RoomId,
         _: Epoch,
-        _: Vec<(Seat, MediaRights)>,
+        _: Vec<GateEntry>,
     ) -> MediaFuture<'a, Result<(), MediaStopped>> {
         done(Ok(()))
     }
@@ -157,4 +157,28 @@ async fn a_silent_page_is_away_as_soon_as_its_media_are_lost() {
     scene.pass(0).await;
     scene.pass(2).await;
     assert!(scene.is_away());
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_another_group_speaks() {
+    let mut scene = Scene::new().await;
+    let table = |epoch, groups: [u8; 2]| GateChange {
+        epoch: Epoch(epoch),
+        table: (0..2)
+            .map(|seat| GateEntry {
+                seat: Seat(seat),
+                rights: MediaRights::NONE,
+                group: Group(groups[usize::from(seat)]),
+            })
+            .collect(),
+    };
+    let speaking =
+        |seats: &[u8]| ServerMessage::Speaking { seats: seats.iter().copied().map(Seat).collect() };
+    scene.task.heard(vec![Seat(0), Seat(1)]);
+    assert_eq!(scene.task.speaking_near(SEAT), speaking(&[0, 1]));
+    scene.task.set_gate(table(100, [1, 2])).await.expect("taken");
+    assert_eq!(scene.task.speaking_near(SEAT), speaking(&[0]));
+    assert_eq!(scene.task.speaking_near(Seat(1)), speaking(&[1]));
+    scene.task.set_gate(table(101, [2, 2])).await.expect("taken");
+    assert_eq!(scene.task.speaking_near(SEAT), speaking(&[0, 1]));
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use palabre_backup::{Journal, MemoryJournal};
 use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, Epoch, Language, MediaRights, Role, RoomId, Seat};
+use palabre_ids::{DisplayName, Epoch, GateEntry, Language, Role, RoomId, Seat};
 use palabre_room::{PersonConfig, RoomConfig};
 use palabre_signaling::{
     MediaFuture, MediaPlane, MediaStopped, OfferError, Service, ServiceConfig, router,
@@ -38,7 +38,7 @@ pub(crate) enum Call {
     OpenRoom(u8),
     CloseRoom,
     Negotiate(Seat),
-    SetGate(Epoch, Vec<(Seat, MediaRights)>),
+    SetGate(Epoch, Vec<GateEntry>),
     SetViews(Seat, Vec<SeatView>),
     SetScreen(Option<Seat>),
     CloseSeat(Seat),
@@ -137,7 +137,7 @@ impl MediaPlane for FakeMedia {
         &'a self,
         _: &'a RoomId,
         epoch: Epoch,
-        table: Vec<(Seat, MediaRights)>,
+        table: Vec<GateEntry>,
     ) -> MediaFuture<'a, Result<(), MediaStopped>> {
         Box::pin(async move {
             self.note(Call::SetGate(epoch, table));

@@ -184,6 +184,7 @@ impl Table {
 
     /// Whose microphone passes the gate.
     pub(crate) fn heard(&self) -> Vec<u8> {
-        self.gate.table.iter().filter(|(_, rights)| rights.audio).map(|(seat, _)| seat.0).collect()
+        let heard = self.gate.table.iter().filter(|entry| entry.rights.audio);
+        heard.map(|entry| entry.seat.0).collect()
     }
 }

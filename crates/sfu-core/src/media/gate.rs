@@ -27,9 +27,9 @@ impl Gate {
         }
         self.epoch = Some(table.epoch);
         self.rights = [MediaRights::NONE; MAX_SEATS as usize];
-        for &(seat, rights) in &table.rights {
-            if let Some(entry) = self.rights.get_mut(seat.index()) {
-                *entry = rights;
+        for entry in &table.entries {
+            if let Some(rights) = self.rights.get_mut(entry.seat.index()) {
+                *rights = entry.rights;
             }
         }
         true
@@ -46,7 +46,14 @@ impl Gate {
 mod tests {
     use proptest::prelude::{any, prop_assert_eq, proptest};
 
+    use palabre_ids::{GateEntry, Group};
+
     use super::*;
+
+    fn table(epoch: u64, seat: u8, rights: MediaRights) -> GateTable {
+        let entry = GateEntry { seat: Seat(seat), rights, group: Group::PLENARY };
+        GateTable { epoch: Epoch(epoch), entries: vec![entry] }
+    }
 
     const ALL: MediaRights = MediaRights { audio: true, video: true, screen: true };
 
@@ -54,11 +61,11 @@ mod tests {
     fn closed_by_default_and_for_seats_left_out() {
         let mut gate = Gate::default();
         assert!(!gate.allows(Seat(0), MediaKind::Audio));
-        assert!(gate.replace(&GateTable { epoch: Epoch(0), rights: vec![(Seat(1), ALL)] }));
+        assert!(gate.replace(&table(0, 1, ALL)));
         assert!(gate.allows(Seat(1), MediaKind::Audio));
         assert!(!gate.allows(Seat(0), MediaKind::Audio));
         assert!(!gate.allows(Seat(200), MediaKind::Audio));
-        assert!(gate.replace(&GateTable { epoch: Epoch(1), rights: vec![(Seat(200), ALL)] }));
+        assert!(gate.replace(&table(1, 200, ALL)));
         assert!(!gate.allows(Seat(1), MediaKind::Audio), "the whole table is replaced");
     }
 
@@ -71,8 +78,7 @@ mod tests {
             let mut newest: Option<(u64, MediaRights)> = None;
             for (epoch, [audio, video, screen]) in tables {
                 let rights = MediaRights { audio, video, screen };
-                let taken =
-                    gate.replace(&GateTable { epoch: Epoch(epoch), rights: vec![(Seat(3), rights)] });
+                let taken = gate.replace(&table(epoch, 3, rights));
                 let expected = newest.is_none_or(|(e, _)| epoch > e);
                 prop_assert_eq!(taken, expected);
                 if expected {

@@ -1,6 +1,6 @@
 //! What may not be sent reaches nobody, whatever its sender does.
 
-use palabre_ids::{Epoch, MediaRights, Seat};
+use palabre_ids::{Epoch, GateEntry, Group, MediaRights, Seat};
 use palabre_sfu_core::media::rtcp;
 use palabre_sfu_core::{GateTable, MediaEvent};
 use proptest::prelude::{any, proptest};
@@ -222,7 +222,8 @@ fn an_older_table_changes_nothing() {
     let mut world = World::new(2, false);
     world.open_gate();
     world.gate(&[]);
-    let table = GateTable { epoch: Epoch(1), rights: vec![(Seat(0), ALL)] };
+    let entry = GateEntry { seat: Seat(0), rights: ALL, group: Group::PLENARY };
+    let table = GateTable { epoch: Epoch(1), entries: vec![entry] };
     world.engine.set_gate(world.now, &world.room, table);
     send_everything(&mut world, 0, 1);
     assert_eq!(world.drain_all(), []);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use palabre_ids::{Epoch, MediaRights, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, Group, MediaRights, RoomId, Seat};
 use palabre_sfu_core::engine::{Engine, EngineConfig};
 use palabre_sfu_core::media::rtp::Header;
 use palabre_sfu_core::outbox::Outbox;
@@ -595,8 +595,9 @@ impl World {
     /// Sets the gate: what each seat may send; seats left out may send nothing.
     pub(crate) fn gate(&mut self, rights: &[(u8, MediaRights)]) {
         self.epoch += 1;
-        let rights = rights.iter().map(|&(seat, rights)| (Seat(seat), rights)).collect();
-        let table = GateTable { epoch: Epoch(self.epoch), rights };
+        let entry = |&(seat, rights)| GateEntry { seat: Seat(seat), rights, group: Group::PLENARY };
+        let entries = rights.iter().map(entry).collect();
+        let table = GateTable { epoch: Epoch(self.epoch), entries };
         self.engine.set_gate(self.now, &self.room, table);
     }
 

@@ -7,7 +7,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use palabre_ids::Seat;
 use palabre_wire::{
-    Answer, ClientMessage, ClosingReason, Hello, RefusalCode, ServerMessage, WIRE_VERSION,
+    Answer, ClientMessage, ClosingReason, Hello, Refusal, ServerMessage, WIRE_VERSION,
     hello_version, parse_client_message,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -233,7 +233,7 @@ fn too_fast(message: &ClientMessage) -> Option<ServerMessage> {
     match message {
         ClientMessage::Command { id, .. } => Some(ServerMessage::Answer {
             id: *id,
-            answer: Answer::Refused { code: RefusalCode::TooFast },
+            answer: Answer::Refused { code: Refusal::TooFast },
         }),
         ClientMessage::MediaOffer(offer) => Some(ServerMessage::MediaRefused {
             generation: offer.generation,

@@ -378,7 +378,7 @@ impl RoomTask {
                     }
                     events.extend(view::part(&self.room, part));
                 }
-                Effect::Chat(line) => events.push(RoomEvent::Chat(view::chat_line(line))),
+                Effect::Chat(line) => events.push(RoomEvent::Chat(line)),
                 Effect::CannotHear { seat } => events.push(RoomEvent::CannotHear { seat }),
                 Effect::OutOfContract { seat } => events.push(RoomEvent::OutOfContract { seat }),
                 // The loop sees the room's stage.

@@ -294,7 +294,7 @@ impl SeatState {
 
 #[cfg(test)]
 mod tests {
-    use palabre_wire::RefusalCode;
+    use palabre_wire::Refusal;
 
     use super::*;
 
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn commands_are_carried_out_once() {
         let mut seat = SeatState::new(CommandId(5), NOW);
-        let refused = Answer::Refused { code: RefusalCode::NotYourTurn };
+        let refused = Answer::Refused { code: Refusal::NotYourTurn };
         assert_eq!(seat.numbered(CommandId(0)), Numbered::Absurd);
         assert_eq!(seat.numbered(CommandId(5)), Numbered::Absurd, "from another life");
         assert_eq!(seat.numbered(CommandId(6)), Numbered::New);

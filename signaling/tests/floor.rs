@@ -4,7 +4,7 @@ mod common;
 
 use common::{AMADOU, CHAIR, Call, LAURA, Server};
 use palabre_ids::Seat;
-use palabre_wire::{Answer, Command, RefusalCode, RoomEvent, ServerMessage, SessionStage};
+use palabre_wire::{Answer, Command, Refusal, RoomEvent, ServerMessage, Stage};
 
 fn is_turn_of(seat: Seat) -> impl Fn(&RoomEvent) -> bool {
     move |event| matches!(event, RoomEvent::Floor(f) if f.turn.as_ref().is_some_and(|t| t.seat == seat))
@@ -30,16 +30,16 @@ async fn what_a_person_may_not_do_is_refused_by_its_code() {
     let mut amadou = server.join(AMADOU).await;
     let refused = |code| Answer::Refused { code };
     for (command, code) in [
-        (Command::NextPhase, RefusalCode::NotFacilitator),
-        (Command::GrantFloor { seat: Seat(2) }, RefusalCode::NotFacilitator),
-        (Command::EndSession, RefusalCode::NotFacilitator),
-        (Command::Chat { text: String::new() }, RefusalCode::BadText),
+        (Command::NextPhase, Refusal::NotFacilitator),
+        (Command::GrantFloor { seat: Seat(2) }, Refusal::NotFacilitator),
+        (Command::EndSession, Refusal::NotFacilitator),
+        (Command::Chat { text: String::new() }, Refusal::BadText),
     ] {
         assert_eq!(amadou.command(command).await, refused(code));
     }
     assert_eq!(chair.command(Command::NextPhase).await, Answer::Done);
     let answer = chair.command(Command::GrantFloor { seat: Seat(9) }).await;
-    assert_eq!(answer, refused(RefusalCode::NoSuchSeat));
+    assert_eq!(answer, refused(Refusal::NoSuchSeat));
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn the_gate_follows_before_anybody_is_told() {
     let told = |messages: &[ServerMessage]| {
         messages.iter().any(|m| {
             matches!(m, ServerMessage::Event(e)
-            if matches!(&e.event, RoomEvent::Phase(p) if p.stage != SessionStage::Lobby))
+            if matches!(&e.event, RoomEvent::Phase(p) if p.stage != Stage::Lobby))
         })
     };
     assert!(!told(&laura.so_far().await));
@@ -89,7 +89,7 @@ async fn one_screen_at_a_time_feeds_everybody() {
     assert_eq!(laura.command(Command::SetScreen { on: true }).await, Answer::Done);
     server.media.wait_for(0, |call| *call == Call::SetScreen(Some(Seat(1)))).await;
     let answer = chair.command(Command::SetScreen { on: true }).await;
-    assert_eq!(answer, Answer::Refused { code: RefusalCode::ScreenTaken });
+    assert_eq!(answer, Answer::Refused { code: Refusal::ScreenTaken });
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod common;
 use common::{CHAIR, LAURA, PATIENCE, Server};
 use futures_util::SinkExt as _;
 use palabre_wire::{
-    Answer, ClientMessage, ClosingReason, Command, CommandId, MAX_MESSAGE_BYTES, RefusalCode,
+    Answer, ClientMessage, ClosingReason, Command, CommandId, MAX_MESSAGE_BYTES, Refusal,
     ServerMessage,
 };
 use proptest::prelude::{Strategy as _, any};
@@ -89,7 +89,7 @@ async fn a_flood_is_refused_and_then_let_go() {
     for id in 1..=40 {
         page.say(&chat(id)).await;
     }
-    let too_fast = Answer::Refused { code: RefusalCode::TooFast };
+    let too_fast = Answer::Refused { code: Refusal::TooFast };
     page.until(|m| matches!(m, ServerMessage::Answer { answer, .. } if *answer == too_fast)).await;
     for id in 41..400 {
         let text = serde_json::to_string(&chat(id)).expect("encodes");

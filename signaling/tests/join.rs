@@ -6,7 +6,7 @@ use common::{AMADOU, CHAIR, Call, LAURA, Server};
 use palabre_ids::{Seat, UnixMillis};
 use palabre_wire::{
     ClientMessage, ClosingReason, Command, MediaOffer, Presence, RoomEvent, SeatView,
-    ServerMessage, SessionStage, ViewSize,
+    ServerMessage, Stage, ViewSize,
 };
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
@@ -18,7 +18,7 @@ async fn a_page_is_welcomed_with_the_whole_room_in_its_language() {
     let welcome = page.welcome.take().expect("welcome");
     assert_eq!(welcome.seat, Seat(1));
     assert_eq!(welcome.media.slots, [Seat(0), Seat(2), Seat(3)]);
-    assert_eq!(welcome.room.phase.stage, SessionStage::Lobby);
+    assert_eq!(welcome.room.phase.stage, Stage::Lobby);
     assert_eq!(welcome.room.template.title, "Peer coaching, 1 h 15");
     assert_eq!(welcome.room.people.len(), 4);
     assert_eq!(welcome.room.people[1].presence, Presence::Here);

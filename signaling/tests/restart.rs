@@ -10,9 +10,7 @@ use palabre_backup::{Journal, RedbJournal};
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, EventSeq, Language, Role, Seat};
 use palabre_room::{PersonConfig, RoomConfig};
-use palabre_wire::{
-    Answer, Command, CommandId, Presence, Resume, RoomEvent, ServerMessage, SessionStage,
-};
+use palabre_wire::{Answer, Command, CommandId, Presence, Resume, RoomEvent, ServerMessage, Stage};
 
 fn config() -> RoomConfig {
     let person = |name: &str, role| PersonConfig {
@@ -68,7 +66,7 @@ async fn the_same_links_lead_to_the_same_room() {
     let resume = Resume { token: resume, last_seq: EventSeq(1) };
     laura.hello(&tokens[LAURA], Some(resume)).await;
     let welcome = laura.take_welcome().await.clone();
-    assert_eq!(welcome.room.phase.stage, SessionStage::Running { index: 0 });
+    assert_eq!(welcome.room.phase.stage, Stage::Running { index: 0 });
     assert!(welcome.room.people[1].muted, "nobody is un-muted by a restart");
     assert!(matches!(welcome.room.people[0].presence, Presence::Away { .. }));
     assert_eq!(welcome.last_command, CommandId(1), "commands are numbered on");

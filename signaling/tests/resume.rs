@@ -5,7 +5,7 @@ mod common;
 use common::{AMADOU, CHAIR, LAURA, Page, Server};
 use palabre_ids::{EventSeq, Seat};
 use palabre_wire::{
-    Answer, ClientMessage, Command, CommandId, Event, MediaOffer, Missed, Presence, RefusalCode,
+    Answer, ClientMessage, Command, CommandId, Event, MediaOffer, Missed, Presence, Refusal,
     Resume, RoomEvent, ServerMessage,
 };
 
@@ -155,7 +155,7 @@ async fn a_command_sent_again_is_answered_and_not_carried_out_again() {
     assert_eq!(events(&messages), 0);
 
     // A refusal is remembered as a refusal.
-    let refused = Answer::Refused { code: RefusalCode::NotFacilitator };
+    let refused = Answer::Refused { code: Refusal::NotFacilitator };
     let next = ClientMessage::Command { id: CommandId(2), command: Command::NextPhase };
     for _ in 0..2 {
         laura.say(&next).await;

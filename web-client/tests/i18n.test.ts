@@ -54,7 +54,7 @@ test('every word that is there is asked for', () => {
 });
 
 test.each([
-  ['RefusalCode', 'refusal-', []],
+  ['Refusal', 'refusal-', []],
   ['Blocked', 'blocked-', []],
   ['Role', 'role-', []],
   ['ClosingReason', 'message-', ['left', 'session_ended']],

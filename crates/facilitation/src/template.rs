@@ -1,10 +1,11 @@
-//! A facilitation template, in types that cannot be wrong: the only ways to one are
+//! A facilitation template: what phases a session has. Every value has been checked by
 //! [`Template::parse`] and [`Template::builtin`].
 
 use palabre_ids::{Millis, Role};
+use palabre_vocabulary::{EntryKind, Firmness, VoteAbout};
 use serde::{Deserialize, Serialize};
 
-use crate::{Prompts, RoleSet, Text};
+use crate::{FloorPolicy, Prompts, RoleSet, Text, TurnLimits};
 
 /// What a session follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +57,16 @@ pub struct Phase {
     pub min: Millis,
     /// The most it may be extended to; at least the target.
     pub max: Millis,
-    /// The phase's warning comes this long before its end.
-    pub warning: Millis,
+    /// The phase's warnings come this long before its end: the longest first, at least one.
+    pub warnings: Vec<Millis>,
     /// What happens to a speaker who goes on at the end of their turn.
     pub firmness: Firmness,
     /// What an extension costs.
     pub overtime: Overtime,
     /// Who ends the phase.
     pub transition: Transition,
+    /// A phase that ends by itself is announced to end this long before it does.
+    pub linger: Millis,
     /// Its floor policies, one after the other; at least one.
     pub steps: Vec<Step>,
     /// Who may send their camera.
@@ -78,8 +81,16 @@ pub struct Phase {
     pub takes_contract: bool,
     /// Whether the client may signal that the group has left the contract.
     pub out_of_contract: bool,
+    /// What may be written into the record in the phase, each kind once, and by whom.
+    pub writes: Vec<(EntryKind, RoleSet)>,
+    /// What the phase votes about.
+    pub vote: Option<VoteRule>,
+    /// Who is the client of the phase.
+    pub client: ClientOf,
     /// What happens when the client drops.
     pub client_drop: ClientDrop,
+    /// What everyone does while the client is away.
+    pub meanwhile: Text,
 }
 
 /// A part of a phase with one floor policy.
@@ -89,109 +100,6 @@ pub struct Step {
     pub floor: FloorPolicy,
     /// How long it lasts; `None` until it is done, or until the end of the phase.
     pub lasts: Option<Millis>,
-}
-
-/// Who may speak.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FloorPolicy {
-    /// Everyone may speak.
-    Open {
-        /// Whether hands can be raised; the facilitator then points at who is next.
-        hands: bool,
-    },
-    /// One named person.
-    Holder {
-        /// The client or the facilitator.
-        who: Role,
-        /// The turn's limits; without them it lasts until it is released or the phase ends.
-        turn: Option<TurnLimits>,
-    },
-    /// First come, first served; a second turn comes after everyone's first.
-    Queue {
-        /// Who may ask for the floor.
-        who: RoleSet,
-        /// The limits of a turn.
-        turn: TurnLimits,
-    },
-    /// Everyone in turn, once.
-    RoundRobin {
-        /// Who has a turn.
-        who: RoleSet,
-        /// The limits of a turn.
-        turn: TurnLimits,
-        /// In what order.
-        order: RoundOrder,
-    },
-    /// One asks, one answers.
-    Pair {
-        /// Who asks.
-        ask: RoleSet,
-        /// The limits of a question.
-        ask_turn: TurnLimits,
-        /// Who answers: the client or the facilitator.
-        answer: Role,
-        /// The limits of an answer.
-        answer_turn: TurnLimits,
-        /// How the next to ask is found.
-        by: PairBy,
-    },
-    /// Nobody speaks but the facilitator.
-    Silence,
-}
-
-/// How the next to ask is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PairBy {
-    /// Everyone in turn, once.
-    Round(RoundOrder),
-    /// By raised hands.
-    Queue,
-}
-
-/// The order of a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct RoundOrder {
-    /// Whether it goes from the last seat to the first.
-    pub reversed: bool,
-    /// Experts come after everyone who is not in `last`.
-    pub experts_last: bool,
-    /// These roles come at the very end.
-    pub last: RoleSet,
-}
-
-/// The limits of a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TurnLimits {
-    /// How long it lasts.
-    pub length: Millis,
-    /// The same for an expert; at most `length`.
-    pub expert: Millis,
-    /// The warning comes this long before the deadline.
-    pub warning: Millis,
-    /// After the deadline the speaker has this long until the cut.
-    pub grace: Millis,
-}
-
-impl TurnLimits {
-    /// How long a turn lasts.
-    #[must_use]
-    pub fn for_person(&self, expert: bool) -> Millis {
-        if expert { self.expert } else { self.length }
-    }
-}
-
-/// What happens to a speaker who goes on at the end of their turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Firmness {
-    /// Nothing is cut.
-    Advise,
-    /// A sound and a banner.
-    Chime,
-    /// The turn ends, and the microphone with it.
-    Enforce,
 }
 
 /// What an extension of a phase costs.
@@ -214,6 +122,12 @@ pub enum Transition {
     Manual,
     /// Its clock.
     Timer,
+    /// Everyone had their place in its last step's round, or its last step's holder released.
+    AllSpoken,
+    /// Its vote is decided.
+    Vote,
+    /// The contract sentence is accepted by the group.
+    Artefact,
 }
 
 /// What must have happened before a phase can begin.
@@ -226,6 +140,58 @@ pub enum Need {
     Contract,
 }
 
+/// A vote of a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoteRule {
+    /// What about.
+    pub about: VoteRuleAbout,
+    /// How long it stays open at most.
+    pub lasts: Millis,
+}
+
+/// What a vote of a phase is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoteRuleAbout {
+    /// Whose subject is taken, of those who pitched in the phase: the winner is named client.
+    Client,
+    /// Whether to stay: asked when the phase's time is over.
+    Continue {
+        /// How much longer the phase lasts each time, up to its `max`.
+        extends: Millis,
+    },
+    /// A question of the template's own.
+    Question {
+        /// What is asked.
+        question: Text,
+        /// What can be answered: 2 to 6.
+        answers: Vec<Text>,
+    },
+}
+
+impl VoteRuleAbout {
+    /// Its name, as it is shown.
+    #[must_use]
+    pub fn kind(&self) -> VoteAbout {
+        match self {
+            Self::Client => VoteAbout::Client,
+            Self::Continue { .. } => VoteAbout::Continue,
+            Self::Question { .. } => VoteAbout::Question,
+        }
+    }
+}
+
+/// Who is the client of a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientOf {
+    /// Whoever was.
+    #[default]
+    Keep,
+    /// The next who has not been: the role passes as the phase begins.
+    Next,
+}
+
 /// What happens when the client drops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -236,79 +202,17 @@ pub enum ClientDrop {
     GoOn,
 }
 
-/// The name of a [`FloorPolicy`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FloorKind {
-    /// Everyone may speak.
-    Open,
-    /// One named person.
-    Holder,
-    /// First come, first served.
-    Queue,
-    /// Everyone in turn.
-    RoundRobin,
-    /// One asks, one answers.
-    Pair,
-    /// Nobody speaks.
-    Silence,
-}
-
-impl FloorPolicy {
-    /// The policy's name.
-    #[must_use]
-    pub fn kind(&self) -> FloorKind {
-        match self {
-            Self::Open { .. } => FloorKind::Open,
-            Self::Holder { .. } => FloorKind::Holder,
-            Self::Queue { .. } => FloorKind::Queue,
-            Self::RoundRobin { .. } => FloorKind::RoundRobin,
-            Self::Pair { .. } => FloorKind::Pair,
-            Self::Silence => FloorKind::Silence,
-        }
-    }
-
-    /// Whether `role` may hold a turn under the policy.
-    #[must_use]
-    pub fn turn_for(&self, role: Role) -> bool {
-        match self {
-            Self::Open { hands } => *hands && crate::speaks(role),
-            Self::Holder { who, .. } => *who == role,
-            Self::Queue { who, .. } | Self::RoundRobin { who, .. } => who.contains(role),
-            Self::Pair { ask, answer, .. } => ask.contains(role) || *answer == role,
-            Self::Silence => false,
-        }
-    }
-
-    /// Whether `role` may raise a hand under the policy.
-    #[must_use]
-    pub fn takes_request_of(&self, role: Role) -> bool {
-        match self {
-            Self::Open { hands } => *hands && crate::speaks(role),
-            Self::Queue { who, .. } => who.contains(role),
-            Self::Pair { ask, by: PairBy::Queue, .. } => ask.contains(role),
-            Self::Holder { .. } | Self::RoundRobin { .. } | Self::Pair { .. } | Self::Silence => {
-                false
-            }
-        }
-    }
-
-    /// The order of the policy's round, when it has one, and who is in it.
-    #[must_use]
-    pub fn round(&self) -> Option<(RoundOrder, RoleSet)> {
-        match self {
-            Self::RoundRobin { who, order, .. } => Some((*order, *who)),
-            Self::Pair { ask, by: PairBy::Round(order), .. } => Some((*order, *ask)),
-            _ => None,
-        }
-    }
-}
-
 impl Phase {
     /// The phase's first floor policy: the one its name is shown with.
     #[must_use]
     pub fn first_floor(&self) -> &FloorPolicy {
         &self.steps.first().expect("parsing refuses a phase without a floor").floor
+    }
+
+    /// Whether somebody of `role` may write entries of `kind` in the phase.
+    #[must_use]
+    pub fn may_write(&self, role: Role, kind: EntryKind) -> bool {
+        self.writes.iter().any(|(written, by)| *written == kind && by.contains(role))
     }
 }
 
@@ -336,8 +240,15 @@ impl Template {
             divide(length);
         }
         for phase in &mut template.phases {
-            for length in [&mut phase.target, &mut phase.min, &mut phase.max, &mut phase.warning] {
+            for length in [&mut phase.target, &mut phase.min, &mut phase.max, &mut phase.linger] {
                 divide(length);
+            }
+            phase.warnings.iter_mut().for_each(divide);
+            if let Some(VoteRule { about, lasts }) = &mut phase.vote {
+                divide(lasts);
+                if let VoteRuleAbout::Continue { extends } = about {
+                    divide(extends);
+                }
             }
             for step in &mut phase.steps {
                 if let Some(lasts) = &mut step.lasts {
@@ -352,16 +263,5 @@ impl Template {
             }
         }
         template
-    }
-}
-
-impl FloorPolicy {
-    fn limits_mut(&mut self) -> Vec<&mut TurnLimits> {
-        match self {
-            Self::Open { .. } | Self::Silence => Vec::new(),
-            Self::Holder { turn, .. } => turn.iter_mut().collect(),
-            Self::Queue { turn, .. } | Self::RoundRobin { turn, .. } => vec![turn],
-            Self::Pair { ask_turn, answer_turn, .. } => vec![ask_turn, answer_turn],
-        }
     }
 }

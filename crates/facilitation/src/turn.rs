@@ -3,7 +3,7 @@
 use palabre_ids::{Millis, Seat, TurnId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::Clock;
+use palabre_vocabulary::Clock;
 
 /// What a turn is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct Turn {
     pub warning: Millis,
     /// The cut comes this long after the deadline.
     pub grace: Millis,
+    /// Its whole length; `None` in a turn without limit.
+    pub total: Option<Millis>,
     /// Runs out at the cut, so that a drop within the grace gives no second one.
     cut: Option<Clock>,
     /// Since when the clock last ran; a stand-still never reaches back before it.
@@ -59,7 +61,10 @@ pub(crate) struct Lease {
     pub(crate) seat: Seat,
     pub(crate) part: Part,
     pub(crate) partner: Option<Seat>,
+    /// How long it lasts from now: what is left of a turn that is resumed.
     pub(crate) length: Option<Millis>,
+    /// How long it lasts in all.
+    pub(crate) total: Option<Millis>,
     pub(crate) warning: Millis,
     pub(crate) grace: Millis,
     pub(crate) hold: Millis,
@@ -67,7 +72,7 @@ pub(crate) struct Lease {
 
 impl Turn {
     pub(crate) fn start(lease: Lease, now: UnixMillis, paused: bool) -> Self {
-        let Lease { id, seat, part, partner, length, warning, grace, hold } = lease;
+        let Lease { id, seat, part, partner, length, total, warning, grace, hold } = lease;
         Self {
             id,
             seat,
@@ -75,6 +80,7 @@ impl Turn {
             partner,
             warning,
             grace,
+            total,
             cut: length.map(|length| Clock::start(now, length + grace, paused)),
             began: now,
             away: None,

@@ -13,7 +13,7 @@ id = "one"
 title = { fr = "Un", en = "One" }
 purpose = { fr = "But", en = "Purpose" }
 target = "10 min"
-min = "5 min"
+min = "8 min"
 max = "15 min"
 warning = "60 s"
 firmness = "enforce"
@@ -21,7 +21,7 @@ overtime = "soft"
 transition = "manual"
 needs = ["client"]
 screen = ["client"]
-takes_contract = true
+artefacts = ["contract"]
 [phase.prompts]
 everyone = { fr = "Vous", en = "You" }
 client = { fr = "Client", en = "Client" }
@@ -85,23 +85,23 @@ const BROKEN: &[(&str, &str, usize, &str)] = &[
     ("target = \"10 min\"", "target = \"0 s\"", 11, "at least `1 s`"),
     ("target = \"10 min\"", "target = \"9 h\"", 11, "at most `8 h`"),
     ("target = \"10 min\"\n", "", 7, "missing field `target`"),
-    ("min = \"5 min\"", "min = \"11 min\"", 12, "`min` is longer than `target`"),
+    ("min = \"8 min\"", "min = \"11 min\"", 12, "`min` is longer than `target`"),
     ("max = \"15 min\"", "max = \"9 min\"", 13, "`max` is shorter than `target`"),
     ("warning = \"60 s\"", "warning = \"10 min\"", 14, "not shorter than `target`"),
     ("\"enforce\"", "\"strict\"", 15, "unknown firmness `strict` (one of: advise, chime, enforce)"),
     ("\"soft\"", "\"free\"", 16, "unknown overtime"),
-    ("\"manual\"", "\"vote\"", 17, "unknown transition"),
+    ("\"manual\"", "\"later\"", 17, "unknown transition"),
     ("needs = [\"client\"]", "needs = [\"coffee\"]", 18, "unknown need"),
     ("needs = [\"client\"]", "needs = [\"client\", \"client\"]", 18, "named twice"),
-    ("needs = [\"client\"]", "needs = [\"contract\"]", 18, "no earlier phase has `takes_contract`"),
+    ("needs = [\"client\"]", "needs = [\"contract\"]", 18, "this client has no contract"),
     ("needs = [\"client\"]\n", "", 23, "no phase so far has `needs = [\"client\"]`"),
     ("screen = [\"client\"]", "screen = [\"observer\"]", 19, "sends no media"),
     ("screen = [\"client\"]", "screen = [\"boss\"]", 19, "unknown role `boss`"),
-    ("takes_contract = true\n", "", 36, "no earlier phase has `takes_contract`"),
+    ("artefacts = [\"contract\"]\n", "", 36, "this client has no contract"),
     ("everyone = { fr = \"Vous\", en = \"You\" }\nclient", "client", 21, "has no `everyone`"),
     ("client = { fr", "boss = { fr", 23, "unknown role `boss`"),
     (
-        "target = \"10 min\"\nmin = \"5 min\"\nmax = \"15 min\"",
+        "target = \"10 min\"\nmin = \"8 min\"\nmax = \"15 min\"",
         "target = \"5 min\"",
         11,
         "one full round of 8 people",
@@ -133,7 +133,7 @@ const BROKEN: &[(&str, &str, usize, &str)] = &[
         "turn = \"60 s\"\nexpert",
         "lasts = \"60 s\"\nturn = \"60 s\"\nexpert",
         47,
-        "only `open` and `silence`",
+        "only `open`, `silence` and `breakout`",
     ),
     ("expert_turn = \"30 s\"", "expert_turn = \"90 s\"", 48, "longer than `turn`"),
     ("warning = \"15 s\"", "warning = \"60 s\"", 49, "not shorter than the turn"),

@@ -1,7 +1,8 @@
 //! The templates that ship are what the domain's table says.
 
-use palabre_facilitation::{FloorKind, Template};
+use palabre_facilitation::Template;
 use palabre_ids::{Language, Millis, Role};
+use palabre_vocabulary::FloorKind;
 
 #[test]
 fn codev_lasts_an_hour_and_a_quarter() {

@@ -76,7 +76,7 @@ proptest! {
                 prop_assert!(!template.phases.is_empty());
                 for phase in &template.phases {
                     prop_assert!(Millis::ZERO < phase.min && phase.min <= phase.target);
-                    prop_assert!(phase.target <= phase.max && phase.warning < phase.target);
+                    prop_assert!(phase.target <= phase.max && phase.warnings.iter().all(|warning| *warning < phase.target));
                     prop_assert!(!phase.steps.is_empty());
                     for step in &phase.steps {
                         if let FloorPolicy::Queue { who, turn } | FloorPolicy::RoundRobin { who, turn, .. } = &step.floor {

@@ -1,12 +1,13 @@
 //! What a person asks for.
 
-use palabre_facilitation::{FloorKind, FloorRefusal, Member, Need, speaks};
+use palabre_facilitation::{FloorRefusal, Member, Need, speaks};
 use palabre_ids::{Millis, Role, Seat};
+use palabre_vocabulary::{Blocked, ChatLine, Command, FloorKind, Refusal};
 
+use crate::Effect;
 use crate::people::Chair;
 use crate::room::{Progress, Room};
 use crate::session::{Contract, Session};
-use crate::{ChatLine, Command, Effect, Refusal};
 
 /// The longest line of chat, in characters.
 const CHAT_CHARS: usize = 2_000;
@@ -41,7 +42,7 @@ impl Room {
                 self.on_floor(|session, scene| session.floor.release(seat, scene))?
             }
             Command::Pass => self.on_floor(|session, scene| session.floor.pass(seat, scene))?,
-            Command::YieldFloor => {
+            Command::YieldFloor { to: _ } => {
                 self.on_floor(|session, scene| session.floor.yield_floor(seat, scene))?
             }
             Command::SetMuted { muted } => self.people.get_mut(seat)?.muted = muted,
@@ -53,7 +54,25 @@ impl Room {
             Command::ProposeContract { text } => self.propose_contract(seat, &text)?,
             Command::AcceptContract => self.accept_contract(seat)?,
             Command::TakeChair => self.take_chair(seat)?,
-            Command::NextPhase
+            Command::Help { .. }
+            | Command::CastBallot { .. }
+            | Command::AddEntry { .. }
+            | Command::ChangeEntry { .. }
+            | Command::RemoveEntry { .. }
+            | Command::KeepEntry { .. }
+            | Command::SetNotes { .. }
+            | Command::DecideRecord { .. }
+            | Command::WantNext { .. } => return Err(Refusal::NotInThisPhase),
+            Command::GoOn
+            | Command::Stay
+            | Command::OpenVote
+            | Command::CloseVote
+            | Command::NameBackup { .. }
+            | Command::AfterClientDrop { .. }
+            | Command::StartDrill
+            | Command::EndDrill
+            | Command::VisitGroup { .. }
+            | Command::NextPhase
             | Command::PreviousPhase
             | Command::ExtendPhase { .. }
             | Command::PausePhase
@@ -298,16 +317,16 @@ impl Room {
     }
 
     /// What the next phase waits for.
-    pub(crate) fn blocked(&self) -> Option<Need> {
+    pub(crate) fn blocked(&self) -> Option<Blocked> {
         let next = match &self.progress {
             Progress::Lobby => 0,
             Progress::Running(session) => session.index + 1,
             Progress::Ended => return None,
         };
         let needs = &self.template.phases.get(next)?.needs;
-        needs.iter().copied().find(|need| match need {
-            Need::Client => self.people.client().is_none(),
-            Need::Contract => !self.contract_accepted(),
+        needs.iter().find_map(|need| match need {
+            Need::Client => self.people.client().is_none().then_some(Blocked::ClientNotNamed),
+            Need::Contract => (!self.contract_accepted()).then_some(Blocked::ContractNotAccepted),
         })
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, Language, Millis, Role, Seat, UnixMillis};
+use palabre_ids::{DisplayName, Language, Role, Seat, UnixMillis};
+use palabre_vocabulary::Command;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened to a room. With its time it is what the journal keeps: the same inputs
@@ -44,116 +45,6 @@ pub enum Input {
         /// The last moment the server is known to have lived; without it, that of the last input.
         down_since: Option<UnixMillis>,
     },
-}
-
-/// What a person can ask of the room; the same names as on the wire.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Command {
-    /// Raises the hand.
-    RequestFloor,
-    /// Lowers the hand.
-    CancelRequest,
-    /// Ends one's own turn.
-    ReleaseFloor,
-    /// Lets one's own turn in a round go by.
-    Pass,
-    /// The person's own microphone switch.
-    SetMuted {
-        /// Whether the microphone is off.
-        muted: bool,
-    },
-    /// The person's own camera switch.
-    SetCamera {
-        /// Whether the camera is on.
-        on: bool,
-    },
-    /// Starts or stops sharing the screen.
-    SetScreen {
-        /// Whether the screen is shared.
-        on: bool,
-    },
-    /// Writes to everyone.
-    Chat {
-        /// The text.
-        text: String,
-    },
-    /// « Je n'entends pas ».
-    CannotHear,
-    /// In a pair: the asker gives the word to the answer, the answerer gives it back.
-    YieldFloor,
-    /// The client: the group has left the contract.
-    OutOfContract,
-    /// The client, or the chair for them, words the contract.
-    ProposeContract {
-        /// The sentence.
-        text: String,
-    },
-    /// One's own acceptance of the contract.
-    AcceptContract,
-    /// Chair: starts the session, or goes on to the next phase.
-    NextPhase,
-    /// Chair: goes back to the phase before.
-    PreviousPhase,
-    /// Chair: lengthens the phase, as far as its maximum allows.
-    ExtendPhase {
-        /// By how much.
-        by: Millis,
-    },
-    /// Chair: stops the phase's clock.
-    PausePhase,
-    /// Chair: lets it run again.
-    ResumePhase,
-    /// Chair: gives the floor.
-    GrantFloor {
-        /// To whom.
-        seat: Seat,
-    },
-    /// Chair: takes the floor; nobody has it until the chair gives it or goes on.
-    RevokeFloor,
-    /// Chair: ends this turn and goes on to the next one.
-    SkipTurn,
-    /// Chair: names the client.
-    NameClient {
-        /// Who brings the subject.
-        seat: Seat,
-    },
-    /// A facilitator takes the chair back; a co-facilitator takes it while its holder is away.
-    TakeChair,
-    /// Chair: ends the session for everyone.
-    EndSession,
-}
-
-impl std::fmt::Debug for Command {
-    /// The command's name only: no content.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::RequestFloor => "RequestFloor",
-            Self::CancelRequest => "CancelRequest",
-            Self::ReleaseFloor => "ReleaseFloor",
-            Self::Pass => "Pass",
-            Self::SetMuted { .. } => "SetMuted",
-            Self::SetCamera { .. } => "SetCamera",
-            Self::SetScreen { .. } => "SetScreen",
-            Self::Chat { .. } => "Chat",
-            Self::CannotHear => "CannotHear",
-            Self::YieldFloor => "YieldFloor",
-            Self::OutOfContract => "OutOfContract",
-            Self::ProposeContract { .. } => "ProposeContract",
-            Self::AcceptContract => "AcceptContract",
-            Self::NextPhase => "NextPhase",
-            Self::PreviousPhase => "PreviousPhase",
-            Self::ExtendPhase { .. } => "ExtendPhase",
-            Self::PausePhase => "PausePhase",
-            Self::ResumePhase => "ResumePhase",
-            Self::GrantFloor { .. } => "GrantFloor",
-            Self::RevokeFloor => "RevokeFloor",
-            Self::SkipTurn => "SkipTurn",
-            Self::NameClient { .. } => "NameClient",
-            Self::TakeChair => "TakeChair",
-            Self::EndSession => "EndSession",
-        })
-    }
 }
 
 /// What a room is made from.

@@ -15,11 +15,7 @@ mod rights;
 mod room;
 mod session;
 mod timers;
-mod view;
 
-pub use effect::{ChatLine, Effect, Effects, GateChange, Part, Refusal};
-pub use input::{Command, ConfigError, Input, MAX_SPEAKERS, PersonConfig, RoomConfig};
+pub use effect::{Effect, Effects, GateChange, Part};
+pub use input::{ConfigError, Input, MAX_SPEAKERS, PersonConfig, RoomConfig};
 pub use room::Room;
-pub use view::{
-    FloorView, HandView, PersonView, PhaseView, Presence, Stage, StateView, TurnView, Waiting,
-};

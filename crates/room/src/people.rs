@@ -2,9 +2,10 @@
 
 use palabre_facilitation::{Member, speaks};
 use palabre_ids::{Role, Seat, UnixMillis};
+use palabre_vocabulary::Refusal;
 use serde::{Deserialize, Serialize};
 
-use crate::{PersonConfig, Refusal};
+use crate::PersonConfig;
 
 /// Somebody invited, and what became of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

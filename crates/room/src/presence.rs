@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use palabre_facilitation::{ClientDrop, speaks};
 use palabre_ids::{Role, Seat, UnixMillis};
+use palabre_vocabulary::Refusal;
 
-use crate::Refusal;
 use crate::people::{Chair, Link};
 use crate::room::{Progress, Room};
 use crate::session::{ClientAway, Recovery};

@@ -1,15 +1,16 @@
 //! What can be read of the room.
 
-use palabre_facilitation::{Clock, Firmness, FloorKind, Template, Turn};
+use palabre_facilitation::{self as facilitation, Template, Turn};
 use palabre_ids::{Language, Millis, Role, Seat, UnixMillis};
+use palabre_vocabulary::{
+    ChatLine, Clock, Entry, EntryId, Firmness, FloorKind, FloorView, HandView, NextStep, Pause,
+    PersonView, PhaseView, Presence, RecordFate, Stage, StateView, TurnPart, TurnView, VotesView,
+    Waiting,
+};
 
 use crate::people::{Chair, Link, Person};
 use crate::room::{Progress, Room};
-use crate::session::Session;
-use crate::{
-    ChatLine, FloorView, HandView, PersonView, PhaseView, Presence, Stage, StateView, TurnView,
-    Waiting,
-};
+use crate::session::{Pauses, Session};
 
 impl Room {
     /// What the session follows.
@@ -47,6 +48,7 @@ impl Room {
             seat,
             name: person.config.name.clone(),
             role: person.role(),
+            expert: person.config.expert,
             presence: match person.link {
                 Link::Expected => Presence::Expected,
                 Link::Here | Link::Fading { .. } => Presence::Here,
@@ -88,6 +90,12 @@ impl Room {
             },
             clock: session
                 .map_or(Clock::Paused { remaining: Millis::ZERO }, |session| session.clock),
+            total: session
+                .map_or(Millis::ZERO, |session| session.targets[session.index] + session.extended),
+            planned: session.map_or_else(
+                || self.template.phases.iter().map(|phase| phase.target).collect(),
+                |session| session.targets.clone(),
+            ),
             extended: session.map_or(Millis::ZERO, |session| session.extended),
             session_ends_at: session.and_then(Session::ends_at),
             contract: contract.map(|contract| contract.sentence.clone()),
@@ -96,8 +104,41 @@ impl Room {
                 .flat_map(|contract| &contract.accepted)
                 .copied()
                 .collect(),
+            contract_awaits: Vec::new(),
             blocked: self.blocked(),
+            advance: None,
+            next: self.next_step(),
         }
+    }
+
+    /// What the facilitator's one key does now.
+    fn next_step(&self) -> NextStep {
+        match &self.progress {
+            Progress::Ended => NextStep::Over,
+            _ if self.blocked().is_some() => NextStep::Wait,
+            Progress::Lobby => NextStep::Start,
+            Progress::Running(session) if session.is_last() => NextStep::End,
+            Progress::Running(session) => {
+                NextStep::Phase { index: u16::try_from(session.index + 1).unwrap_or(u16::MAX) }
+            }
+        }
+    }
+
+    /// The vote that is open, and the results of those before.
+    #[must_use]
+    pub fn votes(&self) -> VotesView {
+        VotesView::default()
+    }
+
+    /// What was written, oldest first.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        std::iter::empty()
+    }
+
+    /// An entry of the record.
+    #[must_use]
+    pub fn entry(&self, _id: EntryId) -> Option<&Entry> {
+        None
     }
 
     /// Who has the floor, and who wants it.
@@ -119,11 +160,15 @@ impl Room {
                 rights,
                 hands: Vec::new(),
                 upcoming: Vec::new(),
+                circle: Vec::new(),
+                circle_seats: None,
+                groups: Vec::new(),
+                step_clock: None,
                 chat_open,
             };
         };
         let phase = session.phase(&self.template);
-        let hand = |hand: &palabre_facilitation::Hand| HandView {
+        let hand = |hand: &facilitation::Hand| HandView {
             seat: hand.seat,
             since: hand.since,
             remaining: hand.resume.map(|resume| resume.remaining),
@@ -138,6 +183,10 @@ impl Room {
             rights,
             hands: session.floor.hands().iter().map(hand).collect(),
             upcoming: session.floor.upcoming(phase, &self.people.cast()),
+            circle: Vec::new(),
+            circle_seats: None,
+            groups: Vec::new(),
+            step_clock: session.floor.step_clock(),
             chat_open,
         }
     }
@@ -148,10 +197,12 @@ impl Room {
         StateView {
             screen: self.screen,
             chair: self.chair.seat(),
-            paused_for: self
-                .session()
-                .and_then(|session| session.pauses.for_client)
-                .map(|client| client.seat),
+            backup: None,
+            pause: self.session().and_then(|session| pause_of(&session.pauses)),
+            in_writing: false,
+            autopilot: None,
+            drill: None,
+            record: RecordFate::Undecided,
         }
     }
 
@@ -159,6 +210,15 @@ impl Room {
     pub fn chat(&self) -> impl Iterator<Item = &ChatLine> {
         self.chat.iter()
     }
+}
+
+/// The weightiest reason why the clocks stand.
+fn pause_of(pauses: &Pauses) -> Option<Pause> {
+    let everybody =
+        pauses.recovery.as_ref().map(|recovery| Pause::ForEverybody { until: recovery.until });
+    let client =
+        pauses.for_client.map(|away| Pause::ForClient { seat: away.seat, until: away.until });
+    everybody.or(client).or(pauses.by_chair.then_some(Pause::ByChair))
 }
 
 fn turn_view(session: &Session, turn: &Turn) -> TurnView {
@@ -170,8 +230,14 @@ fn turn_view(session: &Session, turn: &Turn) -> TurnView {
     TurnView {
         turn_id: turn.id,
         seat: turn.seat,
+        part: match turn.part {
+            facilitation::Part::Speak => TurnPart::Speak,
+            facilitation::Part::Ask => TurnPart::Ask,
+            facilitation::Part::Answer { .. } => TurnPart::Answer,
+        },
         partner: turn.partner,
         clock: turn.clock(),
+        total: turn.total,
         warning: turn.warning,
         grace: turn.grace,
         waiting,

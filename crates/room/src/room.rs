@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use palabre_facilitation::{Scene, Template, speaks};
 use palabre_ids::{Epoch, Language, MAX_SEATS, Role, Seat, UnixMillis};
+use palabre_vocabulary::{ChatLine, Refusal};
 use serde::{Deserialize, Serialize};
 
 use crate::people::{Chair, People};
 use crate::session::Session;
-use crate::{
-    ChatLine, ConfigError, Effect, Effects, Input, MAX_SPEAKERS, Part, Refusal, RoomConfig,
-};
+use crate::{ConfigError, Effect, Effects, Input, MAX_SPEAKERS, Part, RoomConfig};
 
 /// One room, from the first link opened to the end of the session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use palabre_facilitation::{Clock, Floor, Overtime, Phase, Template};
+use palabre_facilitation::{Floor, Overtime, Phase, Template};
 use palabre_ids::{Millis, Seat, UnixMillis};
+use palabre_vocabulary::Clock;
 use serde::{Deserialize, Serialize};
 
 /// The phases are on: one of them, its clock and its floor.
@@ -15,7 +16,7 @@ pub(crate) struct Session {
     began: UnixMillis,
     pub(crate) extended: Millis,
     /// What each phase is to last: its target, less what earlier ones borrowed.
-    targets: Vec<Millis>,
+    pub(crate) targets: Vec<Millis>,
     pub(crate) floor: Floor,
     pub(crate) pauses: Pauses,
     pub(crate) contract: Option<Contract>,

@@ -3,7 +3,9 @@
 use palabre_ids::{EventSeq, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::{FloorView, Person, PhaseView, RoomState};
+use palabre_vocabulary::{
+    ChatLine, Entry, EntryId, FloorView, PersonView, PhaseView, StateView, VotesView,
+};
 
 /// A numbered change of the room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,13 +25,22 @@ pub struct Event {
 #[serde(tag = "part", rename_all = "snake_case")]
 pub enum RoomEvent {
     /// Replaces the person of the same seat in `RoomView::people`.
-    Person(Box<Person>),
+    Person(Box<PersonView>),
     /// Replaces `RoomView::phase`.
     Phase(PhaseView),
     /// Replaces `RoomView::floor`.
     Floor(FloorView),
     /// Replaces `RoomView::state`.
-    State(RoomState),
+    State(StateView),
+    /// Replaces `RoomView::votes`.
+    Votes(VotesView),
+    /// Adds an entry to `RoomView::entries`, or replaces the one of the same id.
+    Entry(Entry),
+    /// Takes an entry out of `RoomView::entries`.
+    EntryRemoved {
+        /// Which.
+        id: EntryId,
+    },
     /// A line of chat.
     Chat(ChatLine),
     /// Somebody says they cannot hear.
@@ -42,22 +53,4 @@ pub enum RoomEvent {
         /// Who said so.
         seat: Seat,
     },
-}
-
-/// A line of chat.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct ChatLine {
-    /// Who wrote it.
-    pub seat: Seat,
-    /// When.
-    pub at: UnixMillis,
-    /// What.
-    pub text: String,
-}
-
-impl std::fmt::Debug for ChatLine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChatLine").field("seat", &self.seat).finish_non_exhaustive()
-    }
 }

@@ -14,19 +14,15 @@ mod server;
 pub mod typescript;
 mod view;
 
-pub use client::{
-    ClientMessage, Command, CommandId, Hello, MediaOffer, Resume, SeatView, ViewSize,
-};
-pub use event::{ChatLine, Event, RoomEvent};
-pub use refusal::{ClosingReason, RefusalCode};
+pub use client::{ClientMessage, CommandId, Hello, MediaOffer, Resume, SeatView, ViewSize};
+pub use event::{Event, RoomEvent};
+pub use palabre_vocabulary::*;
+pub use refusal::ClosingReason;
 pub use server::{Answer, MediaAnswer, MediaPlan, Missed, ServerMessage, Welcome};
-pub use view::{
-    Blocked, ClockView, Firmness, FloorPolicyKind, FloorView, GrantView, HandView, Person,
-    PhaseInfo, PhaseView, Presence, RoomState, RoomView, SessionStage, TemplateInfo, WaitReason,
-};
+pub use view::{PhaseInfo, RoomView, TemplateInfo, VoteInfo};
 
 /// The wire version this crate speaks. A page of another version is told to reload.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// The largest message either side may send, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;

@@ -3,7 +3,9 @@
 use palabre_ids::{EventSeq, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::{ClosingReason, CommandId, Event, PhaseInfo, RefusalCode, RoomView};
+use palabre_vocabulary::{PersonalView, Refusal};
+
+use crate::{ClosingReason, CommandId, Event, PhaseInfo, RoomView};
 
 /// A message of the signaling service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub enum ServerMessage {
         /// The phases with the texts for the person's new role.
         phases: Vec<PhaseInfo>,
     },
+    /// What this person alone is shown. Not numbered: each replaces the one before; the first follows
+    /// the welcome, or what was missed.
+    Personal(Box<PersonalView>),
     /// The answer to a command.
     Answer {
         /// Which command.
@@ -76,7 +81,7 @@ pub enum Answer {
     /// Not done.
     Refused {
         /// Why.
-        code: RefusalCode,
+        code: Refusal,
     },
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use palabre_wire::{ClientMessage, ClosingReason, Command, RefusalCode, RoomEvent, ServerMessage};
+use palabre_wire::{ClientMessage, ClosingReason, Command, Refusal, RoomEvent, ServerMessage};
 use serde::de::DeserializeOwned;
 
 /// The names serde knows for an enum, taken from its own complaint about an unknown one.
@@ -30,7 +30,7 @@ fn it_names_everything() {
         variants::<ServerMessage>(r#"{"type":"?"}"#),
         variants::<Command>(r#"{"do":"?"}"#),
         variants::<RoomEvent>(r#"{"part":"?"}"#),
-        variants::<RefusalCode>(r#""?""#),
+        variants::<Refusal>(r#""?""#),
         variants::<ClosingReason>(r#""?""#),
     ];
     for name in names.iter().flatten() {

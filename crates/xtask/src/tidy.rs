@@ -11,20 +11,29 @@ use crate::shell;
 /// Which crates of ours a crate may depend on. One that is missing here is refused.
 const ARROWS: &[(&str, &[&str])] = &[
     ("palabre-ids", &[]),
-    ("palabre-facilitation", &["palabre-ids"]),
-    ("palabre-room", &["palabre-ids", "palabre-facilitation"]),
-    ("palabre-wire", &["palabre-ids"]),
+    ("palabre-vocabulary", &["palabre-ids"]),
+    ("palabre-facilitation", &["palabre-ids", "palabre-vocabulary"]),
+    ("palabre-room", &["palabre-ids", "palabre-vocabulary", "palabre-facilitation"]),
+    ("palabre-wire", &["palabre-ids", "palabre-vocabulary"]),
     ("palabre-backup", &["palabre-ids", "palabre-facilitation", "palabre-room"]),
     ("palabre-sfu-core", &["palabre-ids"]),
     ("palabre-sfu", &["palabre-ids", "palabre-sfu-core"]),
     (
         "palabre-signaling",
-        &["palabre-ids", "palabre-facilitation", "palabre-room", "palabre-wire", "palabre-backup"],
+        &[
+            "palabre-ids",
+            "palabre-vocabulary",
+            "palabre-facilitation",
+            "palabre-room",
+            "palabre-wire",
+            "palabre-backup",
+        ],
     ),
     (
         "palabre",
         &[
             "palabre-ids",
+            "palabre-vocabulary",
             "palabre-facilitation",
             "palabre-room",
             "palabre-wire",
@@ -39,8 +48,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that are told the time and own no socket, thread or task.
-const PURE: &[&str] =
-    &["crates/ids", "crates/facilitation", "crates/room", "crates/wire", "crates/sfu-core"];
+const PURE: &[&str] = &[
+    "crates/ids",
+    "crates/vocabulary",
+    "crates/facilitation",
+    "crates/room",
+    "crates/wire",
+    "crates/sfu-core",
+];
 
 /// What a pure crate's sources must not say outside tests.
 const IMPURE: &[&str] = &[

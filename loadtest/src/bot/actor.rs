@@ -375,6 +375,10 @@ impl Actor {
                 self.listener.rights_changed(now, cause, &place.room);
                 self.note(Note::Room { change: Box::new(event) });
             }
+            ServerMessage::Personal(personal) => {
+                let place = self.place.as_mut().context("a personal view before the welcome")?;
+                place.room.personal = Some(*personal);
+            }
             ServerMessage::Answer { id, answer } => {
                 let place = self.place.as_mut().context("an answer before the welcome")?;
                 let index = place.asked.iter().position(|(asked, _)| *asked == id);

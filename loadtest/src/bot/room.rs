@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use palabre_ids::{EventSeq, MediaRights, Seat};
-use palabre_wire::{Event, RoomEvent, RoomView, SessionStage, Welcome};
+use palabre_wire::{Event, PersonalView, RoomEvent, RoomView, Stage, Welcome};
 
 /// A view and the last event it includes.
 #[derive(Debug, Clone)]
@@ -13,13 +13,15 @@ pub struct Room {
     pub view: RoomView,
     /// The last event applied.
     pub seq: EventSeq,
+    /// What the bot alone is shown, once told.
+    pub personal: Option<PersonalView>,
 }
 
 impl Room {
     /// From the welcome.
     #[must_use]
     pub fn new(welcome: &Welcome) -> Self {
-        Self { seat: welcome.seat, view: welcome.room.clone(), seq: welcome.seq }
+        Self { seat: welcome.seat, view: welcome.room.clone(), seq: welcome.seq, personal: None }
     }
 
     /// Applies an event.
@@ -44,7 +46,16 @@ impl Room {
             }
             RoomEvent::Phase(phase) => self.view.phase = phase.clone(),
             RoomEvent::Floor(floor) => self.view.floor = floor.clone(),
-            RoomEvent::State(state) => self.view.state = *state,
+            RoomEvent::State(state) => self.view.state = state.clone(),
+            RoomEvent::Votes(votes) => self.view.votes = votes.clone(),
+            RoomEvent::Entry(entry) => {
+                let entries = &mut self.view.entries;
+                match entries.iter_mut().find(|known| known.id == entry.id) {
+                    Some(known) => known.clone_from(entry),
+                    None => entries.push(entry.clone()),
+                }
+            }
+            RoomEvent::EntryRemoved { id } => self.view.entries.retain(|entry| entry.id != *id),
             RoomEvent::Chat(line) => self.view.chat.push(line.clone()),
             RoomEvent::CannotHear { .. } | RoomEvent::OutOfContract { .. } => {}
         }
@@ -72,10 +83,10 @@ impl Room {
     #[must_use]
     pub fn phase(&self) -> Option<&str> {
         match self.view.phase.stage {
-            SessionStage::Running { index } => {
+            Stage::Running { index } => {
                 self.view.phases.get(usize::from(index)).map(|phase| phase.id.as_str())
             }
-            SessionStage::Lobby | SessionStage::Ended => None,
+            Stage::Lobby | Stage::Ended => None,
         }
     }
 
@@ -83,9 +94,9 @@ impl Room {
     #[must_use]
     pub fn stage(&self) -> &str {
         match self.view.phase.stage {
-            SessionStage::Lobby => "lobby",
-            SessionStage::Running { .. } => self.phase().unwrap_or("running"),
-            SessionStage::Ended => "ended",
+            Stage::Lobby => "lobby",
+            Stage::Running { .. } => self.phase().unwrap_or("running"),
+            Stage::Ended => "ended",
         }
     }
 }

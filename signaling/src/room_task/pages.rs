@@ -55,7 +55,7 @@ impl RoomTask {
     ) -> Result<(), Failure> {
         let answer = match self.seats[seat.index()].numbered(id) {
             Numbered::New => {
-                let input = Input::Command { seat, command: view::command(command) };
+                let input = Input::Command { seat, command };
                 let answer = match self.apply(input, Some(id.0)).await? {
                     Ok(()) => {
                         self.shared.metrics.commands_done.add();
@@ -63,7 +63,7 @@ impl RoomTask {
                     }
                     Err(refusal) => {
                         self.shared.metrics.commands_refused.add();
-                        Answer::Refused { code: view::refusal(refusal) }
+                        Answer::Refused { code: refusal }
                     }
                 };
                 self.seats[seat.index()].answered(id, answer);

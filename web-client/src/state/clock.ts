@@ -1,5 +1,5 @@
 /** Clocks: deadlines on the server's clock, read by the page's own. */
-import type { ClockView, GrantView, Millis, UnixMillis } from '../wire/index.ts';
+import type { Clock, TurnView, Millis, UnixMillis } from '../wire/index.ts';
 
 /** A reading of the server's clock: it is worth as much as the round trip was short. */
 export interface Offset {
@@ -23,7 +23,7 @@ export function betterOffset(before: Offset | null, sentAt: number, server: Unix
 }
 
 /** What is left on a clock, in milliseconds; negative in overtime. */
-export function remaining(clock: ClockView, serverNow: UnixMillis): number {
+export function remaining(clock: Clock, serverNow: UnixMillis): number {
   return clock.clock === 'running' ? clock.deadline - serverNow : clock.remaining;
 }
 
@@ -48,7 +48,7 @@ export function formatClock(left: number): string {
 export type TurnMood = 'calm' | 'warning' | 'grace' | 'over' | 'paused';
 
 /** The mood of a turn with so much left. */
-export function turnMood(turn: GrantView, left: Millis): TurnMood {
+export function turnMood(turn: TurnView, left: Millis): TurnMood {
   if (turn.clock?.clock === 'paused') return 'paused';
   if (left > turn.warning) return 'calm';
   if (left > 0) return 'warning';

@@ -1,5 +1,5 @@
 /** What follows from the room for one person: pure questions with plain answers. */
-import type { GrantView, MediaRights, Person, PhaseInfo, RoomView, Seat } from '../wire/index.ts';
+import type { TurnView, MediaRights, Person, PhaseInfo, RoomView, Seat } from '../wire/index.ts';
 
 const NOTHING: MediaRights = { audio: false, video: false, screen: false };
 
@@ -73,7 +73,7 @@ export function floorChoices(room: RoomView, seat: Seat): FloorChoices {
   };
 }
 
-function yieldTo(room: RoomView, turn: GrantView | undefined, seat: Seat): Seat | null {
+function yieldTo(room: RoomView, turn: TurnView | undefined, seat: Seat): Seat | null {
   if (!turn || turn.partner === undefined) return null;
   if (turn.seat === seat) return turn.partner;
   return turn.partner === seat && rightsOf(room, seat).audio ? turn.seat : null;

@@ -20,7 +20,7 @@ import type {
   Command,
   Event,
   Language,
-  RefusalCode,
+  Refusal,
   RoomView,
   Seat,
   ServerMessage,
@@ -48,7 +48,7 @@ export interface Entry {
 /** A word that shows for a moment. */
 export type Toast =
   | { id: number; kind: 'notice'; notice: Notice }
-  | { id: number; kind: 'refused'; code: RefusalCode }
+  | { id: number; kind: 'refused'; code: Refusal }
   | { id: number; kind: 'device'; device: 'microphone' | 'camera' | 'screen'; problem: DeviceProblem };
 
 type ToastWord = Toast extends infer T ? (T extends Toast ? Omit<T, 'id'> : never) : never;
@@ -310,7 +310,7 @@ export class Session {
     }
   }
 
-  #refused(command: Command, code: RefusalCode): void {
+  #refused(command: Command, code: Refusal): void {
     if (command.do === 'set_screen' && command.on) this.#stopScreen(false);
     // What was asked for is so already: the person sees it, there is nothing to say.
     if (code === 'no_change' || code === 'already_asked' || code === 'nothing_to_cancel') return;

@@ -2,11 +2,11 @@
 import { t } from '../i18n/index.ts';
 import { formatClock, remaining, turnMood, wholeSeconds, type TurnMood } from '../state/clock.ts';
 import type { Session } from '../state/session.ts';
-import type { GrantView } from '../wire/index.ts';
+import type { TurnView } from '../wire/index.ts';
 import { beat } from './clockwork.ts';
 
 /** What is left of a turn and how it feels; `null` without a limit. */
-export function turnTime(session: Session, turn: GrantView): { left: number; mood: TurnMood } | null {
+export function turnTime(session: Session, turn: TurnView): { left: number; mood: TurnMood } | null {
   if (!turn.clock) return null;
   const left = remaining(turn.clock, session.serverNow());
   return { left, mood: turnMood(turn, left) };
@@ -19,7 +19,7 @@ export function turnTime(session: Session, turn: GrantView): { left: number; moo
 const wholes = new Map<number, number>();
 const KEPT = 32;
 
-function whole(turn: GrantView, left: number): number {
+function whole(turn: TurnView, left: number): number {
   const known = Math.max(wholes.get(turn.turn_id) ?? 0, left, 1);
   wholes.set(turn.turn_id, known);
   if (wholes.size > KEPT) wholes.delete(wholes.keys().next().value as number);
@@ -27,7 +27,7 @@ function whole(turn: GrantView, left: number): number {
 }
 
 /** Drawn in real pixels, so that the line is as thin around a large circle as around a small one. */
-export function TurnRing({ session, turn, d }: { session: Session; turn: GrantView; d: number }) {
+export function TurnRing({ session, turn, d }: { session: Session; turn: TurnView; d: number }) {
   void beat.value;
   const time = turnTime(session, turn);
   const share = !time
@@ -52,7 +52,7 @@ export function TurnRing({ session, turn, d }: { session: Session; turn: GrantVi
 /** From the edge of a circle to the far edge of its ring; `.ring` in the style sheet says the same. */
 const RING_GAP = 16;
 
-export function TurnClock({ session, turn }: { session: Session; turn: GrantView }) {
+export function TurnClock({ session, turn }: { session: Session; turn: TurnView }) {
   void beat.value;
   const time = turnTime(session, turn);
   if (!time)
@@ -76,7 +76,7 @@ export function TurnClock({ session, turn }: { session: Session; turn: GrantView
   );
 }
 
-function word(mood: TurnMood, turn: GrantView): string {
+function word(mood: TurnMood, turn: TurnView): string {
   if (mood === 'paused')
     return t(turn.waiting?.reason === 'speaker_away' ? 'turn-speaker-away' : 'turn-paused');
   return mood === 'calm' ? '' : t(`turn-${mood}`);

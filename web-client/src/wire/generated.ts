@@ -1,10 +1,19 @@
 // Generated from crates/wire by `cargo xtask codegen`. Do not edit: change the Rust types.
 
 /** The wire version these types describe. */
-export const WIRE_VERSION = 1;
+export const WIRE_VERSION = 2;
 
 /** The largest message either side may send, in bytes. */
 export const MAX_MESSAGE_BYTES = 65536;
+
+/**
+ * A phase that is done ends by itself, in a moment.
+ */
+export type Advance = { 
+/**
+ * When.
+ */
+at: UnixMillis, };
 
 /**
  * What became of a command.
@@ -13,12 +22,60 @@ export type Answer = { "result": "done" } | { "result": "refused",
 /**
  * Why.
  */
-code: RefusalCode, };
+code: Refusal, };
+
+/**
+ * The room runs by itself.
+ */
+export type AutopilotView = { 
+/**
+ * Who wants to go on to the next phase.
+ */
+wanted_by: Array<Seat>, 
+/**
+ * How many it takes.
+ */
+needed: number, };
+
+/**
+ * What one person votes.
+ */
+export type Ballot = { "ballot": "for", 
+/**
+ * Its index.
+ */
+option: number, } | { "ballot": "abstain" };
+
+/**
+ * A band of speech.
+ */
+export type Band = "unknown" | "quiet" | "even" | "much";
 
 /**
  * What keeps the next phase from beginning.
  */
 export type Blocked = "client_not_named" | "contract_not_accepted";
+
+/**
+ * What only whoever holds the chair is shown.
+ */
+export type ChairView = { 
+/**
+ * How speech is balanced, a person each, ascending by seat.
+ */
+balance: Array<SpeechBalance>, 
+/**
+ * What each offered extension of the phase costs, before it is taken.
+ */
+extensions: Array<ExtensionQuote>, 
+/**
+ * Who asked for help in private, oldest first.
+ */
+help: Array<HelpLine>, 
+/**
+ * Who dropped, oldest first.
+ */
+drops: Array<DropRecord>, };
 
 /**
  * A line of chat.
@@ -36,6 +93,11 @@ at: UnixMillis,
  * What.
  */
 text: string, };
+
+/**
+ * What the group does when the client did not come back in time.
+ */
+export type ClientDropChoice = "keep_waiting" | "in_writing" | "another_subject" | "reschedule";
 
 /**
  * A message of a page.
@@ -60,11 +122,11 @@ seats: Array<SeatView>, } | { "type": "ping",
 at: number, } | { "type": "leave" };
 
 /**
- * A clock as a deadline or a stand-still: it never ticks on the wire.
+ * A clock that counts down. It never ticks: it runs to a deadline, or stands still.
  */
-export type ClockView = { "clock": "running", 
+export type Clock = { "clock": "running", 
 /**
- * When it reaches zero, by the server's clock.
+ * When it reaches zero.
  */
 deadline: UnixMillis, } | { "clock": "paused", 
 /**
@@ -96,15 +158,63 @@ on: boolean, } | { "do": "chat",
 /**
  * The text.
  */
-text: string, } | { "do": "cannot_hear" } | { "do": "yield_floor" } | { "do": "out_of_contract" } | { "do": "propose_contract", 
+text: string, } | { "do": "cannot_hear" } | { "do": "yield_floor", 
+/**
+ * Where the asker chooses who answers: whom they ask.
+ */
+to?: Seat, } | { "do": "help", 
+/**
+ * The text.
+ */
+text: string, } | { "do": "cast_ballot", 
+/**
+ * For what.
+ */
+ballot: Ballot, } | { "do": "add_entry", 
+/**
+ * What.
+ */
+entry: EntryDraft, } | { "do": "change_entry", 
+/**
+ * Which.
+ */
+id: EntryId, 
+/**
+ * What it says now; of the same kind.
+ */
+entry: EntryDraft, } | { "do": "remove_entry", 
+/**
+ * Which.
+ */
+id: EntryId, } | { "do": "keep_entry", 
+/**
+ * Which.
+ */
+id: EntryId, 
+/**
+ * Whether it is kept.
+ */
+kept: boolean, } | { "do": "set_notes", 
+/**
+ * The text.
+ */
+text: string, } | { "do": "decide_record", 
+/**
+ * What.
+ */
+fate: RecordFate, } | { "do": "want_next", 
+/**
+ * Whether.
+ */
+wanted: boolean, } | { "do": "out_of_contract" } | { "do": "propose_contract", 
 /**
  * The sentence.
  */
-text: string, } | { "do": "accept_contract" } | { "do": "next_phase" } | { "do": "previous_phase" } | { "do": "extend_phase", 
+text: string, } | { "do": "accept_contract" } | { "do": "go_on" } | { "do": "next_phase" } | { "do": "previous_phase" } | { "do": "extend_phase", 
 /**
  * By how much: at least 1 s, at most an hour.
  */
-by: Millis, } | { "do": "pause_phase" } | { "do": "resume_phase" } | { "do": "grant_floor", 
+by: Millis, } | { "do": "stay" } | { "do": "pause_phase" } | { "do": "resume_phase" } | { "do": "grant_floor", 
 /**
  * To whom.
  */
@@ -112,7 +222,19 @@ seat: Seat, } | { "do": "revoke_floor" } | { "do": "skip_turn" } | { "do": "name
 /**
  * Who brings the subject.
  */
-seat: Seat, } | { "do": "take_chair" } | { "do": "end_session" };
+seat: Seat, } | { "do": "open_vote" } | { "do": "close_vote" } | { "do": "name_backup", 
+/**
+ * Who; nobody any more without one.
+ */
+seat?: Seat, } | { "do": "after_client_drop", 
+/**
+ * What the group does.
+ */
+choice: ClientDropChoice, } | { "do": "start_drill" } | { "do": "end_drill" } | { "do": "visit_group", 
+/**
+ * Which.
+ */
+group: Group, } | { "do": "take_chair" } | { "do": "end_session" };
 
 /**
  * The number of a page's command, from 1.
@@ -124,6 +246,120 @@ export type CommandId = number;
  * `Debug` hides it; `Display` is for screens, never for logs.
  */
 export type DisplayName = string;
+
+/**
+ * A drill: the loss of the client is played, nobody is lost.
+ */
+export type Drill = { 
+/**
+ * Who plays the part of the one who is lost.
+ */
+seat: Seat, 
+/**
+ * Since when.
+ */
+since: UnixMillis, 
+/**
+ * When their return is played.
+ */
+back_at: UnixMillis, 
+/**
+ * When it ends by itself.
+ */
+until: UnixMillis, };
+
+/**
+ * Somebody dropped.
+ */
+export type DropRecord = { 
+/**
+ * Who.
+ */
+seat: Seat, 
+/**
+ * Since when.
+ */
+at: UnixMillis, 
+/**
+ * When they were back.
+ */
+back_at?: UnixMillis, };
+
+/**
+ * An entry of the record.
+ */
+export type Entry = { 
+/**
+ * Which.
+ */
+id: EntryId, 
+/**
+ * Who wrote it.
+ */
+seat: Seat, 
+/**
+ * When it was first written.
+ */
+at: UnixMillis, 
+/**
+ * Whether the client keeps it (suggestions).
+ */
+kept: boolean, 
+/**
+ * What it says.
+ */
+entry: EntryDraft, };
+
+/**
+ * An entry as it is written. Texts have 1 to 1,000 characters where nothing else is said.
+ */
+export type EntryDraft = { "kind": "subject", 
+/**
+ * Its words.
+ */
+text: string, } | { "kind": "suggestion", 
+/**
+ * Its words.
+ */
+text: string, } | { "kind": "action", 
+/**
+ * What.
+ */
+what: string, 
+/**
+ * By when, in the client's words; may be empty, at most 100 characters.
+ */
+when: string, 
+/**
+ * The first step; may be empty.
+ */
+first_step: string, } | { "kind": "learning", 
+/**
+ * Its words.
+ */
+text: string, } | { "kind": "rating", 
+/**
+ * 1 to 5.
+ */
+stars: number, 
+/**
+ * A comment; may be empty.
+ */
+comment: string, } | { "kind": "note", 
+/**
+ * Its words.
+ */
+text: string, };
+
+/**
+ * The number of an entry; never reused in a room.
+ */
+export type EntryId = number;
+
+/**
+ * What kind of thing is written.
+ */
+export type EntryKind = "subject" | "suggestion" | "action" | "learning" | "rating" | "note";
 
 /**
  * A numbered change of the room.
@@ -148,6 +384,28 @@ event: RoomEvent, };
 export type EventSeq = number;
 
 /**
+ * What an extension would cost.
+ */
+export type ExtensionQuote = { 
+/**
+ * What is asked for.
+ */
+by: Millis, 
+/**
+ * What the phase would get; less than asked for at its maximum, or when later phases have no
+ * more to give. Zero when it cannot be extended.
+ */
+gets: Millis, 
+/**
+ * What each later phase would lose: its index and how much. Those that lose nothing are left out.
+ */
+costs: Array<[number, Millis]>, 
+/**
+ * When the session would end.
+ */
+session_ends_at?: UnixMillis, };
+
+/**
  * What happens to somebody who goes on at the end of their turn.
  */
 export type Firmness = "advise" | "chime" | "enforce";
@@ -155,16 +413,16 @@ export type Firmness = "advise" | "chime" | "enforce";
 /**
  * A floor policy's name.
  */
-export type FloorPolicyKind = "open" | "holder" | "queue" | "round_robin" | "pair" | "silence";
+export type FloorKind = "open" | "holder" | "queue" | "chair_queue" | "quiet_first" | "round_robin" | "pair" | "silence" | "breakout";
 
 /**
  * Who has the floor, and who wants it.
  */
 export type FloorView = { 
 /**
- * The policy of the phase.
+ * The policy of the phase's step.
  */
-policy: FloorPolicyKind, 
+policy: FloorKind, 
 /**
  * How firm the ends of turns are.
  */
@@ -176,7 +434,7 @@ takes_requests: boolean,
 /**
  * The turn going on, in the policies that have turns.
  */
-turn?: GrantView, 
+turn?: TurnView, 
 /**
  * What each seat may send now, whoever holds the floor; muted microphones left aside.
  */
@@ -190,42 +448,43 @@ hands: Array<HandView>,
  */
 upcoming: Array<Seat>, 
 /**
+ * In a circle (an open floor with few seats): who is in it.
+ */
+circle: Array<Seat>, 
+/**
+ * In a circle: how many seats it has.
+ */
+circle_seats?: number, 
+/**
+ * The breakout groups; none in the plenary.
+ */
+groups: Array<GroupView>, 
+/**
+ * The clock of this part of the phase, when it has one of its own: a silence, a breakout.
+ */
+step_clock?: Clock, 
+/**
  * Whether chat is open.
  */
 chat_open: boolean, };
 
 /**
- * A turn: a lease on the floor.
+ * The breakout group that a seat is in. Media pass between seats of one group alone.
  */
-export type GrantView = { 
+export type Group = number;
+
 /**
- * Which turn.
+ * A breakout group: its people see and hear each other alone.
  */
-turn_id: TurnId, 
+export type GroupView = { 
 /**
- * Who speaks.
+ * Which.
  */
-seat: Seat, 
+group: Group, 
 /**
- * In a pair: who is asked or answered.
+ * Who is in it, a visiting facilitator included; ascending.
  */
-partner?: Seat, 
-/**
- * The turn's clock; absent in a turn without limit.
- */
-clock?: ClockView, 
-/**
- * The warning comes this long before the deadline.
- */
-warning: Millis, 
-/**
- * After the deadline the speaker has this long until the cut.
- */
-grace: Millis, 
-/**
- * Why the clock stands still, when it does.
- */
-waiting?: WaitReason, };
+seats: Array<Seat>, };
 
 /**
  * A raised hand.
@@ -264,6 +523,23 @@ language: Language,
  * Present when the page was here before and kept its state.
  */
 resume?: Resume, };
+
+/**
+ * Somebody asked for help, in private.
+ */
+export type HelpLine = { 
+/**
+ * Who.
+ */
+seat: Seat, 
+/**
+ * When.
+ */
+at: UnixMillis, 
+/**
+ * What.
+ */
+text: string, };
 
 /**
  * A language the product speaks.
@@ -357,9 +633,35 @@ media_alive: boolean,
 events: Array<Event>, };
 
 /**
+ * What comes next, when the facilitator goes on.
+ */
+export type NextStep = { "step": "start" } | { "step": "open_vote" } | { "step": "close_vote" } | { "step": "phase", 
+/**
+ * Its index in `RoomView::phases`.
+ */
+index: number, } | { "step": "end" } | { "step": "wait" } | { "step": "over" };
+
+/**
+ * Why the clocks stand; the weightiest reason when there are several.
+ */
+export type Pause = { "reason": "by_chair" } | { "reason": "for_client", 
+/**
+ * Their seat.
+ */
+seat: Seat, 
+/**
+ * Until when their floor is held; absent when it is held no longer and the facilitator chooses.
+ */
+until?: UnixMillis, } | { "reason": "for_everybody", 
+/**
+ * Until when; absent while nobody is back.
+ */
+until?: UnixMillis, };
+
+/**
  * A person and their seat.
  */
-export type Person = { 
+export type PersonView = { 
 /**
  * Their seat.
  */
@@ -372,6 +674,11 @@ name: DisplayName,
  * Their part.
  */
 role: Role, 
+/**
+ * Whether they are an expert of the subject: they speak last, within the expert's limit, and are
+ * not called on unasked.
+ */
+expert: boolean, 
 /**
  * Whether they are here.
  */
@@ -388,6 +695,27 @@ camera: boolean,
  * Whether they hold the chair: the facilitator's rights.
  */
 chair: boolean, };
+
+/**
+ * What one person alone is shown.
+ */
+export type PersonalView = { 
+/**
+ * Their ballot in the vote that is open; absent when they have not voted.
+ */
+ballot?: Ballot, 
+/**
+ * Their private notes.
+ */
+notes: string, 
+/**
+ * How much they spoke.
+ */
+talk: TalkShare, 
+/**
+ * What only whoever holds the chair is shown.
+ */
+chair?: ChairView, };
 
 /**
  * A phase as the template has it.
@@ -414,9 +742,37 @@ prompt: string,
  */
 target: Millis, 
 /**
- * Its floor policy.
+ * The least it may shrink to for an earlier phase.
  */
-floor: FloorPolicyKind, };
+min: Millis, 
+/**
+ * The most it may be extended to.
+ */
+max: Millis, 
+/**
+ * How long before its end it warns, the longest first.
+ */
+warnings: Array<Millis>, 
+/**
+ * Its first floor policy.
+ */
+floor: FloorKind, 
+/**
+ * What this person's role may write into the record in it.
+ */
+writes: Array<EntryKind>, 
+/**
+ * Whether the contract sentence is worded and accepted in it.
+ */
+takes_contract: boolean, 
+/**
+ * Whether the client may signal that the group has left the contract.
+ */
+out_of_contract: boolean, 
+/**
+ * What is asked by its own vote, when it has one.
+ */
+vote?: VoteInfo, };
 
 /**
  * Where the session is.
@@ -425,17 +781,25 @@ export type PhaseView = {
 /**
  * Before, in, or after the phases.
  */
-stage: SessionStage, 
+stage: Stage, 
 /**
  * The phase's clock; in the lobby and after the end it stands still at zero.
  */
-clock: ClockView, 
+clock: Clock, 
+/**
+ * How long the phase lasts in all: what is planned now, extensions included.
+ */
+total: Millis, 
 /**
  * How much the phase was lengthened so far.
  */
 extended: Millis, 
 /**
- * When the session ends if every later phase takes its target.
+ * How long each phase of the template is planned to last now, after what extensions cost.
+ */
+planned: Array<Millis>, 
+/**
+ * When the session ends if every later phase takes what is planned.
  */
 session_ends_at?: UnixMillis, 
 /**
@@ -447,14 +811,26 @@ contract?: string,
  */
 contract_accepted_by: Array<Seat>, 
 /**
+ * The seats whose acceptance is still awaited.
+ */
+contract_awaits: Array<Seat>, 
+/**
  * What must happen before the next phase can begin.
  */
-blocked?: Blocked, };
+blocked?: Blocked, 
+/**
+ * The phase is done and the next one begins by itself.
+ */
+advance?: Advance, 
+/**
+ * What the facilitator's one key does now.
+ */
+next: NextStep, };
 
 /**
  * Whether a person is here.
  */
-export type Presence = { "presence": "expected" } | { "presence": "here" } | { "presence": "away", 
+export type Presence = { "presence": "expected" } | { "presence": "entering" } | { "presence": "here" } | { "presence": "away", 
 /**
  * Since when.
  */
@@ -465,9 +841,14 @@ since: UnixMillis,
 held_until?: UnixMillis, } | { "presence": "left" };
 
 /**
+ * What becomes of the record when the session is over.
+ */
+export type RecordFate = { "fate": "undecided" } | { "fate": "keep" } | { "fate": "erase" };
+
+/**
  * Why a command was not carried out.
  */
-export type RefusalCode = "not_facilitator" | "not_your_turn" | "not_in_this_phase" | "already_asked" | "nothing_to_cancel" | "no_such_seat" | "not_eligible" | "not_started" | "ended" | "no_such_phase" | "no_change" | "at_maximum" | "gate_closed" | "chat_off" | "bad_text" | "screen_taken" | "out_of_range" | "too_fast";
+export type Refusal = "not_facilitator" | "not_your_turn" | "not_in_this_phase" | "already_asked" | "nothing_to_cancel" | "no_such_seat" | "not_eligible" | "not_started" | "ended" | "no_such_phase" | "no_change" | "at_maximum" | "gate_closed" | "chat_off" | "bad_text" | "screen_taken" | "out_of_range" | "no_vote" | "no_such_entry" | "record_full" | "too_fast";
 
 /**
  * Where a page that was here before left off.
@@ -490,7 +871,11 @@ export type Role = "facilitator" | "co_facilitator" | "client" | "consultant" | 
 /**
  * One part of the room's view, whole and new; or something said.
  */
-export type RoomEvent = { "part": "person" } & Person | { "part": "phase" } & PhaseView | { "part": "floor" } & FloorView | { "part": "state" } & RoomState | { "part": "chat" } & ChatLine | { "part": "cannot_hear", 
+export type RoomEvent = { "part": "person" } & PersonView | { "part": "phase" } & PhaseView | { "part": "floor" } & FloorView | { "part": "state" } & StateView | { "part": "votes" } & VotesView | { "part": "entry" } & Entry | { "part": "entry_removed", 
+/**
+ * Which.
+ */
+id: EntryId, } | { "part": "chat" } & ChatLine | { "part": "cannot_hear", 
 /**
  * Who.
  */
@@ -499,23 +884,6 @@ seat: Seat, } | { "part": "out_of_contract",
  * Who said so.
  */
 seat: Seat, };
-
-/**
- * What concerns everybody at once.
- */
-export type RoomState = { 
-/**
- * Who shares a screen: the last receive slot shows it.
- */
-screen?: Seat, 
-/**
- * Who holds the chair; nobody while the room runs by itself.
- */
-chair?: Seat, 
-/**
- * The phase is paused because this person, whom it cannot go on without, dropped.
- */
-paused_for?: Seat, };
 
 /**
  * The whole room.
@@ -540,11 +908,19 @@ floor: FloorView,
 /**
  * Everyone with a seat, ascending by seat.
  */
-people: Array<Person>, 
+people: Array<PersonView>, 
 /**
  * What concerns everybody at once.
  */
-state: RoomState, 
+state: StateView, 
+/**
+ * The vote that is open, and the results of those before.
+ */
+votes: VotesView, 
+/**
+ * What was written, oldest first.
+ */
+entries: Array<Entry>, 
 /**
  * The last lines of chat, oldest first.
  */
@@ -576,7 +952,7 @@ export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "resumed
 /**
  * The phases with the texts for the person's new role.
  */
-phases: Array<PhaseInfo>, } | { "type": "answer", 
+phases: Array<PhaseInfo>, } | { "type": "personal" } & PersonalView | { "type": "answer", 
 /**
  * Which command.
  */
@@ -615,13 +991,96 @@ detail: string, } | { "type": "closing",
 reason: ClosingReason, };
 
 /**
+ * How one person's speech compares with what they were entitled to: a band, not a rank.
+ */
+export type SpeechBalance = { 
+/**
+ * Who.
+ */
+seat: Seat, 
+/**
+ * Where they stand.
+ */
+band: Band, 
+/**
+ * How many turns they had.
+ */
+turns: number, 
+/**
+ * How much of their turns they gave back unused.
+ */
+unused: Millis, 
+/**
+ * The longest they waited from asking for the floor to having it.
+ */
+longest_wait: Millis, 
+/**
+ * How often they tried to speak when they could not.
+ */
+blocked: number, };
+
+/**
  * The part of the session.
  */
-export type SessionStage = { "stage": "lobby" } | { "stage": "running", 
+export type Stage = { "stage": "lobby" } | { "stage": "running", 
 /**
  * Its index in `RoomView::phases`.
  */
 index: number, } | { "stage": "ended" };
+
+/**
+ * What concerns everybody at once.
+ */
+export type StateView = { 
+/**
+ * Who shares a screen: the last receive slot shows it.
+ */
+screen?: Seat, 
+/**
+ * Who holds the chair; nobody while the room runs by itself.
+ */
+chair?: Seat, 
+/**
+ * Who was named to take the chair if its holder drops.
+ */
+backup?: Seat, 
+/**
+ * Why the clocks stand, when they do.
+ */
+pause?: Pause, 
+/**
+ * The client is away and the group goes on in writing.
+ */
+in_writing: boolean, 
+/**
+ * Nobody holds the chair: the timers advance the phases, and the group may.
+ */
+autopilot?: AutopilotView, 
+/**
+ * The loss of the client is being played.
+ */
+drill?: Drill, 
+/**
+ * What becomes of the record.
+ */
+record: RecordFate, };
+
+/**
+ * How much one person spoke, told to them alone.
+ */
+export type TalkShare = { 
+/**
+ * How long they spoke so far, by the server's own record of floor and voice.
+ */
+spoke: Millis, 
+/**
+ * Of all that was said, in percent.
+ */
+share: number, 
+/**
+ * Of all that could be said by them under the phases so far, in percent: what would be even.
+ */
+fair: number, };
 
 /**
  * The template in use.
@@ -636,6 +1095,10 @@ id: string,
  */
 title: string, 
 /**
+ * What it is for, in the person's language.
+ */
+purpose: string, 
+/**
  * The sum of its phases' targets.
  */
 target: Millis, };
@@ -644,6 +1107,52 @@ target: Millis, };
  * One turn at speaking; never reused in a room.
  */
 export type TurnId = number;
+
+/**
+ * What a turn is for.
+ */
+export type TurnPart = "speak" | "ask" | "answer";
+
+/**
+ * A turn: a lease on the floor.
+ */
+export type TurnView = { 
+/**
+ * Which turn.
+ */
+turn_id: TurnId, 
+/**
+ * Who speaks.
+ */
+seat: Seat, 
+/**
+ * What for.
+ */
+part: TurnPart, 
+/**
+ * In a pair: who is asked or answered.
+ */
+partner?: Seat, 
+/**
+ * The turn's clock; absent in a turn without limit.
+ */
+clock?: Clock, 
+/**
+ * The turn's whole length; absent in a turn without limit.
+ */
+total?: Millis, 
+/**
+ * The warning comes this long before the deadline.
+ */
+warning: Millis, 
+/**
+ * After the deadline the speaker has this long until the cut.
+ */
+grace: Millis, 
+/**
+ * Why the clock stands still, when it does.
+ */
+waiting?: Waiting, };
 
 /**
  * A moment: milliseconds since the Unix epoch, by the server's clock.
@@ -656,9 +1165,112 @@ export type UnixMillis = number;
 export type ViewSize = "hidden" | "thumbnail" | "medium" | "large";
 
 /**
+ * What a vote is about.
+ */
+export type VoteAbout = "client" | "continue" | "question";
+
+/**
+ * A phase's own vote, in words.
+ */
+export type VoteInfo = { 
+/**
+ * What is asked.
+ */
+question: string, 
+/**
+ * What can be answered, by index.
+ */
+answers: Array<string>, };
+
+/**
+ * Something that can be chosen.
+ */
+export type VoteOption = { "option": "person", 
+/**
+ * Their seat.
+ */
+seat: Seat, } | { "option": "continue" } | { "option": "next" } | { "option": "answer", 
+/**
+ * Its index in `PhaseInfo::vote`.
+ */
+index: number, };
+
+/**
+ * How a vote ended.
+ */
+export type VoteResult = { 
+/**
+ * The phase it belonged to.
+ */
+phase: number, 
+/**
+ * What about.
+ */
+about: VoteAbout, 
+/**
+ * What could be chosen.
+ */
+options: Array<VoteOption>, 
+/**
+ * How many ballots for each.
+ */
+ballots: Array<number>, 
+/**
+ * How many abstained.
+ */
+abstained: number, 
+/**
+ * The index of what was chosen; none when nobody voted or the first are equal: the facilitator
+ * chooses then.
+ */
+chosen?: number, };
+
+/**
+ * A vote that is open.
+ */
+export type VoteView = { 
+/**
+ * The phase it belongs to: its index in `RoomView::phases`.
+ */
+phase: number, 
+/**
+ * What about.
+ */
+about: VoteAbout, 
+/**
+ * What can be chosen, by index.
+ */
+options: Array<VoteOption>, 
+/**
+ * Who has voted; ascending.
+ */
+voted: Array<Seat>, 
+/**
+ * Who has not, and is here; ascending.
+ */
+awaited: Array<Seat>, 
+/**
+ * When it closes by itself; it closes before when everyone here has voted.
+ */
+closes_at?: UnixMillis, };
+
+/**
+ * The vote that is open, and the results of those before.
+ */
+export type VotesView = { 
+/**
+ * The vote that is open.
+ */
+open?: VoteView, 
+/**
+ * The votes that were closed, oldest first.
+ */
+results: Array<VoteResult>, };
+
+/**
  * Why a turn's clock stands still.
  */
-export type WaitReason = { "reason": "speaker_away", 
+export type Waiting = { "reason": "speaker_away", 
 /**
  * When the turn passes on.
  */

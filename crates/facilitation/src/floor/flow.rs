@@ -5,7 +5,8 @@ use palabre_ids::{Millis, Seat, TurnId};
 use super::rules::{answerer, can_start, limits_of, part_of};
 use super::{Ending, Floor, Member, Scene};
 use crate::turn::Lease;
-use crate::{Clock, FloorPolicy, PairBy, Part, Phase, Resume, RoundOrder, Turn};
+use crate::{FloorPolicy, PairBy, Part, Phase, Resume, RoundOrder, Turn};
+use palabre_vocabulary::Clock;
 
 impl Floor {
     pub(super) fn holds(&self, seat: Seat) -> bool {
@@ -21,7 +22,10 @@ impl Floor {
         let policy = &self.step(scene.phase).floor;
         let member_of =
             |seat| scene.cast.iter().copied().find(|member| member.seat == seat && member.here);
-        if matches!(policy, FloorPolicy::Open { .. } | FloorPolicy::Silence) {
+        if matches!(
+            policy,
+            FloorPolicy::Open { .. } | FloorPolicy::Silence | FloorPolicy::Breakout { .. }
+        ) {
             return None;
         }
         let kept = self.hands.iter().find_map(|hand| {
@@ -41,7 +45,10 @@ impl Floor {
         let in_round =
             || self.round(scene.phase, scene.cast).into_iter().find(|member| member.here).copied();
         let member = match policy {
-            FloorPolicy::Open { .. } | FloorPolicy::Silence => None,
+            FloorPolicy::Open { .. }
+            | FloorPolicy::Silence
+            | FloorPolicy::ChairQueue { .. }
+            | FloorPolicy::Breakout { .. } => None,
             FloorPolicy::Holder { who, .. } => {
                 let free = |member: &&Member| member.here && member.role == *who;
                 scene
@@ -51,7 +58,9 @@ impl Floor {
                     .find(|member| !self.done.contains(&member.seat))
                     .copied()
             }
-            FloorPolicy::Queue { .. } | FloorPolicy::Pair { by: PairBy::Queue, .. } => asked(),
+            FloorPolicy::Queue { .. }
+            | FloorPolicy::QuietFirst { .. }
+            | FloorPolicy::Pair { by: PairBy::Queue, .. } => asked(),
             FloorPolicy::RoundRobin { .. } | FloorPolicy::Pair { by: PairBy::Round(_), .. } => {
                 in_round()
             }
@@ -148,6 +157,7 @@ impl Floor {
                     Part::Answer { asker } => asker,
                 },
                 length: whole.map(|whole| resume.map_or(whole, |resume| resume.remaining)),
+                total: whole,
                 warning: limits.map_or(Millis::ZERO, |limits| limits.warning),
                 grace: limits.map_or(Millis::ZERO, |limits| limits.grace),
                 hold: scene.hold,

@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use palabre_ids::{Millis, Role, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::{Clock, Firmness, FloorPolicy, Hands, Part, Phase, Step, Turn};
+use palabre_vocabulary::{Clock, Firmness};
+
+use crate::{FloorPolicy, Hands, Part, Phase, Step, Turn};
 use rules::{answerer, can_start, part_of, same_kind};
 
 /// Somebody of the room, as the floor sees them.
@@ -116,6 +118,12 @@ impl Floor {
     #[must_use]
     pub fn hands(&self) -> &Hands {
         &self.hands
+    }
+
+    /// The clock of the step, when it has one of its own.
+    #[must_use]
+    pub fn step_clock(&self) -> Option<Clock> {
+        self.step_clock
     }
 
     /// The step of the phase.
@@ -245,7 +253,7 @@ impl Floor {
     /// When the policy has no turn for that person now.
     pub fn grant(&mut self, member: Member, scene: Scene<'_>) -> Result<(), FloorRefusal> {
         let policy = &self.step(scene.phase).floor;
-        if matches!(policy, FloorPolicy::Silence | FloorPolicy::Open { hands: false }) {
+        if matches!(policy, FloorPolicy::Silence | FloorPolicy::Open { hands: false, .. }) {
             return Err(FloorRefusal::NotInThisPhase);
         }
         if self.holds(member.seat) {

@@ -3,7 +3,7 @@
 use palabre_ids::Role;
 
 use super::Member;
-use crate::{FloorPolicy, Part, TurnLimits};
+use crate::{Answerer, FloorPolicy, Part, TurnLimits};
 
 /// What a turn of `role` is for under a policy; `None` when it has no turn.
 pub(super) fn part_of(policy: &FloorPolicy, role: Role) -> Option<Part> {
@@ -11,7 +11,9 @@ pub(super) fn part_of(policy: &FloorPolicy, role: Role) -> Option<Part> {
         return None;
     }
     Some(match policy {
-        FloorPolicy::Pair { answer, .. } if *answer == role => Part::Answer { asker: None },
+        FloorPolicy::Pair { answer: Answerer::Role(answer), .. } if *answer == role => {
+            Part::Answer { asker: None }
+        }
         FloorPolicy::Pair { .. } => Part::Ask,
         _ => Part::Speak,
     })
@@ -23,9 +25,12 @@ pub(super) fn same_kind(one: Part, other: Part) -> bool {
 
 pub(super) fn limits_of(policy: &FloorPolicy, part: Part) -> Option<TurnLimits> {
     match policy {
-        FloorPolicy::Open { .. } | FloorPolicy::Silence => None,
+        FloorPolicy::Open { .. } | FloorPolicy::Silence | FloorPolicy::Breakout { .. } => None,
         FloorPolicy::Holder { turn, .. } => *turn,
-        FloorPolicy::Queue { turn, .. } | FloorPolicy::RoundRobin { turn, .. } => Some(*turn),
+        FloorPolicy::Queue { turn, .. }
+        | FloorPolicy::ChairQueue { turn, .. }
+        | FloorPolicy::QuietFirst { turn, .. }
+        | FloorPolicy::RoundRobin { turn, .. } => Some(*turn),
         FloorPolicy::Pair { ask_turn, answer_turn, .. } => {
             Some(if matches!(part, Part::Answer { .. }) { *answer_turn } else { *ask_turn })
         }
@@ -34,7 +39,7 @@ pub(super) fn limits_of(policy: &FloorPolicy, part: Part) -> Option<TurnLimits> 
 
 /// Who answers in a pair, here or away.
 pub(super) fn answerer(policy: &FloorPolicy, cast: &[Member]) -> Option<Member> {
-    let FloorPolicy::Pair { answer, .. } = policy else { return None };
+    let FloorPolicy::Pair { answer: Answerer::Role(answer), .. } = policy else { return None };
     cast.iter().copied().find(|member| member.role == *answer && member.joined)
 }
 

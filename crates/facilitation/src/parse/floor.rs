@@ -3,62 +3,148 @@
 use std::ops::Range;
 
 use palabre_ids::{Millis, Role};
+use palabre_vocabulary::FloorKind;
 use toml::Spanned;
 
-use super::raw::{RawFloor, RawWho};
-use super::{Parsed, fault, length_of, length_or, one_of, role, roles, spanned_roles};
-use crate::{FloorKind, FloorPolicy, PairBy, RoleSet, RoundOrder, Step, TurnLimits};
+use super::raw::{RawFloor, RawList};
+use super::{Parsed, fault, length_of, length_or, number, one_of, role, roles, spanned_roles};
+use crate::{Answerer, FloorPolicy, Mix, PairBy, RoleSet, RoundOrder, Rounds, Step, TurnLimits};
 
-pub(super) fn lower(raw: Spanned<RawFloor>) -> Parsed<Step> {
+const KINDS: [(&str, FloorKind); 9] = [
+    ("open", FloorKind::Open),
+    ("holder", FloorKind::Holder),
+    ("queue", FloorKind::Queue),
+    ("chair_queue", FloorKind::ChairQueue),
+    ("quiet_first", FloorKind::QuietFirst),
+    ("round_robin", FloorKind::RoundRobin),
+    ("pair", FloorKind::Pair),
+    ("silence", FloorKind::Silence),
+    ("breakout", FloorKind::Breakout),
+];
+
+pub(super) fn lower(raw: Spanned<RawFloor>, people: u8) -> Parsed<Step> {
     let at = raw.span();
     let mut raw = raw.into_inner();
-    let kind = one_of(
-        &raw.policy,
-        "policy",
-        &[
-            ("open", FloorKind::Open),
-            ("holder", FloorKind::Holder),
-            ("queue", FloorKind::Queue),
-            ("round_robin", FloorKind::RoundRobin),
-            ("pair", FloorKind::Pair),
-            ("silence", FloorKind::Silence),
-        ],
-    )?;
+    let kind = one_of(&raw.policy, "policy", &KINDS)?;
     let name = raw.policy.get_ref().clone();
     let floor = match kind {
-        FloorKind::Open => {
-            FloorPolicy::Open { hands: raw.hands.take().is_some_and(Spanned::into_inner) }
-        }
+        FloorKind::Open => open(&mut raw)?,
         FloorKind::Silence => FloorPolicy::Silence,
         FloorKind::Holder => {
             let who = required(raw.who.take(), "who", &name, &at)?;
             FloorPolicy::Holder { who: single(&who)?, turn: optional_turn(&mut raw)? }
         }
-        FloorKind::Queue => {
-            let who = required(raw.who.take(), "who", &name, &at)?;
-            FloorPolicy::Queue { who: several(&who)?, turn: required_turn(&mut raw, &name, &at)? }
-        }
-        FloorKind::RoundRobin => {
+        FloorKind::Queue | FloorKind::ChairQueue | FloorKind::QuietFirst => {
             let who = several(&required(raw.who.take(), "who", &name, &at)?)?;
             let turn = required_turn(&mut raw, &name, &at)?;
-            FloorPolicy::RoundRobin { who, turn, order: order(&mut raw, who)? }
+            match kind {
+                FloorKind::ChairQueue => FloorPolicy::ChairQueue { who, turn },
+                FloorKind::QuietFirst => FloorPolicy::QuietFirst { who, turn },
+                _ => FloorPolicy::Queue { who, turn },
+            }
         }
+        FloorKind::RoundRobin => round_robin(&mut raw, &name, &at, people)?,
         FloorKind::Pair => pair(&mut raw, &name, &at)?,
+        FloorKind::Breakout => breakout(&mut raw, &name, &at)?,
     };
     let lasts = match raw.lasts.take() {
+        None if kind == FloorKind::Breakout => {
+            return fault(
+                at,
+                "policy `breakout` has no `lasts`: groups apart must know when they are called back",
+            );
+        }
         None => None,
-        Some(lasts) if matches!(kind, FloorKind::Open | FloorKind::Silence) => {
+        Some(lasts)
+            if matches!(kind, FloorKind::Open | FloorKind::Silence | FloorKind::Breakout) =>
+        {
             Some(length_of(&lasts)?)
         }
         Some(lasts) => {
             return fault(
                 lasts.span(),
-                "only `open` and `silence` have `lasts`: turns end a round",
+                "only `open`, `silence` and `breakout` have `lasts`: it would cut somebody's turn",
             );
         }
     };
     nothing_left(&raw, &name)?;
     Ok(Step { floor, lasts })
+}
+
+/// Whether nobody but the client could speak.
+pub(super) fn names_the_client(floor: &FloorPolicy) -> bool {
+    let client_alone = |who: RoleSet| who.iter().eq([Role::Client]);
+    match floor {
+        FloorPolicy::Holder { who, .. } => *who == Role::Client,
+        FloorPolicy::Pair { answer: Answerer::Role(role), .. } => *role == Role::Client,
+        FloorPolicy::Pair { answer: Answerer::Named(who), .. }
+        | FloorPolicy::Open { who, .. }
+        | FloorPolicy::Queue { who, .. }
+        | FloorPolicy::ChairQueue { who, .. }
+        | FloorPolicy::QuietFirst { who, .. }
+        | FloorPolicy::RoundRobin { who, .. } => client_alone(*who),
+        FloorPolicy::Silence | FloorPolicy::Breakout { .. } => false,
+    }
+}
+
+fn open(raw: &mut RawFloor) -> Parsed<FloorPolicy> {
+    let who = raw.who.take().map_or(Ok(RoleSet::speakers()), |who| several(&who))?;
+    let hands = raw.hands.take();
+    let seats = match raw.seats.take() {
+        None => None,
+        Some(seats) => Some(number(&seats, "seats", 2, 8)?),
+    };
+    match hands {
+        Some(hands) if seats.is_some() && !hands.get_ref() => fault(
+            hands.span(),
+            "who waits for a seat in the circle raises a hand: `hands` cannot be false",
+        ),
+        hands => Ok(FloorPolicy::Open {
+            hands: seats.is_some() || hands.is_some_and(Spanned::into_inner),
+            who,
+            seats,
+        }),
+    }
+}
+
+fn round_robin(
+    raw: &mut RawFloor,
+    name: &str,
+    at: &Range<usize>,
+    people: u8,
+) -> Parsed<FloorPolicy> {
+    let who = several(&required(raw.who.take(), "who", name, at)?)?;
+    let turn = required_turn(raw, name, at)?;
+    let order = order(raw, who)?;
+    let rounds = match raw.rounds.take() {
+        None => Rounds::Once,
+        Some(rounds) => one_of(
+            &rounds,
+            "rounds",
+            &[("once", Rounds::Once), ("until_silent", Rounds::UntilSilent)],
+        )?,
+    };
+    let volunteers = match raw.volunteers.take() {
+        None => None,
+        Some(count) if rounds == Rounds::UntilSilent => {
+            return fault(count.span(), "`volunteers` means nothing to a round until silence");
+        }
+        Some(count) => Some(number(&count, "volunteers", 1, i64::from(people))?),
+    };
+    Ok(FloorPolicy::RoundRobin { who, turn, order, rounds, volunteers })
+}
+
+fn breakout(raw: &mut RawFloor, name: &str, at: &Range<usize>) -> Parsed<FloorPolicy> {
+    let size = number(&required(raw.size.take(), "size", name, at)?, "size", 2, 4)?;
+    let mix = match raw.mix.take() {
+        None => Mix::Keep,
+        Some(mix) => one_of(
+            &mix,
+            "mix",
+            &[("keep", Mix::Keep), ("join", Mix::Join), ("rotate", Mix::Rotate)],
+        )?,
+    };
+    Ok(FloorPolicy::Breakout { size, mix })
 }
 
 fn pair(raw: &mut RawFloor, name: &str, at: &Range<usize>) -> Parsed<FloorPolicy> {
@@ -68,10 +154,7 @@ fn pair(raw: &mut RawFloor, name: &str, at: &Range<usize>) -> Parsed<FloorPolicy
         return fault(asking.span(), "nobody is named");
     }
     let answering = required(raw.answer.take(), "answer", name, at)?;
-    let answer = one_person(answering.get_ref(), answering.span())?;
-    if ask.contains(answer) {
-        return fault(answering.span(), "the one who answers cannot be among those who ask");
-    }
+    let answer = answerer(&answering, ask)?;
     let warning = raw.warning.take();
     let grace = length_or(raw.grace.take(), GRACE)?;
     let side = |length: Option<Spanned<String>>, field| -> Parsed<TurnLimits> {
@@ -86,6 +169,28 @@ fn pair(raw: &mut RawFloor, name: &str, at: &Range<usize>) -> Parsed<FloorPolicy
     };
     let by = if by_queue { PairBy::Queue } else { PairBy::Round(order(raw, ask)?) };
     Ok(FloorPolicy::Pair { ask, ask_turn, answer, answer_turn, by })
+}
+
+/// One role that one person has answers every question; of a list the asker names a person.
+fn answerer(raw: &Spanned<RawList>, ask: RoleSet) -> Parsed<Answerer> {
+    match raw.get_ref() {
+        RawList::One(name) => {
+            let role = one_person(name, raw.span())?;
+            if ask.contains(role) {
+                return fault(raw.span(), "the one who answers cannot be among those who ask");
+            }
+            Ok(Answerer::Role(role))
+        }
+        RawList::Many(_) => {
+            let roles = several(raw)?;
+            let one_person = roles.iter().count() == 1
+                && roles.iter().all(|role| matches!(role, Role::Client | Role::Facilitator));
+            if one_person && ask == roles {
+                return fault(raw.span(), "nobody is left to answer but the one who asks");
+            }
+            Ok(Answerer::Named(roles))
+        }
+    }
 }
 
 /// The grace of a turn that names none: enough to end a sentence.
@@ -134,10 +239,10 @@ fn limits(
     Ok(TurnLimits { length, expert, warning, grace })
 }
 
-fn single(who: &Spanned<RawWho>) -> Parsed<Role> {
+fn single(who: &Spanned<RawList>) -> Parsed<Role> {
     match who.get_ref() {
-        RawWho::One(name) => one_person(name, who.span()),
-        RawWho::Many(_) => fault(who.span(), "policy `holder` names one role, not a list"),
+        RawList::One(name) => one_person(name, who.span()),
+        RawList::Many(_) => fault(who.span(), "policy `holder` names one role, not a list"),
     }
 }
 
@@ -145,14 +250,19 @@ fn single(who: &Spanned<RawWho>) -> Parsed<Role> {
 fn one_person(name: &str, at: Range<usize>) -> Parsed<Role> {
     match role(name, at.clone())? {
         role @ (Role::Client | Role::Facilitator) => Ok(role),
-        _ => fault(at, format!("`{name}` may be several people (one of: client, facilitator)")),
+        _ => fault(
+            at,
+            format!(
+                "`{name}` may be several people (one of: client, facilitator, or a list in `answer`)"
+            ),
+        ),
     }
 }
 
-fn several(who: &Spanned<RawWho>) -> Parsed<RoleSet> {
+fn several(who: &Spanned<RawList>) -> Parsed<RoleSet> {
     let set = match who.get_ref() {
-        RawWho::One(name) => roles([(name.as_str(), who.span())].into_iter())?,
-        RawWho::Many(names) => roles(names.iter().map(|name| (name.as_str(), who.span())))?,
+        RawList::One(name) => roles([(name.as_str(), who.span())].into_iter())?,
+        RawList::Many(names) => roles(names.iter().map(|name| (name.as_str(), who.span())))?,
     };
     if set.is_empty() { fault(who.span(), "nobody is named") } else { Ok(set) }
 }
@@ -185,6 +295,7 @@ fn order(raw: &mut RawFloor, who: RoleSet) -> Parsed<RoundOrder> {
 /// What the policy did not take means nothing to it.
 fn nothing_left(raw: &RawFloor, policy: &str) -> Parsed<()> {
     let text = |value: &Option<Spanned<String>>| value.as_ref().map(Spanned::span);
+    let count = |value: &Option<Spanned<i64>>| value.as_ref().map(Spanned::span);
     let list = |value: &Option<Spanned<Vec<Spanned<String>>>>| value.as_ref().map(Spanned::span);
     let left = [
         ("hands", raw.hands.as_ref().map(Spanned::span)),
@@ -198,9 +309,14 @@ fn nothing_left(raw: &RawFloor, policy: &str) -> Parsed<()> {
         ("last", list(&raw.last)),
         ("ask", list(&raw.ask)),
         ("ask_turn", text(&raw.ask_turn)),
-        ("answer", text(&raw.answer)),
+        ("answer", raw.answer.as_ref().map(Spanned::span)),
         ("answer_turn", text(&raw.answer_turn)),
         ("by", text(&raw.by)),
+        ("seats", count(&raw.seats)),
+        ("rounds", text(&raw.rounds)),
+        ("volunteers", count(&raw.volunteers)),
+        ("size", count(&raw.size)),
+        ("mix", text(&raw.mix)),
     ];
     match left.into_iter().find_map(|(field, at)| at.map(|at| (field, at))) {
         None => Ok(()),

@@ -7,6 +7,14 @@ pub(super) const LONGEST: Millis = Millis::from_secs(8 * 3_600);
 
 /// Parses a length of 1 s at least and [`LONGEST`] at most.
 pub(super) fn parse(text: &str) -> Result<Millis, String> {
+    match parse_or_none(text)? {
+        Millis::ZERO => Err(format!("`{text}` must be at least `1 s`")),
+        length => Ok(length),
+    }
+}
+
+/// Parses a length of [`LONGEST`] at most, or no time at all: `0 s`.
+pub(super) fn parse_or_none(text: &str) -> Result<Millis, String> {
     let wrong =
         || format!("`{text}` is not a length of time (such as `45 s`, `2 min` or `1 min 30 s`)");
     let mut rest = text.trim_start();
@@ -34,7 +42,6 @@ pub(super) fn parse(text: &str) -> Result<Millis, String> {
         rest = rest[letters..].trim_start();
     }
     match seconds {
-        0 => Err(format!("`{text}` must be at least `1 s`")),
         seconds if Millis::from_secs(seconds) > LONGEST => {
             Err(format!("`{text}` must be at most `8 h`"))
         }

@@ -1,9 +1,12 @@
 //! From the text of a template file to a [`Template`], or to the line that is wrong and why.
 
+mod artefacts;
 mod floor;
 mod length;
+mod lengths;
 mod phase;
 mod raw;
+mod vote;
 
 use std::ops::Range;
 
@@ -170,11 +173,20 @@ fn role(text: &str, at: Range<usize>) -> Parsed<Role> {
 
 /// Roles that may speak, each once.
 fn roles<'a>(names: impl Iterator<Item = (&'a str, Range<usize>)>) -> Parsed<RoleSet> {
+    roles_where(names, speaks, "sends no media, and has no turn")
+}
+
+/// Roles that `fit`, each once; of the others it is told what they are.
+fn roles_where<'a>(
+    names: impl Iterator<Item = (&'a str, Range<usize>)>,
+    fit: impl Fn(Role) -> bool,
+    otherwise: &str,
+) -> Parsed<RoleSet> {
     let mut set = RoleSet::NONE;
     for (name, at) in names {
         let role = role(name, at.clone())?;
-        if !speaks(role) {
-            return fault(at, format!("`{name}` sends no media, and has no turn"));
+        if !fit(role) {
+            return fault(at, format!("`{name}` {otherwise}"));
         }
         if set.contains(role) {
             return fault(at, format!("`{name}` is named twice"));

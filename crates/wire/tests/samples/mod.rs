@@ -1,14 +1,17 @@
 //! One value of every message, named as its golden file.
 
 use palabre_ids::{
-    DisplayName, EventSeq, Language, MediaRights, Millis, Role, Seat, TurnId, UnixMillis,
+    DisplayName, EventSeq, Group, Language, MediaRights, Millis, Role, Seat, TurnId, UnixMillis,
 };
 use palabre_wire::{
-    Answer, Blocked, ChatLine, ClientMessage, ClockView, ClosingReason, Command, CommandId, Event,
-    Firmness, FloorPolicyKind, FloorView, GrantView, HandView, Hello, MediaAnswer, MediaOffer,
-    MediaPlan, Missed, Person, PhaseInfo, PhaseView, Presence, RefusalCode, Resume, RoomEvent,
-    RoomState, RoomView, SeatView, ServerMessage, SessionStage, TemplateInfo, ViewSize,
-    WIRE_VERSION, WaitReason, Welcome,
+    Advance, Answer, AutopilotView, Ballot, Band, Blocked, ChairView, ChatLine, ClientDropChoice,
+    ClientMessage, Clock, ClosingReason, Command, CommandId, Drill, DropRecord, Entry, EntryDraft,
+    EntryId, EntryKind, Event, ExtensionQuote, Firmness, FloorKind, FloorView, GroupView, HandView,
+    Hello, HelpLine, MediaAnswer, MediaOffer, MediaPlan, Missed, NextStep, Pause, PersonView,
+    PersonalView, PhaseInfo, PhaseView, Presence, RecordFate, Refusal, Resume, RoomEvent, RoomView,
+    SeatView, ServerMessage, SpeechBalance, Stage, StateView, TalkShare, TemplateInfo, TurnPart,
+    TurnView, ViewSize, VoteAbout, VoteInfo, VoteOption, VoteResult, VoteView, VotesView,
+    WIRE_VERSION, Waiting, Welcome,
 };
 
 const NOW: UnixMillis = UnixMillis(1_789_000_000_000);
@@ -63,7 +66,7 @@ fn commands() -> Vec<Command> {
         Command::SetScreen { on: true },
         Command::Chat { text: "Bonjour à tous".into() },
         Command::CannotHear,
-        Command::YieldFloor,
+        Command::YieldFloor { to: Some(Seat(2)) },
         Command::OutOfContract,
         Command::ProposeContract { text: "J'aimerais que vous m'aidiez à déléguer.".into() },
         Command::AcceptContract,
@@ -78,6 +81,33 @@ fn commands() -> Vec<Command> {
         Command::NameClient { seat: Seat(1) },
         Command::TakeChair,
         Command::EndSession,
+        Command::Help { text: "Je ne comprends pas la consigne.".into() },
+        Command::CastBallot { ballot: Ballot::For { option: 1 } },
+        Command::AddEntry {
+            entry: EntryDraft::Suggestion { text: "Déléguez la réunion.".into() }
+        },
+        Command::ChangeEntry {
+            id: EntryId(3),
+            entry: EntryDraft::Action {
+                what: "Déléguer la réunion du lundi".into(),
+                when: "avant le 15".into(),
+                first_step: "En parler à Noé".into(),
+            },
+        },
+        Command::RemoveEntry { id: EntryId(3) },
+        Command::KeepEntry { id: EntryId(1), kept: true },
+        Command::SetNotes { text: "Penser à rappeler.".into() },
+        Command::DecideRecord { fate: RecordFate::Keep },
+        Command::WantNext { wanted: true },
+        Command::GoOn,
+        Command::Stay,
+        Command::OpenVote,
+        Command::CloseVote,
+        Command::NameBackup { seat: Some(Seat(2)) },
+        Command::AfterClientDrop { choice: ClientDropChoice::InWriting },
+        Command::StartDrill,
+        Command::EndDrill,
+        Command::VisitGroup { group: Group(1) },
     ]
 }
 
@@ -101,7 +131,7 @@ pub(crate) fn server() -> Vec<(String, ServerMessage)> {
             "server.answer.refused".into(),
             ServerMessage::Answer {
                 id: CommandId(9),
-                answer: Answer::Refused { code: RefusalCode::NotFacilitator },
+                answer: Answer::Refused { code: Refusal::NotFacilitator },
             },
         ),
         (
@@ -116,6 +146,7 @@ pub(crate) fn server() -> Vec<(String, ServerMessage)> {
             },
         ),
         ("server.phases".into(), ServerMessage::Phases { phases: room().phases }),
+        ("server.personal".into(), ServerMessage::Personal(Box::new(personal()))),
         ("server.media_lost".into(), ServerMessage::MediaLost),
         ("server.speaking".into(), ServerMessage::Speaking { seats: vec![Seat(0), Seat(2)] }),
         ("server.pong".into(), ServerMessage::Pong { at: 12_345, now: NOW }),
@@ -140,38 +171,85 @@ fn events() -> Vec<(&'static str, RoomEvent)> {
         ("person", RoomEvent::Person(Box::new(room.people[1].clone()))),
         (
             "person.away",
-            RoomEvent::Person(Box::new(Person { presence: away, ..room.people[1].clone() })),
+            RoomEvent::Person(Box::new(PersonView { presence: away, ..room.people[1].clone() })),
         ),
         ("phase", RoomEvent::Phase(room.phase)),
         (
             "phase.lobby",
             RoomEvent::Phase(PhaseView {
-                stage: SessionStage::Lobby,
-                clock: ClockView::Paused { remaining: Millis::ZERO },
+                stage: Stage::Lobby,
+                clock: Clock::Paused { remaining: Millis::ZERO },
+                total: Millis::ZERO,
+                planned: vec![Millis::from_secs(300)],
                 extended: Millis::ZERO,
                 session_ends_at: None,
                 contract: None,
                 contract_accepted_by: vec![],
+                contract_awaits: vec![],
                 blocked: None,
+                advance: None,
+                next: NextStep::Start,
             }),
         ),
         ("floor", RoomEvent::Floor(room.floor.clone())),
         (
             "floor.waiting",
             RoomEvent::Floor(FloorView {
-                turn: Some(GrantView {
+                turn: Some(TurnView {
                     turn_id: TurnId(5),
                     seat: Seat(1),
+                    part: TurnPart::Answer,
                     partner: Some(Seat(2)),
-                    clock: Some(ClockView::Paused { remaining: Millis::from_secs(31) }),
+                    clock: Some(Clock::Paused { remaining: Millis::from_secs(31) }),
+                    total: Some(Millis::from_secs(60)),
                     warning: Millis::from_secs(15),
                     grace: Millis::from_secs(10),
-                    waiting: Some(WaitReason::SpeakerAway { until: NOW + Millis::from_secs(20) }),
+                    waiting: Some(Waiting::SpeakerAway { until: NOW + Millis::from_secs(20) }),
                 }),
+                ..room.floor.clone()
+            }),
+        ),
+        (
+            "floor.breakout",
+            RoomEvent::Floor(FloorView {
+                policy: FloorKind::Breakout,
+                turn: None,
+                groups: vec![GroupView { group: Group(1), seats: vec![Seat(1), Seat(2)] }],
+                step_clock: Some(Clock::Running { deadline: NOW + Millis::from_secs(120) }),
+                ..room.floor.clone()
+            }),
+        ),
+        (
+            "floor.circle",
+            RoomEvent::Floor(FloorView {
+                policy: FloorKind::Open,
+                turn: None,
+                circle: vec![Seat(1)],
+                circle_seats: Some(4),
                 ..room.floor
             }),
         ),
-        ("state", RoomEvent::State(room.state)),
+        ("state", RoomEvent::State(room.state.clone())),
+        (
+            "state.alone",
+            RoomEvent::State(StateView {
+                chair: None,
+                backup: None,
+                pause: Some(Pause::ForClient { seat: Seat(1), until: None }),
+                in_writing: true,
+                autopilot: Some(AutopilotView { wanted_by: vec![Seat(2)], needed: 2 }),
+                drill: Some(Drill {
+                    seat: Seat(1),
+                    since: NOW,
+                    back_at: NOW + Millis::from_secs(10),
+                    until: NOW + Millis::from_secs(20),
+                }),
+                ..room.state
+            }),
+        ),
+        ("votes", RoomEvent::Votes(room.votes)),
+        ("entry", RoomEvent::Entry(room.entries[0].clone())),
+        ("entry_removed", RoomEvent::EntryRemoved { id: EntryId(1) }),
         ("chat", RoomEvent::Chat(room.chat[0].clone())),
         ("cannot_hear", RoomEvent::CannotHear { seat: Seat(3) }),
         ("out_of_contract", RoomEvent::OutOfContract { seat: Seat(1) }),
@@ -191,11 +269,60 @@ fn welcome() -> Welcome {
     }
 }
 
+fn personal() -> PersonalView {
+    PersonalView {
+        ballot: Some(Ballot::Abstain),
+        notes: "Penser à rappeler.".into(),
+        talk: TalkShare { spoke: Millis::from_secs(93), share: 14, fair: 12 },
+        chair: Some(ChairView {
+            balance: vec![SpeechBalance {
+                seat: Seat(1),
+                band: Band::Quiet,
+                turns: 2,
+                unused: Millis::from_secs(40),
+                longest_wait: Millis::from_secs(75),
+                blocked: 1,
+            }],
+            extensions: vec![ExtensionQuote {
+                by: Millis::from_secs(120),
+                gets: Millis::from_secs(90),
+                costs: vec![(1, Millis::from_secs(90))],
+                session_ends_at: Some(NOW + Millis::from_secs(1_800)),
+            }],
+            help: vec![HelpLine { seat: Seat(2), at: NOW, text: "Je suis perdu.".into() }],
+            drops: vec![DropRecord { seat: Seat(1), at: NOW, back_at: None }],
+        }),
+    }
+}
+
+fn votes() -> VotesView {
+    let options = vec![VoteOption::Person { seat: Seat(1) }, VoteOption::Person { seat: Seat(2) }];
+    VotesView {
+        open: Some(VoteView {
+            phase: 0,
+            about: VoteAbout::Client,
+            options,
+            voted: vec![Seat(1)],
+            awaited: vec![Seat(2)],
+            closes_at: Some(NOW + Millis::from_secs(60)),
+        }),
+        results: vec![VoteResult {
+            phase: 0,
+            about: VoteAbout::Question,
+            options: vec![VoteOption::Answer { index: 0 }, VoteOption::Answer { index: 1 }],
+            ballots: vec![2, 1],
+            abstained: 0,
+            chosen: Some(0),
+        }],
+    }
+}
+
 fn room() -> RoomView {
-    let person = |seat, name, role, presence| Person {
+    let person = |seat, name, role, presence| PersonView {
         seat: Seat(seat),
         name: DisplayName::parse(name).expect("valid name"),
         role,
+        expert: false,
         presence,
         muted: false,
         camera: true,
@@ -207,6 +334,7 @@ fn room() -> RoomView {
         template: TemplateInfo {
             id: "codev-1h15".into(),
             title: "Codéveloppement en 1 h 15".into(),
+            purpose: "Aider un pair à avancer.".into(),
             target: Millis::from_secs(75 * 60),
         },
         phases: vec![PhaseInfo {
@@ -215,26 +343,43 @@ fn room() -> RoomView {
             purpose: "Le client dit l'aide qu'il attend ; le groupe accepte la phrase.".into(),
             prompt: "Gardez le cadre.".into(),
             target: Millis::from_secs(300),
-            floor: FloorPolicyKind::Pair,
+            min: Millis::from_secs(180),
+            max: Millis::from_secs(390),
+            warnings: vec![Millis::from_secs(60)],
+            floor: FloorKind::Pair,
+            writes: vec![EntryKind::Note],
+            takes_contract: true,
+            out_of_contract: false,
+            vote: Some(VoteInfo {
+                question: "Garde-t-on ce sujet ?".into(),
+                answers: vec!["Oui".into(), "Non".into()],
+            }),
         }],
         phase: PhaseView {
-            stage: SessionStage::Running { index: 0 },
-            clock: ClockView::Running { deadline: NOW + Millis::from_secs(240) },
+            stage: Stage::Running { index: 0 },
+            clock: Clock::Running { deadline: NOW + Millis::from_secs(240) },
+            total: Millis::from_secs(360),
+            planned: vec![Millis::from_secs(300)],
             extended: Millis::from_secs(60),
             session_ends_at: Some(NOW + Millis::from_secs(1_800)),
             contract: Some("J'aimerais que vous m'aidiez à déléguer.".into()),
             contract_accepted_by: vec![Seat(2)],
+            contract_awaits: vec![Seat(1)],
             blocked: Some(Blocked::ContractNotAccepted),
+            advance: Some(Advance { at: NOW + Millis::from_secs(5) }),
+            next: NextStep::Phase { index: 1 },
         },
         floor: FloorView {
-            policy: FloorPolicyKind::Pair,
+            policy: FloorKind::Pair,
             firmness: Firmness::Enforce,
             takes_requests: true,
-            turn: Some(GrantView {
+            turn: Some(TurnView {
                 turn_id: TurnId(5),
                 seat: Seat(1),
+                part: TurnPart::Speak,
                 partner: None,
-                clock: Some(ClockView::Running { deadline: NOW + Millis::from_secs(60) }),
+                clock: Some(Clock::Running { deadline: NOW + Millis::from_secs(60) }),
+                total: Some(Millis::from_secs(120)),
                 warning: Millis::from_secs(15),
                 grace: Millis::from_secs(10),
                 waiting: None,
@@ -246,6 +391,10 @@ fn room() -> RoomView {
                 remaining: Some(Millis::from_secs(12)),
             }],
             upcoming: vec![Seat(2)],
+            circle: vec![],
+            circle_seats: None,
+            groups: vec![],
+            step_clock: None,
             chat_open: false,
         },
         people: vec![
@@ -253,7 +402,24 @@ fn room() -> RoomView {
             person(1, "Laura", Role::Client, Presence::Here),
             person(2, "Noé", Role::Consultant, Presence::Expected),
         ],
-        state: RoomState { screen: None, chair: Some(Seat(0)), paused_for: None },
+        state: StateView {
+            screen: None,
+            chair: Some(Seat(0)),
+            backup: Some(Seat(2)),
+            pause: None,
+            in_writing: false,
+            autopilot: None,
+            drill: None,
+            record: RecordFate::Undecided,
+        },
+        votes: votes(),
+        entries: vec![Entry {
+            id: EntryId(1),
+            seat: Seat(2),
+            at: NOW,
+            kept: true,
+            entry: EntryDraft::Suggestion { text: "Déléguez la réunion.".into() },
+        }],
         chat: vec![ChatLine { seat: Seat(2), at: NOW, text: "Bonjour à tous".into() }],
     }
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// A clock that counts down. It never ticks: it runs to a deadline, or stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "clock", rename_all = "snake_case")]
 pub enum Clock {
     /// Runs to a deadline; past it, it counts overtime.
     Running {

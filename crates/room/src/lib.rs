@@ -18,4 +18,5 @@ mod timers;
 
 pub use effect::{Effect, Effects, GateChange, Part};
 pub use input::{ConfigError, Input, MAX_SPEAKERS, PersonConfig, RoomConfig};
+pub use palabre_vocabulary::{Command, Refusal};
 pub use room::Room;

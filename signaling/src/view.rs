@@ -50,6 +50,7 @@ fn phase_info(phase: &facilitation::Phase, role: Role, language: Language) -> wi
         title: phase.title.get(language).to_owned(),
         purpose: phase.purpose.get(language).to_owned(),
         prompt: phase.prompts.for_role(role).get(language).to_owned(),
+        meanwhile: phase.meanwhile.get(language).to_owned(),
         target: phase.target,
         min: phase.min,
         max: phase.max,

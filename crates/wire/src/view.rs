@@ -56,6 +56,8 @@ pub struct PhaseInfo {
     pub purpose: String,
     /// What this person's role is to do in it.
     pub prompt: String,
+    /// What everyone does while the client is away.
+    pub meanwhile: String,
     /// How long it should last.
     pub target: Millis,
     /// The least it may shrink to for an earlier phase.

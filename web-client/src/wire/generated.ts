@@ -738,6 +738,10 @@ purpose: string,
  */
 prompt: string, 
 /**
+ * What everyone does while the client is away.
+ */
+meanwhile: string, 
+/**
  * How long it should last.
  */
 target: Millis, 

@@ -342,6 +342,7 @@ fn room() -> RoomView {
             title: "Contrat".into(),
             purpose: "Le client dit l'aide qu'il attend ; le groupe accepte la phrase.".into(),
             prompt: "Gardez le cadre.".into(),
+            meanwhile: "Relisez vos notes.".into(),
             target: Millis::from_secs(300),
             min: Millis::from_secs(180),
             max: Millis::from_secs(390),

@@ -14,8 +14,10 @@ pub struct Hand {
     pub since: UnixMillis,
     /// The turn to go on with, when a drop cut one short.
     pub resume: Option<Resume>,
-    /// How many turns its person had in this phase when it went up.
-    turns_had: u32,
+    /// Where it belongs among the others; the lower comes first.
+    rank: u32,
+    /// How many hands that were raised later went before it.
+    overtaken: u32,
 }
 
 /// What is left of a turn.
@@ -27,8 +29,8 @@ pub struct Resume {
     pub part: Part,
 }
 
-/// The hands, one a seat at most. Two hands never change places: a new one goes behind everyone who
-/// had no more turns than its person, and a turn that was cut short goes before them all.
+/// The hands, one a seat at most. Two hands never change places: a new one goes behind everyone of
+/// no higher rank, and a turn that was cut short goes before them all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Hands(Vec<Hand>);
 
@@ -44,21 +46,35 @@ impl Hands {
         self.0.iter().any(|hand| hand.seat == seat)
     }
 
-    /// Raises a hand that is not up yet.
-    pub(crate) fn raise(&mut self, seat: Seat, since: UnixMillis, turns_had: u32) {
+    /// Raises a hand that is not up yet. It goes before hands of a higher rank, but before none that
+    /// was overtaken `patience` times: whoever waits is let in.
+    pub(crate) fn raise(&mut self, seat: Seat, since: UnixMillis, rank: u32, patience: u32) {
         if self.contains(seat) {
             return;
         }
-        let behind = |hand: &Hand| hand.resume.is_some() || hand.turns_had <= turns_had;
-        let index = self.0.iter().position(|hand| !behind(hand)).unwrap_or(self.0.len());
-        self.0.insert(index, Hand { seat, since, resume: None, turns_had });
+        let yields =
+            |hand: &Hand| hand.resume.is_none() && hand.rank > rank && hand.overtaken < patience;
+        let index = self.0.iter().rposition(|hand| !yields(hand)).map_or(0, |last| last + 1);
+        for hand in &mut self.0[index..] {
+            hand.overtaken = hand.overtaken.saturating_add(1);
+        }
+        self.0.insert(index, Hand { seat, since, resume: None, rank, overtaken: 0 });
     }
 
     /// Keeps what is left of a turn, before every raised hand and behind what is kept already.
     pub(crate) fn keep(&mut self, seat: Seat, since: UnixMillis, resume: Resume) {
-        self.lower(seat);
+        self.put_first(Hand { seat, since, resume: Some(resume), rank: 0, overtaken: 0 });
+    }
+
+    /// Raises a hand before every other one, but behind turns that were cut short.
+    pub(crate) fn raise_first(&mut self, seat: Seat, since: UnixMillis) {
+        self.put_first(Hand { seat, since, resume: None, rank: 0, overtaken: u32::MAX });
+    }
+
+    fn put_first(&mut self, hand: Hand) {
+        self.lower(hand.seat);
         let index = self.0.iter().position(|hand| hand.resume.is_none()).unwrap_or(self.0.len());
-        self.0.insert(index, Hand { seat, since, resume: Some(resume), turns_had: 0 });
+        self.0.insert(index, hand);
     }
 
     /// Lowers a hand.
@@ -83,11 +99,11 @@ mod tests {
     #[test]
     fn a_second_turn_comes_after_every_first_one() {
         let mut hands = Hands::default();
-        hands.raise(Seat(1), UnixMillis(1), 1);
-        hands.raise(Seat(2), UnixMillis(2), 0);
-        hands.raise(Seat(3), UnixMillis(3), 0);
-        hands.raise(Seat(4), UnixMillis(4), 1);
-        hands.raise(Seat(2), UnixMillis(5), 0);
+        hands.raise(Seat(1), UnixMillis(1), 1, u32::MAX);
+        hands.raise(Seat(2), UnixMillis(2), 0, u32::MAX);
+        hands.raise(Seat(3), UnixMillis(3), 0, u32::MAX);
+        hands.raise(Seat(4), UnixMillis(4), 1, u32::MAX);
+        hands.raise(Seat(2), UnixMillis(5), 0, u32::MAX);
         assert_eq!(order(&hands), [2, 3, 1, 4]);
     }
 
@@ -95,10 +111,32 @@ mod tests {
     fn a_turn_cut_short_comes_first() {
         let mut hands = Hands::default();
         let resume = Resume { remaining: Millis(5), part: Part::Speak };
-        hands.raise(Seat(1), UnixMillis(1), 0);
+        hands.raise(Seat(1), UnixMillis(1), 0, u32::MAX);
         hands.keep(Seat(2), UnixMillis(2), resume);
         hands.keep(Seat(3), UnixMillis(3), resume);
-        hands.raise(Seat(4), UnixMillis(4), 0);
+        hands.raise(Seat(4), UnixMillis(4), 0, u32::MAX);
         assert_eq!(order(&hands), [2, 3, 1, 4]);
+    }
+
+    #[test]
+    fn whoever_waits_is_overtaken_three_times_at_most() {
+        let mut hands = Hands::default();
+        hands.raise(Seat(9), UnixMillis(0), 900, 3);
+        for seat in 1..=5 {
+            hands.raise(Seat(seat), UnixMillis(u64::from(seat)), 100, 3);
+        }
+        assert_eq!(order(&hands), [1, 2, 3, 9, 4, 5]);
+        // Those behind are overtaken on their own account.
+        hands.raise(Seat(6), UnixMillis(6), 50, 3);
+        assert_eq!(order(&hands), [1, 2, 3, 9, 6, 4, 5]);
+    }
+
+    #[test]
+    fn a_place_kept_is_not_overtaken() {
+        let mut hands = Hands::default();
+        hands.raise(Seat(1), UnixMillis(1), 5, 3);
+        hands.raise_first(Seat(2), UnixMillis(2));
+        hands.raise(Seat(3), UnixMillis(3), 0, 3);
+        assert_eq!(order(&hands), [2, 3, 1]);
     }
 }

@@ -42,8 +42,8 @@ impl Room {
                 self.on_floor(|session, scene| session.floor.release(seat, scene))?
             }
             Command::Pass => self.on_floor(|session, scene| session.floor.pass(seat, scene))?,
-            Command::YieldFloor { to: _ } => {
-                self.on_floor(|session, scene| session.floor.yield_floor(seat, scene))?
+            Command::YieldFloor { to } => {
+                self.on_floor(|session, scene| session.floor.yield_floor(seat, to, scene))?
             }
             Command::SetMuted { muted } => self.people.get_mut(seat)?.muted = muted,
             Command::SetCamera { on } => self.people.get_mut(seat)?.camera = on,

@@ -58,6 +58,7 @@ impl Room {
             Progress::Running(_) if self.people.nobody_here() => self.begin_recovery(since),
             Progress::Running(_) => self.hold_places(seat, since),
         }
+        self.if_running(|session, scene| session.floor.settle(scene));
     }
 
     /// What is kept for somebody who is away since `since`: the chair, the client's clock, the turn.

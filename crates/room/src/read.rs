@@ -183,7 +183,7 @@ impl Room {
             rights,
             hands: session.floor.hands().iter().map(hand).collect(),
             upcoming: session.floor.upcoming(phase, &self.people.cast()),
-            circle: Vec::new(),
+            circle: session.floor.circle(),
             circle_seats: None,
             groups: Vec::new(),
             step_clock: session.floor.step_clock(),

@@ -31,7 +31,7 @@ impl Room {
             Progress::Running(session) => {
                 let phase = session.phase(&self.template);
                 MediaRights {
-                    audio: role.facilitates() || session.floor.may_speak(phase, seat),
+                    audio: role.facilitates() || session.floor.may_speak(phase, seat, role),
                     video: role.facilitates() || phase.video.contains(role),
                     screen: screen_free && (role.facilitates() || phase.screen.contains(role)),
                 }

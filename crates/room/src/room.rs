@@ -172,6 +172,8 @@ impl Room {
             paused: session.pauses.any(),
             waiting: session.pauses.recovery.is_some(),
             hold: self.template.drops.speaker,
+            by_itself: self.chair == Chair::Nobody,
+            talk: &[],
         };
         Ok(act(session, scene))
     }

@@ -131,14 +131,18 @@ fn allowed(room: &Room, seat: Seat) -> MediaRights {
             // A turn is worth nothing where no policy of the phase has one for the role.
             let policy = phase.steps.iter().any(|step| match &step.floor {
                 _ if step.floor.kind() != floor.policy => false,
-                FloorPolicy::Open { .. } => true,
-                FloorPolicy::Silence => false,
-                FloorPolicy::Holder { who: holder, .. } => holds && *holder == who.role,
-                FloorPolicy::Queue { who: set, .. } | FloorPolicy::RoundRobin { who: set, .. } => {
-                    holds && set.contains(who.role)
+                FloorPolicy::Open { who: set, seats, .. } => {
+                    set.contains(who.role) && (seats.is_none() || floor.circle.contains(&seat))
                 }
+                FloorPolicy::Silence => false,
+                FloorPolicy::Breakout { .. } => true,
+                FloorPolicy::Holder { who: holder, .. } => holds && *holder == who.role,
+                FloorPolicy::Queue { who: set, .. }
+                | FloorPolicy::ChairQueue { who: set, .. }
+                | FloorPolicy::QuietFirst { who: set, .. }
+                | FloorPolicy::RoundRobin { who: set, .. } => holds && set.contains(who.role),
                 FloorPolicy::Pair { ask, answer, .. } => {
-                    holds && (ask.contains(who.role) || *answer == who.role)
+                    holds && (ask.contains(who.role) || answer.may_be(who.role))
                 }
             });
             MediaRights {

@@ -1,21 +1,28 @@
 //! Who has the floor in a phase, and who comes next. One turn at a time, ever: [`Floor`] holds one
-//! `Option`.
+//! `Option`. In a circle as many speak as it has seats, and in a breakout each group by itself.
 //!
 //! Every operation is told the [`Scene`] and ends with the floor settled: whoever is next has the
-//! turn, if somebody who is here is.
+//! turn, if somebody who is here is. After [`Floor::hold`] and [`Floor::unhold`] of somebody the room
+//! settles it, once its own clocks are right.
 
+mod acts;
+mod circle;
 mod flow;
+mod groups;
 mod rules;
+mod share;
 
 use std::collections::BTreeMap;
 
-use palabre_ids::{Millis, Role, Seat, UnixMillis};
+use palabre_ids::{Group, Millis, Role, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use palabre_vocabulary::{Clock, Firmness};
 
-use crate::{FloorPolicy, Hands, Part, Phase, Step, Turn};
-use rules::{answerer, can_start, part_of, same_kind};
+use crate::{FloorPolicy, Hands, Part, Phase, Step, Turn, speaks};
+use circle::Circle;
+use groups::Groups;
+use rules::{answerer, may_have};
 
 /// Somebody of the room, as the floor sees them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +54,11 @@ pub struct Scene<'a> {
     pub waiting: bool,
     /// How long a speaker's place is kept.
     pub hold: Millis,
+    /// Whether nobody holds the chair: what the chair would choose follows its order.
+    pub by_itself: bool,
+    /// How much each spoke so far for what they were entitled to, in thousandths of it; who is left
+    /// out did not speak.
+    pub talk: &'a [(Seat, u32)],
 }
 
 /// Why the floor refuses.
@@ -73,6 +85,12 @@ pub enum FloorTimer {
     Cut,
     /// The place of a speaker who is away is kept no longer.
     Hold,
+    /// The place in the circle of somebody who is away is kept no longer.
+    Circle,
+    /// Somebody was alone in their group for long enough.
+    Alone,
+    /// The last round is held no longer for those who are away.
+    Round,
     /// The step's time is over.
     Step,
 }
@@ -82,6 +100,8 @@ pub enum FloorTimer {
 enum Ending {
     /// Its holder was heard: in a pair, a question wants its answer.
     Heard,
+    /// Its holder asked somebody by name.
+    Asked(Seat),
     /// Its holder let it go by.
     Passed,
     /// Its holder dropped, and what is left is theirs.
@@ -102,9 +122,26 @@ pub struct Floor {
     done: Vec<Seat>,
     /// How many turns each had in this phase.
     turns_had: BTreeMap<Seat, u32>,
+    /// Whether somebody took their place in this round, and did not let it go by.
+    spoken: bool,
     /// The chair took the floor: nobody is next until the chair says so.
     resting: bool,
     turns: u64,
+    circle: Circle,
+    groups: Groups,
+    owed: Owed,
+}
+
+/// What the phase's last round owes to those who are away when everyone here had their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+enum Owed {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// To wait for them.
+    Waiting(Clock),
+    /// Nothing any more: they were waited for.
+    Waited,
 }
 
 impl Floor {
@@ -132,13 +169,45 @@ impl Floor {
         &phase.steps[self.step]
     }
 
-    /// Whether the policy lets `seat` speak.
+    /// Whether the policy lets somebody of `role` in `seat` speak.
     #[must_use]
-    pub fn may_speak(&self, phase: &Phase, seat: Seat) -> bool {
-        match self.step(phase).floor {
-            FloorPolicy::Open { .. } => true,
-            _ => self.turn.as_ref().is_some_and(|turn| turn.seat == seat),
+    pub fn may_speak(&self, phase: &Phase, seat: Seat, role: Role) -> bool {
+        match &self.step(phase).floor {
+            FloorPolicy::Open { seats: Some(_), .. } => self.circle.contains(seat),
+            FloorPolicy::Open { who, seats: None, .. } => who.contains(role),
+            FloorPolicy::Breakout { .. } => speaks(role),
+            _ => self.holds(seat),
         }
+    }
+
+    /// Who is in the circle, the longest there first; nobody where there is none.
+    #[must_use]
+    pub fn circle(&self) -> Vec<Seat> {
+        self.circle.seats().collect()
+    }
+
+    /// The breakout groups, each with its seats, ascending; none in the plenary.
+    #[must_use]
+    pub fn groups(&self) -> &[(Group, Vec<Seat>)] {
+        self.groups.shown()
+    }
+
+    /// Who had a turn of their own in this phase and did not let it go by, ascending by seat.
+    #[must_use]
+    pub fn pitched(&self) -> Vec<Seat> {
+        self.turns_had.iter().filter(|(_, turns)| **turns > 0).map(|(seat, _)| *seat).collect()
+    }
+
+    /// Whether everyone had their place in the phase's last round, or its last holder released:
+    /// there is nothing more to come by itself. Those who are away were waited for as long as for a
+    /// speaker.
+    #[must_use]
+    pub fn is_over(&self, scene: Scene<'_>) -> bool {
+        self.is_last(scene.phase)
+            && self.turn.is_none()
+            && !self.resting
+            && self.step_is_over(scene)
+            && !matches!(self.owed, Owed::Waiting(_))
     }
 
     /// Whether a hand of `role` is taken, in this step or for one after it.
@@ -158,12 +227,21 @@ impl Floor {
     pub fn next_timer(&self, phase: &Phase) -> Option<(UnixMillis, FloorTimer)> {
         let turn = self.turn.as_ref();
         let cut = turn.and_then(Turn::cut_at).filter(|_| phase.firmness == Firmness::Enforce);
-        let hold = turn.and_then(Turn::held_until);
-        let step = self.step_clock.and_then(Clock::deadline);
-        [(cut, FloorTimer::Cut), (hold, FloorTimer::Hold), (step, FloorTimer::Step)]
-            .into_iter()
-            .filter_map(|(at, timer)| at.map(|at| (at, timer)))
-            .min()
+        let owed = match self.owed {
+            Owed::Waiting(clock) => clock.deadline(),
+            Owed::Nothing | Owed::Waited => None,
+        };
+        [
+            (cut, FloorTimer::Cut),
+            (turn.and_then(Turn::held_until), FloorTimer::Hold),
+            (self.circle.next_timer(), FloorTimer::Circle),
+            (self.groups.next_timer(), FloorTimer::Alone),
+            (owed, FloorTimer::Round),
+            (self.step_clock.and_then(Clock::deadline), FloorTimer::Step),
+        ]
+        .into_iter()
+        .filter_map(|(at, timer)| at.map(|at| (at, timer)))
+        .min()
     }
 
     /// What had to happen now happens.
@@ -171,6 +249,14 @@ impl Floor {
         match timer {
             FloorTimer::Cut => self.end_turn(Ending::Heard, scene),
             FloorTimer::Hold => self.end_turn(Ending::Dropped, scene),
+            FloorTimer::Circle => {
+                for seat in self.circle.let_go(scene.now) {
+                    self.hands.raise_first(seat, scene.now);
+                }
+            }
+            // Settling joins them with others.
+            FloorTimer::Alone => {}
+            FloorTimer::Round => self.owed = Owed::Waited,
             FloorTimer::Step => self.next_step(scene),
         }
         self.settle(scene);
@@ -178,147 +264,18 @@ impl Floor {
 
     /// A phase begins.
     pub fn begin(&mut self, scene: Scene<'_>) {
-        *self = Self { turns: self.turns, ..Self::default() };
+        let mut groups = std::mem::take(&mut self.groups);
+        groups.end();
+        *self = Self { turns: self.turns, groups, ..Self::default() };
         self.begin_step(0, scene);
         self.settle(scene);
     }
 
-    /// Raises a hand.
-    ///
-    /// # Errors
-    /// When one is up, the floor is held, or none is taken.
-    pub fn request(&mut self, member: Member, scene: Scene<'_>) -> Result<(), FloorRefusal> {
-        if !self.takes_request_of(scene.phase, member.role) {
-            return Err(FloorRefusal::NotInThisPhase);
-        }
-        if self.hands.contains(member.seat) || self.holds(member.seat) {
-            return Err(FloorRefusal::AlreadyAsked);
-        }
-        self.hands.raise(member.seat, scene.now, self.turns_of(member.seat));
-        self.settle(scene);
-        Ok(())
-    }
-
-    /// Lowers a hand; what was left of a turn is given up with it.
-    ///
-    /// # Errors
-    /// When none is up.
-    pub fn cancel(&mut self, seat: Seat) -> Result<(), FloorRefusal> {
-        self.hands.lower(seat).map(drop).ok_or(FloorRefusal::NothingToCancel)
-    }
-
-    /// The holder ends their turn.
-    ///
-    /// # Errors
-    /// When the seat does not hold the floor.
-    pub fn release(&mut self, seat: Seat, scene: Scene<'_>) -> Result<(), FloorRefusal> {
-        if !self.holds(seat) {
-            return Err(FloorRefusal::NotYourTurn);
-        }
-        self.end_turn(Ending::Heard, scene);
-        self.settle(scene);
-        Ok(())
-    }
-
-    /// In a pair: the holder gives the word to the other side.
-    ///
-    /// # Errors
-    /// When the seat does not hold the floor, or this is no pair.
-    pub fn yield_floor(&mut self, seat: Seat, scene: Scene<'_>) -> Result<(), FloorRefusal> {
-        if !matches!(self.step(scene.phase).floor, FloorPolicy::Pair { .. }) {
-            return Err(FloorRefusal::NotInThisPhase);
-        }
-        self.release(seat, scene)
-    }
-
-    /// Lets a turn go by: the one going on, or one's place in the round before it comes.
-    ///
-    /// # Errors
-    /// When the seat has neither.
-    pub fn pass(&mut self, seat: Seat, scene: Scene<'_>) -> Result<(), FloorRefusal> {
-        if self.holds(seat) {
-            self.end_turn(Ending::Passed, scene);
-        } else if self.round(scene.phase, scene.cast).iter().any(|member| member.seat == seat) {
-            self.done.push(seat);
-        } else {
-            return Err(FloorRefusal::NotYourTurn);
-        }
-        self.settle(scene);
-        Ok(())
-    }
-
-    /// The chair gives the floor.
-    ///
-    /// # Errors
-    /// When the policy has no turn for that person now.
-    pub fn grant(&mut self, member: Member, scene: Scene<'_>) -> Result<(), FloorRefusal> {
-        let policy = &self.step(scene.phase).floor;
-        if matches!(policy, FloorPolicy::Silence | FloorPolicy::Open { hands: false, .. }) {
-            return Err(FloorRefusal::NotInThisPhase);
-        }
-        if self.holds(member.seat) {
-            return Err(FloorRefusal::NoChange);
-        }
-        let part = part_of(policy, member.role).filter(|part| can_start(policy, *part, scene.cast));
-        let called_on_unasked = member.expert && !self.hands.contains(member.seat);
-        let Some(part) = part.filter(|_| member.here && !called_on_unasked) else {
-            return Err(FloorRefusal::NotEligible);
-        };
-        self.end_turn(Ending::Taken, scene);
-        let resume =
-            self.hands.iter().find(|hand| hand.seat == member.seat).and_then(|hand| hand.resume);
-        self.start_turn(member, resume.map_or(part, |resume| resume.part), resume, scene);
-        Ok(())
-    }
-
-    /// The chair takes the floor: nobody has it until the chair gives it or goes on.
-    ///
-    /// # Errors
-    /// When nobody holds it.
-    pub fn revoke(&mut self, scene: Scene<'_>) -> Result<(), FloorRefusal> {
-        if self.turn.is_none() {
-            return Err(FloorRefusal::NoChange);
-        }
-        self.end_turn(Ending::Taken, scene);
-        self.resting = true;
-        Ok(())
-    }
-
-    /// The chair ends this turn and goes on to the next; without a turn, to the next step.
-    ///
-    /// # Errors
-    /// When there is neither a turn nor a step to go to.
-    pub fn skip(&mut self, scene: Scene<'_>) -> Result<(), FloorRefusal> {
-        if self.turn.is_some() {
-            self.end_turn(Ending::Taken, scene);
-        } else if !self.resting {
-            if self.step + 1 == scene.phase.steps.len() {
-                return Err(FloorRefusal::NoChange);
-            }
-            self.next_step(scene);
-        }
-        self.go_on(scene);
-        Ok(())
-    }
-
-    /// Turns follow each other by themselves again.
-    pub fn go_on(&mut self, scene: Scene<'_>) {
-        self.resting = false;
-        self.settle(scene);
-    }
-
-    /// The person left: hand and turn are gone.
-    pub fn leave(&mut self, seat: Seat, scene: Scene<'_>) {
-        self.hands.lower(seat);
-        if self.holds(seat) {
-            self.end_turn(Ending::Taken, scene);
-        }
-        self.settle(scene);
-    }
-
-    /// The person is away. If they hold the floor its clock stands and their place is kept; with
-    /// `kept`, for as long as something greater than the speaker's own hold keeps it.
+    /// The person is away. If they hold the floor its clock stands and their place is kept, as a
+    /// place in the circle is; with `kept`, for as long as something greater than the speaker's own
+    /// hold keeps it.
     pub fn hold(&mut self, seat: Seat, since: UnixMillis, kept: bool) {
+        self.circle.hold(seat, since, kept);
         if let Some(turn) = self.turn.as_mut().filter(|turn| turn.seat == seat) {
             turn.hold(since, kept);
         }
@@ -326,6 +283,7 @@ impl Floor {
 
     /// The person is here again.
     pub fn unhold(&mut self, seat: Seat, scene: Scene<'_>) {
+        self.circle.unhold(seat, scene.now);
         if let Some(turn) = self.turn.as_mut().filter(|turn| turn.seat == seat) {
             turn.unhold(scene.now);
             if !scene.paused {
@@ -335,10 +293,13 @@ impl Floor {
         self.settle(scene);
     }
 
-    /// The kept turn of somebody who did not come back passes on.
+    /// The kept turn, or place in the circle, of somebody who did not come back passes on.
     pub fn pass_on(&mut self, seat: Seat, scene: Scene<'_>) {
         if self.turn.as_ref().is_some_and(|turn| turn.seat == seat && turn.is_held()) {
             self.end_turn(Ending::Dropped, scene);
+        }
+        if self.circle.let_go_of(seat) {
+            self.hands.raise_first(seat, scene.now);
         }
         self.settle(scene);
     }
@@ -346,6 +307,10 @@ impl Floor {
     /// The clocks stand since `at`.
     pub fn pause(&mut self, at: UnixMillis) {
         self.step_clock = self.step_clock.map(|clock| clock.paused_at(at.max(self.step_began)));
+        self.groups.pause(at);
+        if let Owed::Waiting(clock) = &mut self.owed {
+            *clock = clock.paused_at(at);
+        }
         if let Some(turn) = &mut self.turn {
             turn.pause(at);
         }
@@ -355,6 +320,10 @@ impl Floor {
     pub fn resume(&mut self, now: UnixMillis) {
         self.step_began = now;
         self.step_clock = self.step_clock.map(|clock| clock.running_from(now));
+        self.groups.resume(now);
+        if let Owed::Waiting(clock) = &mut self.owed {
+            *clock = clock.running_from(now);
+        }
         if let Some(turn) = &mut self.turn {
             turn.run(now);
         }
@@ -362,41 +331,54 @@ impl Floor {
 
     /// Whoever is next has the turn; a step that is over makes room for the next.
     pub fn settle(&mut self, scene: Scene<'_>) {
+        self.tidy(scene);
+        if scene.waiting {
+            return;
+        }
+        while self.turn.is_none() && !self.resting {
+            if let Some((member, part, resume)) = self.pick(scene) {
+                self.start_turn(member, part, resume, scene);
+            } else if self.goes_round_again(scene) {
+                self.done.clear();
+                self.spoken = false;
+            } else if !self.is_last(scene.phase) && self.step_is_over(scene) {
+                self.next_step(scene);
+            } else {
+                break;
+            }
+        }
+        self.fill_circle(scene);
+        if let FloorPolicy::Breakout { size, mix } = self.step(scene.phase).floor {
+            self.groups.settle(size, mix, scene);
+        }
+        self.wait_for_the_owed(scene);
+    }
+
+    /// Takes away what no longer fits: somebody's role changed, they left, or the step did.
+    fn tidy(&mut self, scene: Scene<'_>) {
         let phase = scene.phase;
         let role_of =
             |seat| scene.cast.iter().find(|member| member.seat == seat).map(|member| member.role);
         let policy = &self.step(phase).floor;
         if let Some(turn) = &mut self.turn {
-            let still = role_of(turn.seat).and_then(|role| part_of(policy, role));
-            match still {
-                Some(part) if same_kind(part, turn.part) => {
-                    if turn.part == Part::Ask {
-                        turn.partner = answerer(policy, scene.cast).map(|member| member.seat);
-                    }
-                }
-                _ => self.end_turn(Ending::Taken, scene),
+            if !role_of(turn.seat).is_some_and(|role| may_have(policy, role, turn.part)) {
+                self.end_turn(Ending::Taken, scene);
+            } else if turn.part == Part::Ask {
+                turn.partner = answerer(policy, scene.cast).map(|member| member.seat);
             }
         }
         let step = self.step;
         self.hands.retain(|hand| {
             role_of(hand.seat).is_some_and(|role| match hand.resume {
-                Some(resume) => {
-                    part_of(policy, role).is_some_and(|part| same_kind(part, resume.part))
-                }
+                Some(resume) => may_have(policy, role, resume.part),
                 None => phase.steps[step..].iter().any(|step| step.floor.takes_request_of(role)),
             })
         });
-        if scene.waiting || self.resting {
-            return;
-        }
-        while self.turn.is_none() {
-            if let Some((member, part, resume)) = self.pick(scene) {
-                self.start_turn(member, part, resume, scene);
-            } else if self.step + 1 < phase.steps.len() && self.step_is_over(scene) {
-                self.next_step(scene);
-            } else {
-                return;
-            }
-        }
+        let sits = |seat| {
+            scene.cast.iter().any(|member| {
+                member.seat == seat && member.joined && policy.takes_request_of(member.role)
+            })
+        };
+        self.circle.retain(sits);
     }
 }

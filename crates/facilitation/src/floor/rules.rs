@@ -3,24 +3,29 @@
 use palabre_ids::Role;
 
 use super::Member;
-use crate::{Answerer, FloorPolicy, Part, TurnLimits};
+use crate::{Answerer, FloorPolicy, Part, RoleSet, TurnLimits};
 
-/// What a turn of `role` is for under a policy; `None` when it has no turn.
+/// What a turn of `role` that begins now is for; `None` when it has no turn. Whoever may ask and
+/// answer asks: an answer comes of a question.
 pub(super) fn part_of(policy: &FloorPolicy, role: Role) -> Option<Part> {
-    if !policy.turn_for(role) {
-        return None;
-    }
-    Some(match policy {
-        FloorPolicy::Pair { answer: Answerer::Role(answer), .. } if *answer == role => {
-            Part::Answer { asker: None }
+    match policy {
+        FloorPolicy::Pair { ask, .. } if ask.contains(role) => Some(Part::Ask),
+        FloorPolicy::Pair { answer, .. } if answer.may_be(role) => {
+            Some(Part::Answer { asker: None })
         }
-        FloorPolicy::Pair { .. } => Part::Ask,
-        _ => Part::Speak,
-    })
+        FloorPolicy::Pair { .. } => None,
+        _ => policy.turn_for(role).then_some(Part::Speak),
+    }
 }
 
-pub(super) fn same_kind(one: Part, other: Part) -> bool {
-    std::mem::discriminant(&one) == std::mem::discriminant(&other)
+/// Whether `role` may have a turn of that kind.
+pub(super) fn may_have(policy: &FloorPolicy, role: Role, part: Part) -> bool {
+    match (policy, part) {
+        (FloorPolicy::Pair { ask, .. }, Part::Ask) => ask.contains(role),
+        (FloorPolicy::Pair { answer, .. }, Part::Answer { .. }) => answer.may_be(role),
+        (FloorPolicy::Pair { .. }, Part::Speak) | (_, Part::Ask | Part::Answer { .. }) => false,
+        (_, Part::Speak) => policy.turn_for(role),
+    }
 }
 
 pub(super) fn limits_of(policy: &FloorPolicy, part: Part) -> Option<TurnLimits> {
@@ -37,13 +42,29 @@ pub(super) fn limits_of(policy: &FloorPolicy, part: Part) -> Option<TurnLimits> 
     }
 }
 
-/// Who answers in a pair, here or away.
+/// The one person who answers every question of a pair, here or away.
 pub(super) fn answerer(policy: &FloorPolicy, cast: &[Member]) -> Option<Member> {
     let FloorPolicy::Pair { answer: Answerer::Role(answer), .. } = policy else { return None };
     cast.iter().copied().find(|member| member.role == *answer && member.joined)
 }
 
-/// A question needs somebody here to answer it.
-pub(super) fn can_start(policy: &FloorPolicy, part: Part, cast: &[Member]) -> bool {
-    part != Part::Ask || answerer(policy, cast).is_some_and(|member| member.here)
+/// Those whom an asker may name.
+pub(super) fn may_be_named(policy: &FloorPolicy) -> Option<RoleSet> {
+    match policy {
+        FloorPolicy::Pair { answer: Answerer::Named(roles), .. } => Some(*roles),
+        _ => None,
+    }
+}
+
+/// A question needs somebody else here to answer it.
+pub(super) fn can_start(policy: &FloorPolicy, member: Member, part: Part, cast: &[Member]) -> bool {
+    if part != Part::Ask {
+        return true;
+    }
+    match may_be_named(policy) {
+        None => answerer(policy, cast).is_some_and(|answerer| answerer.here),
+        Some(roles) => cast
+            .iter()
+            .any(|other| other.here && other.seat != member.seat && roles.contains(other.role)),
+    }
 }

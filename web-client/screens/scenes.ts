@@ -1,9 +1,9 @@
 /** Rooms as a server would describe them, for the pictures. Written by hand; the wire's types hold them. */
-import type { FloorView, Language, Person, PhaseInfo, RoomView, Seat } from '../src/wire/index.ts';
+import type { FloorView, Language, PersonView, PhaseInfo, RoomView, Seat } from '../src/wire/index.ts';
 
 const MINUTE = 60_000;
 
-const NAMES: [string, Person['role']][] = [
+const NAMES: [string, PersonView['role']][] = [
   ['Hélène', 'facilitator'],
   ['Laura', 'client'],
   ['Amine', 'consultant'],
@@ -194,13 +194,21 @@ export function scene(name: SceneName, language: Language, now: number): RoomVie
     title,
     purpose,
     prompt,
+    meanwhile: '',
     target: minutes * MINUTE,
+    min: minutes * 0.6 * MINUTE,
+    max: minutes * 1.3 * MINUTE,
+    warnings: [MINUTE],
     floor,
+    writes: [],
+    takes_contract: id === 'contrat',
+    out_of_contract: id === 'consultation',
   }));
-  const people: Person[] = NAMES.map(([personName, role], seat) => ({
+  const people: PersonView[] = NAMES.map(([personName, role], seat) => ({
     seat,
     name: personName,
     role,
+    expert: false,
     presence: { presence: 'here' },
     muted: seat === 5 || seat === 3,
     camera: seat !== 4 && seat !== 6,
@@ -223,7 +231,9 @@ export function scene(name: SceneName, language: Language, now: number): RoomVie
   const turnOf = (seat: Seat, left: number, partner?: Seat) => ({
     turn_id: 7,
     seat,
+    part: 'speak' as const,
     partner,
+    total: left,
     clock: { clock: 'running' as const, deadline: now + left },
     warning: 15_000,
     grace: 10_000,
@@ -238,6 +248,8 @@ export function scene(name: SceneName, language: Language, now: number): RoomVie
     ]),
     hands: [],
     upcoming: [],
+    circle: [],
+    groups: [],
     chat_open: name === 'lobby' || name === 'open' || name === 'silence',
   };
   const speaker = {
@@ -291,6 +303,7 @@ export function scene(name: SceneName, language: Language, now: number): RoomVie
     template: {
       id: 'codev-1h15',
       title: fr ? 'Codéveloppement, 1 h 15' : 'Peer coaching, 1 h 15',
+      purpose: '',
       target: 75 * MINUTE,
     },
     phases,
@@ -300,7 +313,16 @@ export function scene(name: SceneName, language: Language, now: number): RoomVie
         index < 0
           ? { clock: 'paused', remaining: 0 }
           : { clock: 'running', deadline: now + (name === 'pair' ? 48_000 : 6 * MINUTE + 41_000) },
+      total: phase?.target ?? 0,
       extended: 0,
+      planned: phases.map(({ target }) => target),
+      contract_awaits: [],
+      next:
+        index < 0
+          ? { step: 'start' }
+          : index + 1 < phases.length
+            ? { step: 'phase', index: index + 1 }
+            : { step: 'end' },
       contract:
         name === 'contract' || name === 'round' || name === 'mine' || name === 'away'
           ? fr
@@ -312,7 +334,14 @@ export function scene(name: SceneName, language: Language, now: number): RoomVie
     },
     floor,
     people,
-    state: { chair: 0, screen: name === 'screen' ? 1 : undefined },
+    state: {
+      chair: 0,
+      screen: name === 'screen' ? 1 : undefined,
+      in_writing: false,
+      record: { fate: 'undecided' },
+    },
+    votes: { results: [] },
+    entries: [],
     chat: [
       {
         seat: 3,

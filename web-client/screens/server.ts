@@ -76,7 +76,7 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
         const own = Number(seat);
         say({
           type: 'welcome',
-          version: 1,
+          version: 2,
           seat: own,
           resume_token: 'r',
           seq: 1,

@@ -35,6 +35,7 @@ test('a turn warns, then asks to conclude, then is over', () => {
   const turn = {
     turn_id: 1,
     seat: 0,
+    part: 'speak' as const,
     warning: 15_000,
     grace: 10_000,
     clock: { clock: 'running' as const, deadline: 0 },

@@ -87,7 +87,7 @@ function enter(name: Parameters<typeof scene>[0], seat: number, muted = false) {
     socket.onopen?.();
     socket.say({
       type: 'welcome',
-      version: 1,
+      version: 2,
       seat,
       resume_token: 'r',
       seq: 1,

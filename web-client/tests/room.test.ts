@@ -18,6 +18,9 @@ describe('events of the golden files', () => {
       'phase',
       'floor',
       'state',
+      'votes',
+      'entry',
+      'entry_removed',
       'chat',
       'cannot_hear',
       'out_of_contract',
@@ -42,6 +45,15 @@ describe('events of the golden files', () => {
             (a, b) => a - b,
           ),
         );
+        break;
+      case 'entry':
+        expect(changed).toEqual(['entries']);
+        expect(after.entries).toContainEqual(value);
+        expect(after.entries).toHaveLength(before.entries.length);
+        break;
+      case 'entry_removed':
+        expect(changed).toEqual(['entries']);
+        expect(after.entries).toEqual([]);
         break;
       case 'chat':
         expect(changed).toEqual(['chat']);
@@ -89,12 +101,14 @@ describe('what a person can do about the floor', () => {
         rights: [],
         hands: [],
         upcoming: [],
+        circle: [],
+        groups: [],
         chat_open: false,
         ...change,
       },
     };
   };
-  const turn = { turn_id: 1, seat: 1, warning: 15_000, grace: 10_000 };
+  const turn = { turn_id: 1, seat: 1, part: 'speak' as const, warning: 15_000, grace: 10_000 };
 
   test('a hand can be raised, and lowered where it stands in the order', () => {
     expect(floorChoices(running({}), 2)).toMatchObject({ hand: 'raise', place: null, release: false });

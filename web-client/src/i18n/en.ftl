@@ -207,6 +207,9 @@ refusal-chat_off = We are listening: writing is closed while somebody has the fl
 refusal-bad_text = That text is empty or too long.
 refusal-screen_taken = Somebody is sharing their screen already.
 refusal-out_of_range = That value is not possible.
+refusal-no_vote = No vote is open.
+refusal-no_such_entry = That entry is no longer there.
+refusal-record_full = The record is full: nothing more fits.
 refusal-too_fast = Too much at once. Wait a moment.
 
 message-home = Go to the front door

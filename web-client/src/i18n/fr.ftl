@@ -207,6 +207,9 @@ refusal-chat_off = On écoute : l'écrit est fermé tant que quelqu'un a la paro
 refusal-bad_text = Ce texte est vide ou trop long.
 refusal-screen_taken = Quelqu'un partage déjà son écran.
 refusal-out_of_range = Cette valeur n'est pas possible.
+refusal-no_vote = Aucun vote n'est ouvert.
+refusal-no_such_entry = Cette trace n'existe plus.
+refusal-record_full = Les traces sont pleines : rien ne peut s'y ajouter.
 refusal-too_fast = Trop de demandes à la fois. Attendez un instant.
 
 message-home = Aller à l'accueil

@@ -1,9 +1,9 @@
 /** What follows from the room for one person: pure questions with plain answers. */
-import type { TurnView, MediaRights, Person, PhaseInfo, RoomView, Seat } from '../wire/index.ts';
+import type { TurnView, MediaRights, PersonView, PhaseInfo, RoomView, Seat } from '../wire/index.ts';
 
 const NOTHING: MediaRights = { audio: false, video: false, screen: false };
 
-export const personAt = (room: RoomView, seat: Seat | undefined): Person | undefined =>
+export const personAt = (room: RoomView, seat: Seat | undefined): PersonView | undefined =>
   room.people.find((person) => person.seat === seat);
 
 /** What a seat may send now. */
@@ -80,7 +80,7 @@ function yieldTo(room: RoomView, turn: TurnView | undefined, seat: Seat): Seat |
 }
 
 /** Whether somebody can be given the floor: they are here and send sound in some phase. */
-export const canBeGiven = (person: Person): boolean =>
+export const canBeGiven = (person: PersonView): boolean =>
   person.presence.presence === 'here' && person.role !== 'observer' && person.role !== 'scribe';
 
 /** Initials for a tile without a picture: two letters at most. */

@@ -24,6 +24,15 @@ export function reduce(room: RoomView, { event }: Event): RoomView {
       return { ...room, floor: untagged(event) };
     case 'state':
       return { ...room, state: untagged(event) };
+    case 'votes':
+      return { ...room, votes: untagged(event) };
+    case 'entry': {
+      const entry = untagged(event);
+      const at = room.entries.findIndex(({ id }) => id === entry.id);
+      return { ...room, entries: at < 0 ? [...room.entries, entry] : room.entries.with(at, entry) };
+    }
+    case 'entry_removed':
+      return { ...room, entries: room.entries.filter(({ id }) => id !== event.id) };
     case 'chat':
       return { ...room, chat: [...room.chat, untagged(event)].slice(-CHAT_LINES) };
     case 'cannot_hear':

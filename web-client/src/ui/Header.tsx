@@ -91,8 +91,8 @@ export function floorSentence(session: Session, room: RoomView): string {
 
 function Holder({ session, room }: { session: Session; room: RoomView }) {
   const word = floorWord(room, session.seat.value);
-  const paused = room.state.paused_for;
-  const pausedFor = paused !== undefined ? personAt(room, paused)?.name : undefined;
+  const { pause } = room.state;
+  const pausedFor = pause?.reason === 'for_client' ? personAt(room, pause.seat)?.name : undefined;
   const listening =
     room.phase.stage.stage === 'running' && word !== 'mine' && !rightsOf(room, session.seat.value).audio;
   return (

@@ -5,7 +5,7 @@ import { formatClock, wholeSeconds } from '../state/clock.ts';
 import { canBeGiven, initials } from '../state/derive.ts';
 import type { Place } from '../state/layout.ts';
 import type { Session } from '../state/session.ts';
-import type { Person } from '../wire/index.ts';
+import type { PersonView } from '../wire/index.ts';
 import { beat } from './clockwork.ts';
 import { Icon } from './Icon.tsx';
 import { Media } from './Media.tsx';
@@ -13,7 +13,7 @@ import { TurnRing, TurnClock } from './Turn.tsx';
 
 interface Props {
   session: Session;
-  person: Person;
+  person: PersonView;
   place: Place | undefined;
   /** Whether this screen may give the floor. */
   chair: boolean;
@@ -105,7 +105,7 @@ export function Tile({ session, person, place, chair, hand }: Props) {
 }
 
 /** The line under the name: the role, or why somebody is not here. */
-function Doing({ session, person }: { session: Session; person: Person }) {
+function Doing({ session, person }: { session: Session; person: PersonView }) {
   const { presence } = person;
   if (presence.presence === 'here') {
     return (

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use crate::engine::Engine;
 use crate::engine::peer::{Link, Peer, PeerKey};
-use crate::engine::room::{MAX_ASKED, SeatSet};
+use crate::engine::room::MAX_ASKED;
 use crate::media::publication::Refusal;
 use crate::media::reception::SenderInfo;
 use crate::media::rtcp::{self, Packet};
 use crate::media::rtp::{self, Header};
+use crate::media::seats::SeatSet;
 use crate::media::sequence::Index;
 use crate::outbox::{MAX_DATAGRAM, Outbox};
 use crate::transport::demux::{self, Kind};

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use palabre_ids::{RoomId, Seat};
 
+use crate::media::seats::SeatSet;
 use crate::negotiate::{self, AnswerParams, OfferError};
 use crate::outbox::Outbox;
 use crate::session::{IceCredentials, PEER_SILENCE};
@@ -24,7 +25,7 @@ use crate::transport::dtls::{Certificate, DtlsServer};
 use crate::transport::ice::IceAgent;
 use crate::{GateTable, MediaEvent, Path, ViewSize};
 use peer::{Peer, PeerKey};
-use room::{Room, SeatSet};
+use room::Room;
 use tables::Tables;
 
 /// What every session of an engine shares.
@@ -382,6 +383,10 @@ impl Engine {
         }
         if let Some(seats) = room.speech.poll(now) {
             self.events.push_back(MediaEvent::Speaking { room: room.id.clone(), seats });
+        }
+        if room.blocked.poll(now, key.seat) {
+            let room = room.id.clone();
+            self.events.push_back(MediaEvent::Blocked { room, seat: key.seat });
         }
         if let Some(peer) = room.peer(key.seat) {
             peer.due = now + peer.tick_interval();

@@ -130,7 +130,7 @@ enum Conversion {
         from: u8,
         to: u8,
     },
-    /// Redundant audio to a receiver without it.
+    /// Redundant audio to a receiver without it, or with blocks that are not for everybody.
     Primary,
 }
 
@@ -157,13 +157,13 @@ impl Downlink {
     }
 
     /// The payload type and conversion for a packet; `None` when the receiver cannot take it.
-    fn convert(&self, codec: Codec, opus: Option<u8>) -> Option<(u8, Conversion)> {
-        let same = self.format(codec);
-        if codec != Codec::Red {
+    fn convert(&self, packet: &Incoming<'_>, opus: Option<u8>) -> Option<(u8, Conversion)> {
+        let same = self.format(packet.codec);
+        if packet.codec != Codec::Red {
             return Some((same?.payload_type, Conversion::Keep));
         }
         let to = self.format(Codec::Opus)?.payload_type;
-        match same {
+        match same.filter(|_| !packet.echoes) {
             Some(red) => Some((red.payload_type, Conversion::Relabel { from: opus?, to })),
             None => Some((to, Conversion::Primary)),
         }
@@ -314,7 +314,7 @@ impl Peer {
         if downlink.forwarder.target().is_none() {
             return false;
         }
-        let Some((payload_type, conversion)) = downlink.convert(packet.codec, opus) else {
+        let Some((payload_type, conversion)) = downlink.convert(packet, opus) else {
             return false;
         };
         let payload = match conversion {

@@ -1,4 +1,4 @@
-//! One room's media: who is there, who may send, who sees whom how large.
+//! One room's media: who is there, who may send to whom, who sees whom how large.
 
 use std::time::Instant;
 
@@ -10,31 +10,14 @@ use crate::media::forwarder::Source;
 use crate::media::gate::Gate;
 use crate::media::publication::Incoming;
 use crate::media::reception::SenderInfo;
-use crate::media::speech::Speech;
+use crate::media::seats::SeatSet;
+use crate::media::speech::{Blocked, Speech};
 use crate::outbox::Outbox;
 use crate::{GateTable, ViewSize};
 
 /// How many packets that one datagram asks for again are looked at: 17 for each of 15 items. A page
 /// asks for a few at a time; what is left out it asks for again.
 pub(super) const MAX_ASKED: usize = 255;
-
-/// Seats, one bit each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct SeatSet(u16);
-
-impl SeatSet {
-    pub(super) fn add(&mut self, seat: Seat) {
-        self.0 |= 1 << seat.0.min(15);
-    }
-
-    pub(super) fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub(super) fn iter(self) -> impl Iterator<Item = Seat> {
-        (0..MAX_SEATS).filter(move |seat| self.0 >> seat & 1 == 1).map(Seat)
-    }
-}
 
 /// One room's media.
 pub(super) struct Room {
@@ -43,6 +26,7 @@ pub(super) struct Room {
     pub(super) peers: Vec<Option<Box<Peer>>>,
     gate: Gate,
     pub(super) speech: Speech,
+    pub(super) blocked: Blocked,
     screen: Option<Seat>,
     /// How large a seat shows another; it outlives sessions.
     views: [[ViewSize; MAX_SEATS as usize]; MAX_SEATS as usize],
@@ -55,6 +39,7 @@ impl Room {
             peers: (0..seats.min(MAX_SEATS)).map(|_| None).collect(),
             gate: Gate::default(),
             speech: Speech::default(),
+            blocked: Blocked::default(),
             screen: None,
             views: Default::default(),
         }
@@ -72,13 +57,17 @@ impl Room {
         }
         for seat in (0..MAX_SEATS).map(Seat) {
             for kind in MediaKind::ALL {
-                if before.allows(seat, kind) && !self.gate.allows(seat, kind) {
-                    if kind == MediaKind::Audio {
-                        self.speech.silence(seat);
-                    }
-                    if let Some(peer) = self.peer(seat) {
-                        peer.publication.interrupt(kind);
-                    }
+                let (was, is) = (before.audience(seat, kind), self.gate.audience(seat, kind));
+                if kind == MediaKind::Audio && was.is_some() != is.is_some() {
+                    self.speech.silence(seat);
+                    self.blocked.forget(seat);
+                }
+                let Some(peer) = self.peer(seat) else { continue };
+                match (was, is) {
+                    (Some(_), None) => peer.publication.interrupt(kind),
+                    (None, Some(_)) => peer.publication.widen(kind),
+                    (Some(was), Some(is)) if !is.is_within(was) => peer.publication.widen(kind),
+                    _ => {}
                 }
             }
         }
@@ -123,7 +112,7 @@ impl Room {
                 MediaKind::Screen => self.screen.filter(|&seat| seat != receiver),
                 MediaKind::Audio | MediaKind::Video => downlink.slot.seat,
             };
-            let Some(seat) = seat else {
+            let Some(seat) = seat.filter(|seat| self.gate.together(*seat, receiver)) else {
                 downlink.forwarder.set_target(None);
                 continue;
             };
@@ -135,7 +124,7 @@ impl Room {
                     .and_then(|size| layer_for(*size)),
                 MediaKind::Audio | MediaKind::Screen => Some(u8::MAX),
             };
-            let allowed = self.gate.allows(seat, kind);
+            let allowed = self.gate.passes(seat, kind, receiver);
             let publisher = self.peers.get_mut(seat.index()).and_then(Option::as_deref_mut);
             let Some((publisher, wanted)) = publisher.zip(wanted) else {
                 downlink.forwarder.set_target(wanted.map(|_| 0));
@@ -160,7 +149,8 @@ impl Room {
         wake
     }
 
-    /// The gate, and behind it everybody else. Nothing of the packet decides here but whose it is.
+    /// The gate, and behind it whom it lets the packet through to. Nothing of the packet decides here
+    /// but whose it is.
     pub(super) fn forward(
         &mut self,
         now: Instant,
@@ -169,33 +159,35 @@ impl Room {
         out: &mut Outbox,
         stats: &mut EngineStats,
     ) {
-        if !self.gate.allows(seat, packet.kind) {
+        let level = packet.audio_level.filter(|_| packet.kind == MediaKind::Audio);
+        let Some(audience) = self.gate.audience(seat, packet.kind) else {
             stats.packets_gated += 1;
+            if let Some(level) = level {
+                self.blocked.hear(now, seat, level);
+            }
             return;
-        }
+        };
         if packet.kind == MediaKind::Screen && self.screen != Some(seat) {
             return;
         }
-        let len = packet.payload.len();
-        if !self.peer(seat).is_some_and(|peer| peer.may_send(now, packet.kind, len)) {
+        let Some(publisher) = self.peer(seat) else { return };
+        if !publisher.may_send(now, packet.kind, packet.payload.len()) {
             stats.packets_policed += 1;
             return;
         }
-        if let Some(level) = packet.audio_level.filter(|_| packet.kind == MediaKind::Audio) {
-            self.speech.hear(now, seat, level);
-        }
-        let opus = self
-            .peer(seat)
-            .and_then(|peer| peer.publication.section(packet.kind))
-            .and_then(|section| section.opus());
+        let opus = publisher.publication.opus(packet.origin);
         let mut sent = 0;
-        for receiver in self.peers.iter_mut().flatten().filter(|peer| peer.key.seat != seat) {
+        let receivers = self.peers.iter_mut().flatten();
+        for receiver in receivers.filter(|peer| audience.has(peer.key.seat)) {
             sent += u64::from(receiver.forward(now, seat, packet, opus, out));
         }
         if sent > 0 {
             stats.packets_out += sent;
+            if let Some(level) = level {
+                self.speech.hear(now, seat, level);
+            }
             if let Some(peer) = self.peer(seat) {
-                peer.publication.keep(packet);
+                peer.publication.keep(packet, audience);
             }
         }
     }
@@ -227,14 +219,15 @@ impl Room {
                 let source = repair.source;
                 // What would not be forwarded now is not sent again either.
                 let shown = kind != MediaKind::Screen || self.screen == Some(source.seat);
-                if !shown || !self.gate.allows(source.seat, kind) {
+                if !shown || !self.gate.passes(source.seat, kind, receiver) {
                     continue;
                 }
                 let publisher = self.peers.get(source.seat.index()).and_then(Option::as_deref);
                 let kept = publisher.and_then(|publisher| {
                     publisher.publication.kept(kind, source.layer, source.run, repair.index)
                 });
-                if let Some(kept) = kept {
+                // Nor what came when the receiver was not among those it was for.
+                if let Some(kept) = kept.filter(|kept| kept.audience.has(receiver)) {
                     stats.packets_resent += u64::from(peer.resend(at, &repair, kept, out));
                 }
             }
@@ -248,7 +241,7 @@ impl Room {
         let peer = self.peer(receiver)?;
         let downlink = peer.downlinks.iter().find(|downlink| downlink.slot.ssrc == media)?;
         let (kind, source) = (downlink.slot.kind, downlink.forwarder.current()?);
-        if kind == MediaKind::Audio || !self.gate.allows(source.seat, kind) {
+        if kind == MediaKind::Audio || !self.gate.passes(source.seat, kind, receiver) {
             return None;
         }
         let publication = &mut self.peer(source.seat)?.publication;

@@ -1,5 +1,6 @@
 //! The last packets of one source, for receivers that ask again.
 
+use crate::media::seats::SeatSet;
 use crate::media::sequence::Index;
 use crate::session::Codec;
 
@@ -15,6 +16,8 @@ pub struct Cached<'a> {
     pub marker: bool,
     /// Its codec.
     pub codec: Codec,
+    /// Who could receive it when it came. Nobody else ever does.
+    pub audience: SeatSet,
     /// Its payload as the source sent it.
     pub payload: &'a [u8],
 }
@@ -28,6 +31,7 @@ struct Entry {
     timestamp: u32,
     marker: bool,
     codec: Codec,
+    audience: SeatSet,
 }
 
 /// A ring of bytes with an index: memory is fixed, and taken with the first packet.
@@ -71,6 +75,7 @@ impl Cache {
             timestamp: packet.timestamp,
             marker: packet.marker,
             codec: packet.codec,
+            audience: packet.audience,
         });
         self.written += len as u64;
     }
@@ -88,6 +93,7 @@ impl Cache {
             timestamp: entry.timestamp,
             marker: entry.marker,
             codec: entry.codec,
+            audience: entry.audience,
             payload: &self.bytes[start..start + usize::from(entry.len)],
         })
     }
@@ -107,7 +113,8 @@ mod tests {
     use super::*;
 
     fn packet(payload: &[u8]) -> Cached<'_> {
-        Cached { timestamp: 1, marker: false, codec: Codec::Vp8, payload }
+        let audience = SeatSet::default();
+        Cached { timestamp: 1, marker: false, codec: Codec::Vp8, audience, payload }
     }
 
     #[test]

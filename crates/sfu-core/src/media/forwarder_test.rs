@@ -39,6 +39,7 @@ impl Camera {
             starts: vp8.is_some_and(|d| d.starts_keyframe),
             vp8,
             audio_level: None,
+            echoes: false,
             payload,
         }
     }
@@ -157,6 +158,7 @@ fn audio_continues_after_the_gate_was_closed() {
         starts: true,
         vp8: None,
         audio_level: Some(3),
+        echoes: false,
         payload: &[1],
     };
     let first = forwarder.place(now, Seat(1), &packet(10, RUN)).expect("audio always starts");

@@ -1,20 +1,27 @@
-//! Who may send what, now: asked on every packet before it reaches anybody. It is closed by
-//! default and looks at nothing a client can influence.
+//! Who may send what, and to whom, now: asked on every packet before it reaches anybody. It is closed
+//! by default and looks at nothing a client can influence.
 
-use palabre_ids::{Epoch, MAX_SEATS, MediaKind, MediaRights, Seat};
+use palabre_ids::{Epoch, Group, MAX_SEATS, MediaKind, MediaRights, Seat};
 
 use crate::GateTable;
+use crate::media::seats::SeatSet;
 
 /// The gate of one room.
 #[derive(Debug, Clone)]
 pub struct Gate {
     epoch: Option<Epoch>,
     rights: [MediaRights; MAX_SEATS as usize],
+    /// The other seats of each seat's group.
+    company: [SeatSet; MAX_SEATS as usize],
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { epoch: None, rights: [MediaRights::NONE; MAX_SEATS as usize] }
+        Self {
+            epoch: None,
+            rights: [MediaRights::NONE; MAX_SEATS as usize],
+            company: company(&[Group::PLENARY; MAX_SEATS as usize]),
+        }
     }
 }
 
@@ -27,32 +34,63 @@ impl Gate {
         }
         self.epoch = Some(table.epoch);
         self.rights = [MediaRights::NONE; MAX_SEATS as usize];
+        let mut groups = [Group::PLENARY; MAX_SEATS as usize];
         for entry in &table.entries {
-            if let Some(rights) = self.rights.get_mut(entry.seat.index()) {
-                *rights = entry.rights;
+            let at = entry.seat.index();
+            if let (Some(rights), Some(group)) = (self.rights.get_mut(at), groups.get_mut(at)) {
+                (*rights, *group) = (entry.rights, entry.group);
             }
         }
+        self.company = company(&groups);
         true
     }
 
-    /// Whether `seat` may send `kind`.
+    /// Who receives what `seat` sends of `kind`; `None` when it may not send it at all.
     #[must_use]
-    pub fn allows(&self, seat: Seat, kind: MediaKind) -> bool {
-        self.rights.get(seat.index()).is_some_and(|rights| rights.allows(kind))
+    pub fn audience(&self, seat: Seat, kind: MediaKind) -> Option<SeatSet> {
+        let rights = self.rights.get(seat.index())?;
+        rights.allows(kind).then(|| self.company[seat.index()])
     }
+
+    /// Whether what `seat` sends of `kind` is forwarded to `receiver`.
+    #[must_use]
+    pub fn passes(&self, seat: Seat, kind: MediaKind, receiver: Seat) -> bool {
+        self.audience(seat, kind).is_some_and(|audience| audience.has(receiver))
+    }
+
+    /// Whether two seats are in one group.
+    #[must_use]
+    pub fn together(&self, seat: Seat, other: Seat) -> bool {
+        self.company.get(seat.index()).is_some_and(|company| company.has(other))
+    }
+}
+
+fn company(groups: &[Group; MAX_SEATS as usize]) -> [SeatSet; MAX_SEATS as usize] {
+    std::array::from_fn(|seat| {
+        let mut others = SeatSet::default();
+        for (other, group) in groups.iter().enumerate() {
+            if other != seat && *group == groups[seat] {
+                others.add(Seat(other as u8));
+            }
+        }
+        others
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use palabre_ids::GateEntry;
     use proptest::prelude::{any, prop_assert_eq, proptest};
-
-    use palabre_ids::{GateEntry, Group};
 
     use super::*;
 
-    fn table(epoch: u64, seat: u8, rights: MediaRights) -> GateTable {
-        let entry = GateEntry { seat: Seat(seat), rights, group: Group::PLENARY };
-        GateTable { epoch: Epoch(epoch), entries: vec![entry] }
+    fn table(epoch: u64, entries: &[(u8, MediaRights, u8)]) -> GateTable {
+        let entry = |&(seat, rights, group): &(u8, MediaRights, u8)| GateEntry {
+            seat: Seat(seat),
+            rights,
+            group: Group(group),
+        };
+        GateTable { epoch: Epoch(epoch), entries: entries.iter().map(entry).collect() }
     }
 
     const ALL: MediaRights = MediaRights { audio: true, video: true, screen: true };
@@ -60,35 +98,53 @@ mod tests {
     #[test]
     fn closed_by_default_and_for_seats_left_out() {
         let mut gate = Gate::default();
-        assert!(!gate.allows(Seat(0), MediaKind::Audio));
-        assert!(gate.replace(&table(0, 1, ALL)));
-        assert!(gate.allows(Seat(1), MediaKind::Audio));
-        assert!(!gate.allows(Seat(0), MediaKind::Audio));
-        assert!(!gate.allows(Seat(200), MediaKind::Audio));
-        assert!(gate.replace(&table(1, 200, ALL)));
-        assert!(!gate.allows(Seat(1), MediaKind::Audio), "the whole table is replaced");
+        let hears = |gate: &Gate, seat| gate.passes(Seat(seat), MediaKind::Audio, Seat(2));
+        assert!(!hears(&gate, 0));
+        assert!(gate.replace(&table(0, &[(1, ALL, 0)])));
+        assert!(hears(&gate, 1), "whoever is left out is in the plenary");
+        assert!(!hears(&gate, 0) && !hears(&gate, 200));
+        assert!(gate.replace(&table(1, &[(200, ALL, 0)])));
+        assert!(!hears(&gate, 1) && !hears(&gate, 200), "the whole table is replaced");
+        assert!(gate.replace(&table(2, &[(1, ALL, 7)])));
+        assert!(!hears(&gate, 1), "in a group of its own");
     }
 
     proptest! {
         #[test]
-        fn the_newest_table_holds_whatever_the_order(
-            tables in proptest::collection::vec((0_u64..20, any::<[bool; 3]>()), 1..20),
+        fn a_packet_passes_with_its_right_within_its_group_by_the_newest_table(
+            tables in proptest::collection::vec(
+                (0_u64..20, any::<[([bool; 3], u8); MAX_SEATS as usize]>()), 1..20,
+            ),
         ) {
             let mut gate = Gate::default();
-            let mut newest: Option<(u64, MediaRights)> = None;
-            for (epoch, [audio, video, screen]) in tables {
-                let rights = MediaRights { audio, video, screen };
-                let taken = gate.replace(&table(epoch, 3, rights));
-                let expected = newest.is_none_or(|(e, _)| epoch > e);
-                prop_assert_eq!(taken, expected);
+            let mut newest = None;
+            let mut in_force = [(MediaRights::NONE, 0); MAX_SEATS as usize];
+            for (epoch, entries) in tables {
+                let entries = entries.map(|([audio, video, screen], group)| {
+                    (MediaRights { audio, video, screen }, group % 4)
+                });
+                let listed: Vec<_> = entries
+                    .iter()
+                    .zip(0_u8..)
+                    .map(|(&(rights, group), seat)| (seat, rights, group))
+                    .collect();
+                let expected = newest.is_none_or(|newest| epoch > newest);
+                prop_assert_eq!(gate.replace(&table(epoch, &listed)), expected);
                 if expected {
-                    newest = Some((epoch, rights));
+                    (newest, in_force) = (Some(epoch), entries);
                 }
-                for kind in MediaKind::ALL {
-                    prop_assert_eq!(
-                        gate.allows(Seat(3), kind),
-                        newest.is_some_and(|(_, rights)| rights.allows(kind))
-                    );
+                for (from, (rights, group)) in in_force.iter().enumerate() {
+                    for (to, (_, other)) in in_force.iter().enumerate() {
+                        let (seat, receiver) = (Seat(from as u8), Seat(to as u8));
+                        let together = from != to && group == other;
+                        prop_assert_eq!(gate.together(seat, receiver), together);
+                        for kind in MediaKind::ALL {
+                            prop_assert_eq!(
+                                gate.passes(seat, kind, receiver),
+                                together && rights.allows(kind)
+                            );
+                        }
+                    }
                 }
             }
         }

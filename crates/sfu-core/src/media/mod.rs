@@ -13,6 +13,7 @@ pub mod red;
 pub mod resend;
 pub mod rtcp;
 pub mod rtp;
+pub mod seats;
 pub mod sequence;
 pub mod speech;
 pub mod vp8;

@@ -12,7 +12,9 @@ use palabre_ids::MediaKind;
 use crate::media::cache::{Cache, Cached};
 use crate::media::keyframe;
 use crate::media::reception::{Reception, SenderInfo};
+use crate::media::red;
 use crate::media::rtp::Header;
+use crate::media::seats::SeatSet;
 use crate::media::sequence::{Index, Seen};
 use crate::media::vp8;
 use crate::session::{Codec, Format, Session, Uplink};
@@ -94,6 +96,8 @@ pub struct Incoming<'a> {
     pub vp8: Option<vp8::Descriptor>,
     /// RFC 6464, as the peer claims it.
     pub audio_level: Option<u8>,
+    /// Whether redundant audio in it may be of a time when somebody who receives it now did not.
+    pub echoes: bool,
     /// The payload without padding; empty when there was nothing but padding.
     pub payload: &'a [u8],
 }
@@ -111,6 +115,11 @@ pub struct Layer {
     reception: Reception,
     cache: Cache,
     last: Option<Instant>,
+    /// The first packet that came, or will come, with its present audience: what is before it is not
+    /// for everybody who receives now.
+    fresh: Index,
+    /// The first packet whose redundant audio is for everybody too.
+    unechoed: Index,
     wanted: bool,
     requested: Option<Instant>,
 }
@@ -123,6 +132,8 @@ impl Layer {
             reception: Reception::new(clock_rate(kind), kind != MediaKind::Audio),
             cache: Cache::new(if top { CACHE_TOP } else { CACHE_LOWER }),
             last: None,
+            fresh: Index(0),
+            unechoed: Index(0),
             wanted: false,
             requested: None,
         }
@@ -202,12 +213,6 @@ impl Section {
         }
     }
 
-    /// The payload type of Opus in this section, which redundant audio names inside.
-    #[must_use]
-    pub fn opus(&self) -> Option<u8> {
-        self.opus
-    }
-
     /// The highest layer up to `wanted` that is being sent; the lowest above it otherwise; `wanted`
     /// itself when there is none.
     #[must_use]
@@ -250,6 +255,12 @@ impl Publication {
             }
         }
         publication
+    }
+
+    /// The payload type of Opus in a section, which redundant audio names inside.
+    #[must_use]
+    pub fn opus(&self, origin: Origin) -> Option<u8> {
+        self.sections.get(usize::from(origin.uplink))?.opus
     }
 
     /// The section of a kind.
@@ -317,6 +328,19 @@ impl Publication {
         if let Some(section) = self.section_mut(kind) {
             section.run = section.run.wrapping_add(1);
             section.layers.iter_mut().for_each(|layer| layer.cache.clear());
+        }
+    }
+
+    /// Somebody is added to the audience of a kind: what was sent until now, and comes later by
+    /// whatever way, is not for them.
+    pub fn widen(&mut self, kind: MediaKind) {
+        if let Some(section) = self.section_mut(kind) {
+            for layer in &mut section.layers {
+                if let Some(highest) = layer.reception.highest() {
+                    layer.fresh = highest.next();
+                    layer.unechoed = Index(layer.fresh.0 + red::MOST_ECHOES);
+                }
+            }
         }
     }
 
@@ -398,7 +422,8 @@ impl Publication {
         if layer.reception.take_cut() {
             layer.wanted = true;
         }
-        let starts = !payload.is_empty() && keyframe::starts(codec, payload);
+        let starts =
+            index >= layer.fresh && !payload.is_empty() && keyframe::starts(codec, payload);
         if starts {
             layer.wanted = false;
         }
@@ -413,12 +438,13 @@ impl Publication {
             starts,
             vp8: if codec == Codec::Vp8 { vp8::Descriptor::read(payload) } else { None },
             audio_level: header.audio_level,
+            echoes: codec == Codec::Red && index < layer.unechoed,
             payload,
         })
     }
 
-    /// Keeps a forwarded packet for those who ask again.
-    pub fn keep(&mut self, packet: &Incoming<'_>) {
+    /// Keeps a packet that was forwarded to `audience`, for those of them who ask again.
+    pub fn keep(&mut self, packet: &Incoming<'_>, audience: SeatSet) {
         let section = &mut self.sections[usize::from(packet.origin.uplink)];
         if section.kind == MediaKind::Audio {
             return;
@@ -429,6 +455,7 @@ impl Publication {
                 timestamp: packet.timestamp,
                 marker: packet.marker,
                 codec: packet.codec,
+                audience,
                 payload: packet.payload,
             },
         );

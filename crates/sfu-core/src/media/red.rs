@@ -5,6 +5,9 @@ use std::ops::Range;
 /// The most blocks a packet may have; a browser sends two or three.
 const MAX_BLOCKS: usize = 8;
 
+/// How many packets before it one may repeat.
+pub const MOST_ECHOES: u64 = MAX_BLOCKS as u64 - 1;
+
 /// Where the primary encoding of a packet lies; `None` when the packet is malformed.
 #[must_use]
 pub fn primary(payload: &[u8]) -> Option<Range<usize>> {

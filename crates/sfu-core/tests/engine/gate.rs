@@ -38,8 +38,8 @@ fn each_kind_has_its_own_right() {
     for (rights, expected) in [(AUDIO_ONLY, OPUS), (VIDEO_ONLY, VP8)] {
         world.gate(&[(0, rights)]);
         let start = world.now;
-        for n in 0..10 {
-            let n = n + world.engine.stats().packets_in as u16;
+        for _ in 0..10 {
+            let n = world.engine.stats().packets_in as u16;
             send_everything(&mut world, 0, n);
         }
         assert_eq!(world.now, start);
@@ -248,6 +248,54 @@ fn speech_is_what_was_forwarded() {
         })
         .collect();
     assert_eq!(told, [vec![Seat(1)], vec![]]);
+}
+
+#[test]
+fn a_voice_that_the_gate_stops_is_told_of_and_is_no_speech() {
+    let mut world = World::new(4, false);
+    world.gate(&[(0, ALL), (1, VIDEO_ONLY), (2, VIDEO_ONLY)]);
+    for n in 0..600 {
+        world.send_packet(0, &Packet::audio(Seat(0), n));
+        world.send_packet(1, &Packet::audio(Seat(1), n));
+        world.send_packet(2, &Packet { level: Some(127), ..Packet::audio(Seat(2), n) });
+        world.send_packet(3, &Packet { level: None, ..Packet::audio(Seat(3), n) });
+        world.advance(20);
+    }
+    let blocked = world.events.iter().filter_map(|event| match event {
+        MediaEvent::Blocked { seat, .. } => Some(*seat),
+        _ => None,
+    });
+    assert_eq!(blocked.collect::<Vec<_>>(), [Seat(1); 3], "once in five of twelve seconds");
+    let spoke = world.events.iter().filter_map(|event| match event {
+        MediaEvent::Speaking { seats, .. } => Some(seats.clone()),
+        _ => None,
+    });
+    assert_eq!(spoke.collect::<Vec<_>>(), [vec![Seat(0)]]);
+}
+
+#[test]
+fn what_reaches_nobody_is_no_speech() {
+    let mut world = World::new(2, false);
+    world.split(&[1, 2]);
+    for n in 0..50 {
+        world.send_packet(0, &Packet::audio(Seat(0), n));
+        world.advance(20);
+    }
+    let spoke = |world: &World| {
+        world.events.iter().any(|event| matches!(event, MediaEvent::Speaking { .. }))
+    };
+    assert!(!spoke(&world), "alone in its group");
+    // Above what it may send.
+    world.split(&[1, 1]);
+    for n in 50..2_000 {
+        let quiet = Packet { level: Some(127), ..Packet::audio(Seat(0), n) };
+        world.send_packet(0, &quiet);
+    }
+    for n in 2_000..2_040 {
+        world.send_packet(0, &Packet::audio(Seat(0), n));
+    }
+    world.advance(60);
+    assert!(!spoke(&world), "policed");
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 mod allocation;
 mod forwarding;
 mod gate;
+mod groups;
 mod paths;
 mod repair;
 mod support;

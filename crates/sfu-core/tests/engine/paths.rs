@@ -226,7 +226,7 @@ fn a_session_that_never_comes_up_is_a_loss() {
     let deadline = world.now + PEER_SILENCE + std::time::Duration::from_millis(200);
     while world.now < deadline {
         n += 1;
-        world.send_packet(0, &Packet::audio(Seat(0), n));
+        world.send_packet(0, &Packet { level: None, ..Packet::audio(Seat(0), n) });
         world.advance(100);
     }
     let (room, seat) = (world.room.clone(), Seat(1));

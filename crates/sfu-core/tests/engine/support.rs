@@ -596,8 +596,20 @@ impl World {
     pub(crate) fn gate(&mut self, rights: &[(u8, MediaRights)]) {
         self.epoch += 1;
         let entry = |&(seat, rights)| GateEntry { seat: Seat(seat), rights, group: Group::PLENARY };
-        let entries = rights.iter().map(entry).collect();
-        let table = GateTable { epoch: Epoch(self.epoch), entries };
+        self.set_table(self.epoch, rights.iter().map(entry).collect());
+    }
+
+    /// Opens the gate for everybody, with each seat in its group.
+    pub(crate) fn split(&mut self, groups: &[u8]) {
+        self.epoch += 1;
+        let entry =
+            |(&group, seat)| GateEntry { seat: Seat(seat), rights: ALL, group: Group(group) };
+        self.set_table(self.epoch, groups.iter().zip(0..).map(entry).collect());
+    }
+
+    /// Gives the engine a table as it is.
+    pub(crate) fn set_table(&mut self, epoch: u64, entries: Vec<GateEntry>) {
+        let table = GateTable { epoch: Epoch(epoch), entries };
         self.engine.set_gate(self.now, &self.room, table);
     }
 

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use palabre_signaling::Service;
 use tokio::sync::Mutex;
 
-use crate::config::{OperatorKey, PublicUrl};
+use crate::settings::{PublicUrl, Secret};
 use crate::{api, page};
 
 /// What the handlers share.
@@ -20,7 +20,7 @@ use crate::{api, page};
 pub(crate) struct App {
     pub(crate) service: Service,
     pub(crate) public_url: Option<PublicUrl>,
-    pub(crate) operator_key: Option<OperatorKey>,
+    pub(crate) operator_key: Option<Secret>,
     /// Bound to a loopback address and not behind a proxy: who reaches it is on this machine.
     pub(crate) own_machine: bool,
     pub(crate) demo: bool,
@@ -55,8 +55,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    let age = format!("last heartbeat {} ms ago\n", app.service.heartbeat_age().0);
-    if app.service.is_ready() {
+    readiness(&app.service)
+}
+
+/// Whether the service takes pages, and how long ago it last said that it lives.
+pub(crate) fn readiness(service: &Service) -> Response {
+    let age = format!("last heartbeat {} ms ago\n", service.heartbeat_age().0);
+    if service.is_ready() {
         format!("ready, {age}").into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("not ready, {age}")).into_response()
@@ -64,7 +69,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 /// The request's host, if it is one in form.
-fn host(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn host(headers: &HeaderMap) -> Option<&str> {
     let host = headers.get(header::HOST)?.to_str().ok()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
     (!host.is_empty() && host.len() <= 255 && host.chars().all(plain)).then_some(host)
@@ -85,7 +90,7 @@ async fn known_host(State(app): State<Arc<App>>, request: Request, next: Next) -
     }
 }
 
-fn is_local(host: &str) -> bool {
+pub(crate) fn is_local(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,

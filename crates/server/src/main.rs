@@ -7,7 +7,9 @@ mod http;
 mod media;
 mod metrics;
 mod page;
+mod private;
 mod serve;
+mod settings;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -21,6 +23,9 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::config::{Config, Log};
+use crate::settings::{Flags, LogFormat};
+
 /// Video meetings in which everyone is heard in turn.
 #[derive(Parser)]
 #[command(name = "palabre", version)]
@@ -32,7 +37,15 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serves rooms
-    Serve(Box<config::Flags>),
+    Serve(Flags),
+    /// Says with what a server would run, or what is wrong with its settings
+    Config {
+        /// Prints the table of all settings (Markdown) instead
+        #[arg(long)]
+        table: bool,
+        #[command(flatten)]
+        flags: Flags,
+    },
     /// Looks at facilitation templates
     Template {
         #[command(subcommand)]
@@ -50,7 +63,6 @@ enum TemplateCommand {
 }
 
 fn main() -> ExitCode {
-    log();
     match execute(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -64,13 +76,16 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<()> {
     match command {
         Command::Serve(flags) => {
-            let config = config::Config::load(*flags)?;
+            let config = Config::load(flags)?;
+            log(&config.log);
             tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
                 .build()
                 .context("cannot start the runtime")?
                 .block_on(serve::serve(config))
         }
+        Command::Config { table: true, .. } => say(&settings::table()),
+        Command::Config { table: false, flags } => say(&Config::show(flags)?),
         Command::Template { command: TemplateCommand::Check { file } } => check(&file),
     }
 }
@@ -81,22 +96,29 @@ fn check(file: &std::path::Path) -> Result<()> {
     let template = Template::parse(&text)
         .map_err(|error| anyhow::anyhow!("{}:{}: {}", file.display(), error.line, error.reason))?;
     let minutes = template.target().0 / 60_000;
-    let line = format!("{}: {} phases, {minutes} min\n", template.id, template.phases.len());
-    std::io::stdout().write_all(line.as_bytes()).context("cannot write")
+    say(&format!("{}: {} phases, {minutes} min\n", template.id, template.phases.len()))
 }
 
-/// Logs to standard error: `PALABRE_LOG` filters (default `info`), `PALABRE_LOG_FORMAT=json` for
-/// machines. Of the libraries beneath only warnings are let through, whatever the filter says: at
-/// their finer levels they write down messages and addresses.
-fn log() {
-    let filter = EnvFilter::try_from_env("PALABRE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+fn say(text: &str) -> Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write")
+}
+
+/// Logs to standard error. Of the libraries beneath only warnings are let through, whatever the filter
+/// says: at their finer levels they write down messages and addresses.
+fn log(log: &Log) {
+    let filter = EnvFilter::new(&log.filter);
     let ours = filter_fn(|record| {
         record.target().starts_with("palabre") || *record.level() <= tracing::Level::WARN
     });
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    let json = std::env::var("PALABRE_LOG_FORMAT").is_ok_and(|format| format == "json");
-    let layer = if json { layer.json().boxed() } else { layer.boxed() };
+    let layer = match log.format {
+        LogFormat::Json => layer.json().boxed(),
+        LogFormat::Text => layer.boxed(),
+    };
     tracing_subscriber::registry().with(layer).with(filter).with(ours).init();
+    for name in &log.unknown_variables {
+        tracing::warn!(name, "no setting is given by this variable");
+    }
 }

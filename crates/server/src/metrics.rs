@@ -3,35 +3,22 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use axum::routing::get;
-use palabre_signaling::Service;
 
-use crate::media::{self, SfuPlane};
+use crate::media;
+use crate::private::Private;
 
-/// What metrics are read from.
-pub(crate) struct Sources {
-    pub(crate) service: Service,
-    pub(crate) sfu: Arc<SfuPlane>,
-}
-
-/// The private listener's one route.
-pub(crate) fn router(sources: Arc<Sources>) -> Router {
-    Router::new().route("/metrics", get(metrics)).with_state(sources)
-}
-
-async fn metrics(State(sources): State<Arc<Sources>>) -> impl IntoResponse {
+pub(crate) async fn answer(State(private): State<Arc<Private>>) -> impl IntoResponse {
     let mut text = String::new();
-    let service = &sources.service;
+    let service = &private.service;
     gauge(&mut text, "palabre_rooms", "Rooms there are.", service.room_count() as u64);
     gauge(&mut text, "palabre_connections", "WebSockets open.", service.open_connections());
     for (name, help, value) in service.metrics().table() {
         sample(&mut text, name, help, "counter", value);
     }
-    for (name, help, kind, value) in media::samples(&sources.sfu).await {
+    for (name, help, kind, value) in media::samples(&private.sfu).await {
         sample(&mut text, name, help, kind, value);
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, watch};
 use crate::config::Config;
 use crate::http::App;
 use crate::media::SfuPlane;
-use crate::{api, demo, http, media, metrics};
+use crate::{api, demo, http, media, private};
 
 /// Requests under way may take so long to end once the server stops.
 const HTTP_PATIENCE: Duration = Duration::from_secs(2);
@@ -40,6 +40,10 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         .await
         .with_context(|| format!("cannot serve pages on {}", config.http))?;
     let address = listener.local_addr().context("the listener has an address")?;
+    let private = TcpListener::bind(config.private)
+        .await
+        .with_context(|| format!("cannot serve health and metrics on {}", config.private))?;
+    let private_address = private.local_addr().context("the listener has an address")?;
 
     let sfu_config = SfuConfig {
         shards: usize::from(config.shards),
@@ -66,17 +70,12 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let forwarding = tokio::spawn(media::forward(events, service.clone()));
 
     let (stop, _) = watch::channel(false);
-    let private = match config.metrics {
-        Some(address) => {
-            let listener = TcpListener::bind(address)
-                .await
-                .with_context(|| format!("cannot serve metrics on {address}"))?;
-            let sources = metrics::Sources { service: service.clone(), sfu: Arc::clone(&plane) };
-            let router = metrics::router(Arc::new(sources));
-            Some(tokio::spawn(run(listener, router, stop.subscribe())))
-        }
-        None => None,
-    };
+    let router = private::router(private::Private {
+        service: service.clone(),
+        sfu: Arc::clone(&plane),
+        loopback: private_address.ip().is_loopback(),
+    });
+    let private = tokio::spawn(run(private, router, stop.subscribe()));
     let base = match &config.public_url {
         Some(url) => url.as_str().to_owned(),
         None if address.ip().is_loopback() => format!("http://localhost:{}", address.port()),
@@ -93,14 +92,14 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     });
     let public = tokio::spawn(run(listener, http::router(Arc::clone(&app)), stop.subscribe()));
 
-    announce(&app, address, &base, &ports).await?;
+    announce(&app, [address, private_address], &base, &ports).await?;
     tracing::info!(rooms = service.room_count(), shards = ports.len(), "serving");
 
     let reason = wait(config.exit_after, &service, &plane).await?;
     tracing::info!("stopping");
     service.stop().await;
     stop.send_replace(true);
-    for listener in std::iter::once(public).chain(private) {
+    for listener in [public, private] {
         match tokio::time::timeout(HTTP_PATIENCE, listener).await {
             Ok(ended) => ended.context("a listener failed")?.context("a listener failed")?,
             Err(_) => tracing::warn!("some requests were cut off"),
@@ -175,8 +174,15 @@ async fn wait(exit_after: Option<Duration>, service: &Service, plane: &SfuPlane)
 
 /// Says on standard output where the server is and how to enter its demo room: it is what the person
 /// who started it wants to know, and no log, for it holds links.
-async fn announce(app: &App, address: SocketAddr, base: &str, ports: &[u16]) -> Result<()> {
-    let mut text = format!("Palabre serves {base} (on {address}, media on UDP {ports:?})\n");
+async fn announce(
+    app: &App,
+    [address, private]: [SocketAddr; 2],
+    base: &str,
+    ports: &[u16],
+) -> Result<()> {
+    let mut text = format!(
+        "Palabre serves {base} (on {address}, media on UDP {ports:?}, health and metrics on {private})\n"
+    );
     if app.demo {
         let room =
             demo::room(&app.service, &app.demo_lock).await.context("cannot make the demo room")?;

@@ -1,159 +1,13 @@
 //! The binary itself: started, asked, killed and started again.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+mod common;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use std::process::Command;
+
+use common::{Palabre, room, token};
+use futures_util::SinkExt as _;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-
-/// Nothing takes so long; what does not come fails here.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running server.
-struct Palabre {
-    child: Child,
-    port: u16,
-    log: Option<std::thread::JoinHandle<String>>,
-    said: Vec<String>,
-}
-
-impl Palabre {
-    fn start(data: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_palabre"))
-            .args(["serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--shards", "1"])
-            .args(["--exit-after", "240", "--data"])
-            .arg(data)
-            .args(more)
-            .env("PALABRE_LOG", "trace")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("started");
-        let mut stderr = child.stderr.take().expect("piped");
-        let log = std::thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).expect("a log is text");
-            text
-        });
-        let mut said = Vec::new();
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let lines = if more.contains(&"--no-demo") { 1 } else { 11 };
-        for line in stdout.lines().take(lines) {
-            said.push(line.expect("text"));
-        }
-        let port = said
-            .first()
-            .and_then(|line| line.split("127.0.0.1:").nth(1)?.split(',').next()?.parse().ok())
-            .unwrap_or_else(|| panic!("no address in {said:?}"));
-        Self { child, port, log: Some(log), said }
-    }
-
-    fn links(&self) -> Vec<String> {
-        self.said
-            .iter()
-            .filter_map(|line| Some(line.split_once("http://")?.1.to_owned()))
-            .skip(1)
-            .collect()
-    }
-
-    /// `kill -9`; gives the log.
-    fn kill(mut self) -> String {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("ended");
-        self.log.take().expect("read once").join().expect("read")
-    }
-
-    /// SIGTERM; gives whether it ended well, and the log.
-    fn terminate(mut self) -> (bool, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
-        let ended = self.child.wait().expect("ended").success();
-        (ended, self.log.take().expect("read once").join().expect("read"))
-    }
-
-    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connected");
-        stream.set_read_timeout(Some(PATIENCE)).expect("set");
-        let host = if headers.contains("Host:") {
-            String::new()
-        } else {
-            format!("Host: localhost:{}\r\n", self.port)
-        };
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\n{host}{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer in text");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        (status, head.to_lowercase(), body.to_owned())
-    }
-
-    fn get(&self, path: &str) -> (u16, String, String) {
-        self.ask("GET", path, "", "")
-    }
-
-    fn post_room(&self, headers: &str, room: &Value) -> (u16, Value) {
-        let headers = format!("Content-Type: application/json\r\n{headers}");
-        let (status, _, body) = self.ask("POST", "/api/rooms", &headers, &room.to_string());
-        (status, serde_json::from_str(&body).expect("JSON"))
-    }
-
-    async fn page(&self, token: &str) -> Page {
-        let url = format!("ws://127.0.0.1:{}/ws", self.port);
-        let (mut socket, _) = connect_async(url).await.expect("connected");
-        let hello = json!({"type": "hello", "version": 1, "token": token, "language": "fr"});
-        socket.send(Message::text(hello.to_string())).await.expect("sent");
-        Page(socket)
-    }
-}
-
-impl Drop for Palabre {
-    fn drop(&mut self) {
-        // Ended already, unless the test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-struct Page(WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>);
-
-impl Page {
-    async fn until(&mut self, kind: &str) -> Value {
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");
-            if let Message::Text(text) = message.expect("open").expect("well") {
-                let value: Value = serde_json::from_str(&text).expect("JSON");
-                if value["type"] == kind {
-                    return value;
-                }
-            }
-        }
-    }
-
-    async fn command(&mut self, id: u64, command: Value) -> Value {
-        let message = json!({"type": "command", "id": id, "command": command});
-        self.0.send(Message::text(message.to_string())).await.expect("sent");
-        self.until("answer").await["answer"].clone()
-    }
-}
-
-fn token(link: &str) -> &str {
-    link.split_once('#').expect("a token in the fragment").1
-}
-
-fn room() -> Value {
-    json!({"template": "codev-1h15", "language": "fr", "people": [
-        {"name": "Gwenaëlle", "role": "facilitator"}, {"name": "Théophile", "role": "client"}]})
-}
 
 #[tokio::test]
 async fn a_killed_server_comes_back_with_the_same_links_and_state() {
@@ -189,8 +43,7 @@ async fn a_killed_server_comes_back_with_the_same_links_and_state() {
 #[tokio::test]
 async fn rooms_are_made_by_http_and_logs_hold_nothing_of_them() {
     let data = tempfile::tempdir().expect("dir");
-    let metrics = "127.0.0.1:20271";
-    let server = Palabre::start(data.path(), &["--metrics", metrics]);
+    let server = Palabre::start(data.path(), &[]);
     let (status, made) = server.post_room("", &room());
     assert_eq!(status, 201, "{made}");
     assert_eq!(made["links"][1]["seat"], 1);
@@ -208,10 +61,7 @@ async fn rooms_are_made_by_http_and_logs_hold_nothing_of_them() {
     page.0.send(Message::text("un charabia secret")).await.expect("sent");
     page.until("not_understood").await;
 
-    let mut stream = TcpStream::connect(metrics).expect("connected");
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("text");
+    let text = server.ask_private("/metrics", "").2;
     assert!(text.contains("\npalabre_rooms 2\n"), "{text}");
     assert!(text.contains("\npalabre_commands_done_total 1\n"), "{text}");
     assert!(text.contains("palabre_media_packets_forwarded_total 0"), "{text}");
@@ -274,8 +124,8 @@ fn pages_calls_and_headers() {
 #[test]
 fn an_operators_key_is_asked_for() {
     let data = tempfile::tempdir().expect("dir");
-    let more = ["--no-demo", "--operator-key", "open-sesame-open-sesame"];
-    let server = Palabre::start(data.path(), &more);
+    let key = [("PALABRE_OPERATOR_KEY", "open-sesame-open-sesame")];
+    let server = Palabre::start_with(data.path(), &["--no-demo"], &key);
     assert_eq!(server.get("/api/demo").0, 404);
     assert_eq!(server.post_room("", &room()).0, 401);
     assert_eq!(server.post_room("Authorization: Bearer open-sesame\r\n", &room()).0, 401);

@@ -1,0 +1,188 @@
+//! Every setting of the server, defined once: flags, environment, file and the table of
+//! `docs/OPERATIONS.md` all follow from [`SETTINGS`].
+//!
+//! A setting is text wherever it comes from and is read by one function, so that a bad value is
+//! refused in the same words everywhere, behind the name of the place it stands in.
+
+mod file;
+mod layers;
+mod value;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+pub(crate) use layers::{Chosen, Flags, Problems};
+pub(crate) use value::{
+    Count, List, LogFilter, LogFormat, Origin, PublicUrl, Seconds, Secret, Value,
+};
+
+/// One setting.
+pub(crate) struct Setting {
+    /// Its name in the file; the flag is `--` and this, the variable `PALABRE_` and this in capitals.
+    pub(crate) key: &'static str,
+    /// What a value looks like; empty for one that is on or off.
+    pub(crate) form: &'static str,
+    /// What holds without it.
+    pub(crate) default: Without,
+    pub(crate) place: Place,
+    pub(crate) what: &'static str,
+    /// Reads a value and keeps it.
+    take: fn(&mut Given, &str) -> Result<(), String>,
+}
+
+/// What holds when a setting is not given.
+#[derive(Clone, Copy)]
+pub(crate) enum Without {
+    /// This value.
+    Value(&'static str),
+    /// Something that depends on the machine or on other settings, in words.
+    Words(&'static str),
+}
+
+/// Where a setting may be given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// As a flag, in the environment, in the file.
+    Anywhere,
+    /// Not in the file: it is about one run.
+    ThisRun,
+    /// As a flag alone: it must not outlast the command it was typed with.
+    Flag,
+    /// Not as a flag, which other users of the machine see, nor in the settings file, which is
+    /// copied and shown around: the variable, or the file that the setting `…-file` names.
+    Secret,
+}
+
+impl Setting {
+    /// Its environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("PALABRE_{}", self.key.to_uppercase().replace('-', "_"))
+    }
+
+    /// Whether it is on or off.
+    fn is_switch(&self) -> bool {
+        self.form.is_empty()
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $what:literal])+ $key:literal $form:literal $place:ident $default:expr => $field:ident: $type:ty;)+) => {
+        /// The values that were given, or that hold by default.
+        #[derive(Default)]
+        pub(crate) struct Given {
+            $($(#[doc = $what])+ pub(crate) $field: Option<$type>,)+
+        }
+
+        /// Every setting, in the order of the table.
+        pub(crate) const SETTINGS: &[Setting] = &[$(Setting {
+            key: $key,
+            form: $form,
+            default: $default,
+            place: Place::$place,
+            what: concat!($($what),+),
+            take: |given, text| {
+                given.$field = Some(<$type as Value>::read(text)?);
+                Ok(())
+            },
+        },)+];
+    };
+}
+
+use Without::{Value as Is, Words};
+
+settings! {
+    /// a file with settings (TOML)
+    "config" "FILE" ThisRun Words("none") => config: PathBuf;
+    /// pages, calls and WebSockets (TCP)
+    "http" "ADDR:PORT" Anywhere Is("127.0.0.1:8080") => http: SocketAddr;
+    /// health and metrics (TCP), for the operator's own machines
+    "private" "ADDR:PORT" Anywhere Words("`127.0.0.1`, the port of `http` + 1000") => private: SocketAddr;
+    /// media (UDP); shard *i* takes the port plus *i*
+    "media" "ADDR:PORT" Anywhere Is("0.0.0.0:8081") => media: SocketAddr;
+    /// where browsers reach the media ports
+    "advertise" "IP,…" Anywhere Words("the machine's own") => advertise: List<IpAddr>;
+    /// media threads, 1 to 64
+    "shards" "N" Anywhere Words("one a processor") => shards: Count<1, 64>;
+    /// the directory of the journal
+    "data" "DIR" Anywhere Words("`~/.local/share/palabre`") => data: PathBuf;
+    /// what links begin with: `http://HOST` or `https://HOST`
+    "public-url" "URL" Anywhere Words("the request's host") => public_url: PublicUrl;
+    /// other sites whose pages may connect
+    "allow-origin" "URL,…" Anywhere Words("none") => allow_origin: List<Origin>;
+    /// what making a room takes; 16 characters or more
+    "operator-key" "KEY" Secret Words("none") => operator_key: Secret;
+    /// a file that holds that key and nothing else
+    "operator-key-file" "FILE" Anywhere Words("none") => operator_key_file: PathBuf;
+    /// no demo room (there is none on a public address anyway)
+    "no-demo" "" Anywhere Is("false") => no_demo: bool;
+    /// rooms with `speed`; always on a loopback address
+    "allow-rehearsal" "" Anywhere Is("false") => allow_rehearsal: bool;
+    /// rooms at most
+    "max-rooms" "N" Anywhere Is("2000") => max_rooms: Count<1, 1_000_000>;
+    /// what is logged on standard error: a level, or `target=level,…`
+    "log" "FILTER" Anywhere Is("info") => log: LogFilter;
+    /// `text` or `json`
+    "log-format" "FORMAT" Anywhere Is("text") => log_format: LogFormat;
+    /// stops by itself: for runs that must end
+    "exit-after" "SECONDS" ThisRun Words("never") => exit_after: Seconds;
+    /// sets a *damaged* journal aside and begins without rooms
+    "fresh" "" Flag Is("false") => fresh: bool;
+}
+
+/// The table of the settings, in Markdown.
+pub(crate) fn table() -> String {
+    let mut text =
+        String::from("| flag | environment | file | default | what |\n|---|---|---|---|---|\n");
+    for setting in SETTINGS {
+        let Setting { key, form, default, place, what, .. } = setting;
+        let form = if setting.is_switch() { String::new() } else { format!(" {form}") };
+        let flag =
+            if *place == Place::Secret { "–".to_owned() } else { format!("`--{key}{form}`") };
+        let file = if *place == Place::Anywhere { format!("`{key}`") } else { "–".to_owned() };
+        let default = match default {
+            Is("false") => "off".to_owned(),
+            Is(value) => format!("`{value}`"),
+            Words(words) => (*words).to_owned(),
+        };
+        let variable = match place {
+            Place::Flag => "–".to_owned(),
+            _ => format!("`{}`", setting.variable()),
+        };
+        let what = what.trim();
+        text.push_str(&format!("| {flag} | {variable} | {file} | {default} | {what} |\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_table_is_the_generated_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/OPERATIONS.md");
+        let text = std::fs::read_to_string(path).expect("the operators' page");
+        let (begin, end) = ("<!-- palabre config --table -->\n", "<!-- end of the table -->");
+        let (before, rest) = text.split_once(begin).expect("the place of the table");
+        let (documented, after) = rest.split_once(end).expect("the end of the table");
+        if std::env::var_os("PALABRE_BLESS").is_some() {
+            let blessed = format!("{before}{begin}{}{end}{after}", table());
+            std::fs::write(path, blessed).expect("written");
+            return;
+        }
+        assert_eq!(documented, table(), "put what `palabre config --table` prints there");
+    }
+
+    #[test]
+    fn every_default_is_a_valid_value_and_every_key_is_named_once() {
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            if let Is(value) = setting.default {
+                (setting.take)(&mut Given::default(), value).expect(setting.key);
+            }
+            assert!(SETTINGS[..index].iter().all(|other| other.key != setting.key));
+            let file = format!("{}-file", setting.key);
+            let has_file = SETTINGS.iter().any(|other| other.key == file);
+            assert_eq!(setting.place == Place::Secret, has_file, "{}", setting.key);
+        }
+    }
+}

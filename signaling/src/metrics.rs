@@ -92,6 +92,8 @@ counters! {
     rooms_restored => "palabre_rooms_restored_total";
     /// Rooms that did not come back from the journal.
     rooms_not_restored => "palabre_rooms_not_restored_total";
+    /// Rooms erased because their time was over, though they could not be brought back.
+    rooms_expired => "palabre_rooms_expired_total";
     /// Rooms whose task failed by a fault of ours.
     rooms_failed => "palabre_rooms_failed_total";
     /// Rooms ended.

@@ -11,7 +11,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use palabre_backup::{About, Entry, Journal, JournalError, Snapshot};
+use palabre_backup::{About, Entry, Journal, JournalError, Kept, Snapshot};
 use palabre_ids::{Group, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{Effect, Effects, GateChange, Input, Part, Refusal, Room};
 use palabre_wire::{ClosingReason, CommandId, RoomEvent, ServerMessage};
@@ -35,7 +35,7 @@ const SNAPSHOT_EVERY: u32 = 200;
 
 /// The longest the journal may take. A disk under load takes tenths of a second; beyond this it is
 /// stuck, and a server that waits on would hold up every room without a word.
-const JOURNAL_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const JOURNAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A room that nobody is in ends after so long; one that nobody entered yet lasts as its links do.
 const IDLE: Millis = Millis::from_secs(12 * 3_600);
@@ -86,8 +86,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Makes a change durable, or says within a bounded time that it is not known to be.
-    pub(crate) async fn commit(&self, change: palabre_backup::Change) -> Result<(), JournalError> {
+    /// Makes a change durable, or says within a bounded time that it is not known to be. On a disk
+    /// that refuses, a room goes on: see [`Kept::Waiting`].
+    pub(crate) async fn commit(
+        &self,
+        change: palabre_backup::Change,
+    ) -> Result<Kept, JournalError> {
         timeout(JOURNAL_PATIENCE, self.journal.commit(change))
             .await
             .unwrap_or(Err(JournalError::TimedOut))
@@ -159,7 +163,7 @@ impl RoomTask {
             .collect();
         let Snapshot { room, about, last_input_at, last_commands: _ } = snapshot;
         let entered =
-            room.people().iter().any(|person| person.presence != palabre_room::Presence::Expected);
+            room.people().iter().any(|person| person.presence != palabre_wire::Presence::Expected);
         Self {
             id,
             shared,
@@ -219,7 +223,7 @@ impl RoomTask {
             let _ = self.apply(Input::Restarted { down_since }, None).await?;
         }
         loop {
-            if self.room.phase().stage == palabre_room::Stage::Ended {
+            if self.room.phase().stage == palabre_wire::Stage::Ended {
                 return self.forget().await;
             }
             let timer = self.next_timer();

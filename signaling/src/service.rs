@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use futures_util::future::join_all;
-use palabre_backup::{About, Change, Journal, JournalError, Snapshot, restore};
+use palabre_backup::{
+    About, Change, Health, Journal, JournalError, Snapshot, Taken, ValueName, load, restore,
+};
 use palabre_ids::{DisplayName, Millis, Role, RoomId, Seat, UnixMillis};
 use palabre_room::{ConfigError, Room, RoomConfig};
 use rand::RngExt as _;
@@ -19,14 +21,8 @@ use crate::door::Door;
 use crate::links::{Link, LinkError, LinkKey};
 use crate::media::{MEDIA_PATIENCE, MediaNotice, MediaPlane};
 use crate::metrics::Metrics;
-use crate::room_task::{INBOX, Inlets, Outcome, RoomTask, Shared, ToRoom};
+use crate::room_task::{INBOX, Inlets, JOURNAL_PATIENCE, Outcome, RoomTask, Shared, ToRoom};
 use crate::seat::ConnectionId;
-
-/// The journal's name for the key that signs links.
-const LINK_KEY: &str = "link-key";
-
-/// The journal's name for the last moment the server is known to have lived.
-const ALIVE: &str = "alive";
 
 /// How often that moment is noted while pages are connected: after a crash, clocks go back by so
 /// much at most. Shorter costs a commit to the disk each time.
@@ -35,6 +31,10 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A server whose last beat is older is not ready: its journal does not answer, or its tasks do not
 /// get their turn. Shorter takes a slow disk for that.
 const HEARTBEAT_LATE: Millis = Millis::from_secs(5);
+
+/// How often rooms whose time is over and that nobody can bring back are looked for. Longer keeps
+/// what they held longer.
+const EXPIRY: Duration = Duration::from_secs(3_600);
 
 /// A room whose task fails is brought back so many times. What fails again and again would fail
 /// for ever: that room waits in the journal for the next start, and the others go on.
@@ -153,16 +153,19 @@ impl Service {
         media: Arc<dyn MediaPlane>,
     ) -> Result<Self, JournalError> {
         let secret = link_secret(journal.as_ref()).await?;
-        let alive =
-            journal.get(ALIVE)?.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)));
+        let alive = journal
+            .get(ValueName::Alive)?
+            .and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)));
+        let loaded = load(journal.as_ref()).await?;
         let mut restored = Vec::new();
-        let mut lost = 0;
-        for stored in journal.load()? {
+        let mut lost = loaded.unreadable;
+        for stored in loaded.rooms {
             match restore(&stored) {
                 Ok((snapshot, number)) => restored.push((stored.room, snapshot, number)),
                 Err(error) => {
                     lost += 1;
                     tracing::error!(%error, "a room does not come back from the journal; it is left there");
+                    journal.release(&stored.room).await?;
                 }
             }
         }
@@ -190,6 +193,7 @@ impl Service {
             service.spawn(room, snapshot, number, Some(alive.map(UnixMillis)));
         }
         tokio::spawn(note_life(Arc::downgrade(&service.0)));
+        tokio::spawn(erase_expired(Arc::downgrade(&service.0)));
         Ok(service)
     }
 
@@ -277,17 +281,17 @@ impl Service {
         self.0.rooms.remove(&id);
         self.metrics().rooms_not_restored.add();
         tracing::error!("a room fails again and again: it is left in the journal");
+        if let Err(error) = self.0.shared.journal.release(&id).await {
+            tracing::error!(%error, "a room cannot be let go");
+        }
     }
 
     /// A room as the journal has it.
     async fn bring_back(&self, id: &RoomId) -> Option<(Snapshot, u64)> {
-        let (journal, id) = (Arc::clone(&self.0.shared.journal), id.clone());
-        // Reading blocks, and what made the task fail may be in what is replayed.
-        let read = tokio::task::spawn_blocking(move || {
-            let stored = journal.load().ok()?.into_iter().find(|stored| stored.room == id)?;
-            restore(&stored).ok()
-        });
-        read.await.ok().flatten()
+        let taken = timeout(JOURNAL_PATIENCE, self.0.shared.journal.take(id)).await;
+        let Ok(Ok(Taken::Room(stored))) = taken else { return None };
+        // What made the task fail may be in what is replayed.
+        tokio::task::spawn_blocking(move || restore(&stored).ok()).await.ok().flatten()
     }
 
     /// The links of a room, by seat: always the same ones.
@@ -427,6 +431,12 @@ impl Service {
         Arc::clone(&self.0.connections).try_acquire_owned().ok()
     }
 
+    /// How the journal stands.
+    #[must_use]
+    pub fn journal_health(&self) -> Health {
+        self.0.shared.journal.health()
+    }
+
     fn fail(&self, error: &(dyn std::error::Error + Sync)) {
         tracing::error!(%error, "the server stops: it can promise nothing any more");
         self.0.failed.send_replace(true);
@@ -434,7 +444,12 @@ impl Service {
 
     async fn note_alive(&self) -> Result<(), JournalError> {
         let value = self.now().0.to_be_bytes().to_vec();
-        self.0.shared.commit(Change::Put { key: ALIVE, value }).await
+        let noted = self.0.shared.commit(Change::Put { name: ValueName::Alive, value }).await;
+        match noted {
+            // A disk that refuses is no reason to stop: rooms go on, and the journal tells.
+            Ok(_) | Err(JournalError::Write(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -456,14 +471,30 @@ async fn note_life(service: std::sync::Weak<Inner>) {
     }
 }
 
+/// Erases what is left of rooms whose links have run out: a room that runs ends by itself, one that
+/// does not come back has nobody else to do it.
+async fn erase_expired(service: std::sync::Weak<Inner>) {
+    let mut looks = interval(EXPIRY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let Some(inner) = service.upgrade() else { return };
+        let service = Service(inner);
+        match service.0.shared.journal.expire(service.now()).await {
+            Ok(erased) => service.metrics().rooms_expired.add_many(erased),
+            Err(error) => tracing::error!(%error, "the journal cannot be searched for old rooms"),
+        }
+    }
+}
+
 async fn link_secret(journal: &dyn Journal) -> Result<[u8; LinkKey::SECRET_BYTES], JournalError> {
-    match journal.get(LINK_KEY)? {
+    match journal.get(ValueName::LinkKey)? {
         Some(kept) => kept.try_into().map_err(|_| {
             JournalError::Read("the key that signs links has a wrong length".to_owned())
         }),
         None => {
             let secret = LinkKey::new_secret();
-            let change = Change::Put { key: LINK_KEY, value: secret.to_vec() };
+            let change = Change::Put { name: ValueName::LinkKey, value: secret.to_vec() };
             journal.commit(change).await?;
             Ok(secret)
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{CHAIR, Call, LAURA, PATIENCE, Server};
-use palabre_backup::{Journal, RedbJournal};
+use palabre_backup::{Journal, LogJournal};
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, EventSeq, Language, Role, Seat};
 use palabre_room::{PersonConfig, RoomConfig};
@@ -30,13 +30,18 @@ fn config() -> RoomConfig {
 }
 
 fn open(directory: &Path) -> Arc<dyn Journal> {
-    Arc::new(RedbJournal::open(directory).expect("opens"))
+    Arc::new(LogJournal::open(directory).expect("opens"))
 }
 
 /// The data directory as `kill -9` would leave it now.
 fn crash(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().expect("dir");
-    std::fs::copy(from.join("palabre.redb"), to.path().join("palabre.redb")).expect("copied");
+    let (from, into) = (from.join("journal"), to.path().join("journal"));
+    std::fs::create_dir(&into).expect("made");
+    for file in std::fs::read_dir(from).expect("read") {
+        let file = file.expect("read");
+        std::fs::copy(file.path(), into.join(file.file_name())).expect("copied");
+    }
     to
 }
 
@@ -104,5 +109,5 @@ async fn an_ended_room_is_forgotten() {
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("the room goes");
-    assert_eq!(journal.load().expect("read"), []);
+    assert_eq!(journal.rooms().expect("read"), []);
 }

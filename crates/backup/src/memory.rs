@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use palabre_ids::RoomId;
+use palabre_ids::{RoomId, UnixMillis};
 
-use crate::journal::{Change, Durable, Journal, JournalError, StoredRoom};
+use crate::journal::{
+    Answer, Change, Durable, Health, Journal, JournalError, Kept, StoredRoom, Taken, ValueName,
+};
 
 /// A journal in memory.
 #[derive(Debug, Default)]
@@ -13,9 +15,53 @@ pub struct MemoryJournal(Mutex<Contents>);
 
 #[derive(Debug, Default)]
 struct Contents {
-    rooms: BTreeMap<RoomId, (u64, Vec<u8>)>,
-    entries: BTreeMap<RoomId, BTreeMap<u64, Vec<u8>>>,
-    values: BTreeMap<String, Vec<u8>>,
+    rooms: BTreeMap<RoomId, Held>,
+    values: BTreeMap<ValueName, Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    stored: StoredRoom,
+    until: UnixMillis,
+    in_hand: bool,
+}
+
+impl Held {
+    fn last(&self) -> u64 {
+        self.stored.entries.last().map_or(self.stored.number, |(number, _)| *number)
+    }
+}
+
+impl Contents {
+    fn commit(&mut self, change: Change) -> Result<Kept, JournalError> {
+        match change {
+            Change::Append { room, number, entry } => {
+                let held = self.rooms.get_mut(&room).ok_or(JournalError::NotOurs)?;
+                let last = held.last();
+                if !held.in_hand {
+                    return Err(JournalError::NotOurs);
+                } else if last.checked_add(1) != Some(number) {
+                    return Err(JournalError::Order { number, last });
+                }
+                held.stored.entries.push((number, entry));
+            }
+            Change::Snapshot { room, number, state, until } => {
+                if let Some(held) = self.rooms.get(&room) {
+                    let last = held.last();
+                    if !held.in_hand {
+                        return Err(JournalError::NotOurs);
+                    } else if last != number {
+                        return Err(JournalError::Order { number, last });
+                    }
+                }
+                let stored = StoredRoom { room: room.clone(), number, state, entries: Vec::new() };
+                self.rooms.insert(room, Held { stored, until, in_hand: true });
+            }
+            Change::Erase { room } => drop(self.rooms.remove(&room)),
+            Change::Put { name, value } => drop(self.values.insert(name, value)),
+        }
+        Ok(Kept::Durable)
+    }
 }
 
 impl MemoryJournal {
@@ -29,46 +75,53 @@ impl MemoryJournal {
         // Each change is one assignment or removal at a time: a panic elsewhere leaves it whole.
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn answer<T: Send + 'static>(&self, answer: Result<T, JournalError>) -> Answer<'_, T> {
+        Box::pin(std::future::ready(answer))
+    }
 }
 
 impl Journal for MemoryJournal {
     fn commit(&self, change: Change) -> Durable<'_> {
-        self.with(|contents| match change {
-            Change::Append { room, number, entry } => {
-                contents.entries.entry(room).or_default().insert(number, entry);
+        self.answer(self.with(|contents| contents.commit(change)))
+    }
+
+    fn take(&self, room: &RoomId) -> Answer<'_, Taken> {
+        self.answer(Ok(self.with(|contents| match contents.rooms.get_mut(room) {
+            Some(held) => {
+                held.in_hand = true;
+                Taken::Room(held.stored.clone())
             }
-            Change::Snapshot { room, number, state } => {
-                contents.entries.entry(room.clone()).or_default().retain(|n, _| *n > number);
-                contents.rooms.insert(room, (number, state));
-            }
-            Change::Erase { room } => {
-                contents.entries.remove(&room);
-                contents.rooms.remove(&room);
-            }
-            Change::Put { key, value } => {
-                contents.values.insert(key.to_owned(), value);
+            None => Taken::Gone,
+        })))
+    }
+
+    fn release(&self, room: &RoomId) -> Answer<'_, ()> {
+        self.with(|contents| {
+            if let Some(held) = contents.rooms.get_mut(room) {
+                held.in_hand = false;
             }
         });
-        Box::pin(std::future::ready(Ok(())))
+        self.answer(Ok(()))
     }
 
-    fn load(&self) -> Result<Vec<StoredRoom>, JournalError> {
-        Ok(self.with(|contents| {
-            let entries = |room| contents.entries.get(room).cloned().unwrap_or_default();
-            contents
-                .rooms
-                .iter()
-                .map(|(room, (number, state))| StoredRoom {
-                    room: room.clone(),
-                    number: *number,
-                    state: state.clone(),
-                    entries: entries(room).into_iter().collect(),
-                })
-                .collect()
-        }))
+    fn expire(&self, now: UnixMillis) -> Answer<'_, u64> {
+        self.answer(Ok(self.with(|contents| {
+            let before = contents.rooms.len();
+            contents.rooms.retain(|_, held| held.in_hand || held.until > now);
+            (before - contents.rooms.len()) as u64
+        })))
     }
 
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, JournalError> {
-        Ok(self.with(|contents| contents.values.get(key).cloned()))
+    fn rooms(&self) -> Result<Vec<RoomId>, JournalError> {
+        Ok(self.with(|contents| contents.rooms.keys().cloned().collect()))
+    }
+
+    fn get(&self, name: ValueName) -> Result<Option<Vec<u8>>, JournalError> {
+        Ok(self.with(|contents| contents.values.get(&name).cloned()))
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
     }
 }

@@ -98,11 +98,12 @@ impl Snapshot {
         self.last_commands.iter().find(|(of, _)| *of == seat).map_or(0, |(_, last)| *last)
     }
 
-    /// The change that remembers this state as including the inputs up to `number`.
+    /// The change that remembers this state as including the inputs up to `number`. It outlasts its
+    /// links by nothing.
     #[must_use]
     pub fn change(&self, room: RoomId, number: u64) -> Change {
         let state = serde_json::to_vec(self).expect("a room of plain data encodes");
-        Change::Snapshot { room, number, state }
+        Change::Snapshot { room, number, state, until: self.about.links_expire_at }
     }
 }
 

@@ -1,40 +1,43 @@
-//! The embedded journal: one redb file, written by one thread, durable before it acknowledges.
+//! The journal on disk: a file for each room, in one directory, written by a few threads.
+//!
+//! Each room belongs to one of the threads, which does what is asked of it one thing after the other:
+//! an input is written and synced before the next. Threads wait for the disk side by side, and the file
+//! system makes what they wait for durable together.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, Permissions};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use palabre_ids::RoomId;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use tokio::sync::{mpsc, oneshot};
+use palabre_ids::{RoomId, UnixMillis};
+use tokio::sync::oneshot;
 
-use crate::journal::{Change, Durable, Journal, JournalError, StoredRoom};
+use crate::disk::{Directory, Disk, DiskFile, FileKind, FileName};
+use crate::files::{create_locked, remove_unused};
+use crate::journal::{
+    Answer, Change, Durable, Health, Journal, JournalError, Kept, Taken, ValueName,
+};
+use crate::shelf::{Counts, Shelf};
+use crate::values::{self, Found};
 
-const ROOMS: TableDefinition<&str, (u64, &[u8])> = TableDefinition::new("rooms");
-const ENTRIES: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("entries");
-const VALUES: TableDefinition<&str, &[u8]> = TableDefinition::new("values");
+/// Threads that write. Each waits for one sync at a time, and the file system does those of several
+/// threads together: more of them let more rooms through on a slow disk, and cost a stack each.
+const WRITERS: usize = 8;
 
-/// The layout of the tables above; another one is refused rather than misread.
-const FORMAT: &[u8] = b"1";
-const FORMAT_KEY: &str = "format";
+/// How often what waits for the disk is tried again. Shorter costs a full disk more attempts.
+const RETRY: Duration = Duration::from_secs(1);
 
-/// Changes that may wait for the writer. A room has one under way at most, so this is reached only
-/// with more rooms than that; then rooms wait, and nothing is lost. Higher costs memory only.
-const QUEUE: usize = 1_024;
+/// The journal's directory in the data directory.
+const DIRECTORY: &str = "journal";
 
-/// The most changes in one commit. Higher costs the first of them latency, lower costs `fsync`s.
-const BATCH: usize = 256;
-
-/// The file's name in the data directory.
-const FILE_NAME: &str = "palabre.redb";
-
-/// Why the journal's file cannot be used. Each names the file.
+/// Why the journal cannot be used. Each names the file or directory.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory or file cannot be made or opened.
+    /// It cannot be made or opened.
     #[error("cannot open the journal {}: {source}", path.display())]
     Io {
         /// The file or directory.
@@ -45,253 +48,292 @@ pub enum OpenError {
     /// Another server uses it.
     #[error("the journal {} is used by another palabre server", path.display())]
     InUse {
-        /// The file.
+        /// The directory.
         path: PathBuf,
     },
-    /// It is not what was written.
+    /// What everything else depends on is not what was written.
     #[error(
-        "the journal {} is damaged ({detail}). Nothing was changed. Bring back a copy of the file, or start with \
-         --fresh to set it aside and begin with no rooms",
+        "the journal's file {} is {what}: without it no link leads to its room. Nothing was changed. Bring \
+         back a copy of the file, or start with --fresh to set the journal aside and begin with no rooms",
         path.display()
     )]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        detail: String,
-    },
-    /// A newer or older server wrote it.
-    #[error("the journal {} has a format that this version does not read", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
+        what: &'static str,
     },
 }
 
-/// A journal in a redb file.
-pub struct RedbJournal {
-    database: Arc<Database>,
-    writer: Option<mpsc::Sender<Request>>,
+/// A journal of one file a room.
+pub struct LogJournal {
+    disk: Arc<dyn Disk>,
+    counts: Arc<Counts>,
+    writers: Vec<Writer>,
+    /// The lock that only one server has; `None` while this one takes over from another.
+    server: Mutex<Option<Box<dyn DiskFile>>>,
+}
+
+struct Writer {
+    requests: Option<mpsc::Sender<Request>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-struct Request {
-    change: Change,
-    durable: oneshot::Sender<Result<(), JournalError>>,
+type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
+
+enum Request {
+    Commit(Change, Reply<Kept>),
+    Take(RoomId, Reply<Taken>),
+    Release(RoomId, Reply<()>),
+    Expire(UnixMillis, Reply<u64>),
 }
 
-impl std::fmt::Debug for RedbJournal {
+impl std::fmt::Debug for LogJournal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RedbJournal")
+        f.write_str("LogJournal")
     }
 }
 
-impl RedbJournal {
-    /// Opens, or makes, the journal in `directory`, readable by its owner alone.
+impl LogJournal {
+    /// Opens, or makes, the journal in `directory`, readable by its owner alone, as the only server.
     ///
     /// # Errors
-    /// See [`OpenError`]. A damaged file is left as it is.
+    /// See [`OpenError`].
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let path = directory.join(FILE_NAME);
-        let io = |source| OpenError::Io { path: path.clone(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io)?;
-        // The file holds the key that signs links: a copy brought back may be open to others.
-        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(io)?;
-        drop(file);
-
-        let damaged = |detail: String| OpenError::Damaged { path: path.clone(), detail };
-        let database = Database::builder()
-            .set_check_integrity_on_open(true)
-            .create(&path)
-            .map_err(|error| match error {
-                redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.clone() },
-                redb::DatabaseError::UpgradeRequired(_) => OpenError::Format { path: path.clone() },
-                redb::DatabaseError::Storage(redb::StorageError::Io(source))
-                    if source.kind() != io::ErrorKind::InvalidData
-                        && source.kind() != io::ErrorKind::UnexpectedEof =>
-                {
-                    io(source)
-                }
-                other => damaged(other.to_string()),
-            })?;
-        match prepare(&database).map_err(|error| damaged(error.to_string()))? {
-            Prepared::Ready => {}
-            Prepared::OtherFormat => return Err(OpenError::Format { path }),
+        let journal = Self::open_beside(directory)?;
+        let path = directory.join(DIRECTORY);
+        match journal.try_become_only() {
+            Ok(true) => Ok(journal),
+            Ok(false) => Err(OpenError::InUse { path }),
+            Err(source) => Err(OpenError::Io { path, source }),
         }
+    }
 
-        let database = Arc::new(database);
-        let (writer, requests) = mpsc::channel(QUEUE);
-        let thread = thread::Builder::new()
-            .name("palabre-journal".into())
-            .spawn({
-                let database = Arc::clone(&database);
-                move || write_batches(&database, requests)
+    /// Opens the journal in `directory` beside a server that is there, to take over the rooms that it
+    /// lets go.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_beside(directory: &Path) -> Result<Self, OpenError> {
+        let path = directory.join(DIRECTORY);
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let prepare = || -> io::Result<Directory> {
+            DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+            // A copy brought back may be open to others: it holds the key that signs links.
+            std::fs::set_permissions(&path, Permissions::from_mode(0o700))?;
+            File::open(directory)?.sync_all()?;
+            Directory::open(path.clone())
+        };
+        let disk: Arc<dyn Disk> = Arc::new(prepare().map_err(io)?);
+        if let Some(what) = link_key_trouble(disk.as_ref()).map_err(io)? {
+            let path = path.join(FileName::value(ValueName::LinkKey).as_str());
+            return Err(OpenError::Damaged { path, what });
+        }
+        Self::on(disk).map_err(io)
+    }
+
+    /// A journal on any disk.
+    pub(crate) fn on(disk: Arc<dyn Disk>) -> io::Result<Self> {
+        for name in disk.list()? {
+            // Made by a process that ended before it was whole. One that is at work has it locked.
+            if let Some(FileKind::Unfinished(_)) = name.kind() {
+                remove_unused(disk.as_ref(), &name)?;
+            }
+        }
+        let counts = Arc::<Counts>::default();
+        let writers = (0..WRITERS)
+            .map(|index| {
+                let shelf = Shelf::new(Arc::clone(&disk), Arc::clone(&counts));
+                let (requests, inbox) = mpsc::channel();
+                let thread = thread::Builder::new()
+                    .name(format!("palabre-journal-{index}"))
+                    .spawn(move || serve(shelf, index, &inbox))?;
+                Ok(Writer { requests: Some(requests), thread: Some(thread) })
             })
-            .map_err(|source| OpenError::Io { path, source })?;
-        Ok(Self { database, writer: Some(writer), thread: Some(thread) })
+            .collect::<io::Result<_>>()?;
+        Ok(Self { disk, counts, writers, server: Mutex::new(None) })
+    }
+
+    /// Becomes the only server, if no other one is. Gives whether this is the only one now.
+    ///
+    /// # Errors
+    /// When the lock cannot be tried.
+    pub fn try_become_only(&self) -> io::Result<bool> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if server.is_none() {
+            let name = FileName::server();
+            let file = match self.disk.open(&name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    create_locked(self.disk.as_ref(), &name)?
+                }
+                opened => opened?,
+            };
+            if !file.try_lock()? {
+                return Ok(false);
+            }
+            *server = Some(file);
+        }
+        Ok(true)
     }
 
     /// Sets a journal that cannot be opened aside, under another name in the same directory, so
-    /// that a new one can begin. Gives the new name; `None` when there was no file.
+    /// that a new one can begin. Gives the new name; `None` when there was none.
     ///
     /// # Errors
-    /// When the file cannot be renamed.
+    /// When it cannot be renamed.
     pub fn set_aside(directory: &Path) -> Result<Option<PathBuf>, OpenError> {
-        let path = directory.join(FILE_NAME);
-        for attempt in 1..=1_000_u32 {
-            let aside = directory.join(format!("{FILE_NAME}.aside-{attempt}"));
-            if aside.exists() {
-                continue;
-            }
-            return match std::fs::rename(&path, &aside) {
-                Ok(()) => Ok(Some(aside)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(source) => Err(OpenError::Io { path, source }),
-            };
-        }
-        let source =
-            io::Error::new(io::ErrorKind::AlreadyExists, "1000 journals were set aside already");
-        Err(OpenError::Io { path, source })
-    }
-}
-
-impl Drop for RedbJournal {
-    /// Waits until everything asked for is written.
-    fn drop(&mut self) {
-        drop(self.writer.take());
-        if let Some(thread) = self.thread.take() {
-            // Its panic, if any, was printed when it happened; there is nobody left to tell.
-            let _ = thread.join();
+        let path = directory.join(DIRECTORY);
+        let aside = (1..=u32::MAX)
+            .map(|nth| directory.join(format!("{DIRECTORY}.aside-{nth}")))
+            .find(|aside| !aside.exists())
+            .expect("a directory has fewer files than there are numbers");
+        match std::fs::rename(&path, &aside) {
+            Ok(()) => Ok(Some(aside)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(OpenError::Io { path, source }),
         }
     }
-}
 
-enum Prepared {
-    Ready,
-    OtherFormat,
-}
-
-fn prepare(database: &Database) -> Result<Prepared, redb::Error> {
-    let write = database.begin_write()?;
-    {
-        write.open_table(ROOMS)?;
-        write.open_table(ENTRIES)?;
-        let mut values = write.open_table(VALUES)?;
-        let format = values.get(FORMAT_KEY)?.map(|value| value.value().to_vec());
-        match format {
-            Some(format) if format != FORMAT => return Ok(Prepared::OtherFormat),
-            Some(_) => {}
-            None => {
-                values.insert(FORMAT_KEY, FORMAT)?;
-            }
-        }
-    }
-    write.commit()?;
-    Ok(Prepared::Ready)
-}
-
-fn write_batches(database: &Database, mut requests: mpsc::Receiver<Request>) {
-    while let Some(first) = requests.blocking_recv() {
-        let mut batch = vec![first];
-        while batch.len() < BATCH {
-            match requests.try_recv() {
-                Ok(request) => batch.push(request),
-                Err(_) => break,
-            }
-        }
-        let result = write(database, &batch).map_err(|error| error.to_string());
-        if let Err(error) = &result {
-            tracing::error!(%error, "the journal cannot be written");
-        }
-        for request in batch {
-            let answer = result.clone().map_err(JournalError::Write);
-            // A room that stopped waiting has ended: the change stands all the same.
-            let _ = request.durable.send(answer);
-        }
-    }
-}
-
-/// One commit for the whole batch: all of it is durable, or none.
-fn write(database: &Database, batch: &[Request]) -> Result<(), redb::Error> {
-    let write = database.begin_write()?;
-    {
-        let mut rooms = write.open_table(ROOMS)?;
-        let mut entries = write.open_table(ENTRIES)?;
-        let mut values = write.open_table(VALUES)?;
-        for request in batch {
-            match &request.change {
-                Change::Append { room, number, entry } => {
-                    entries.insert((room.as_str(), *number), entry.as_slice())?;
-                }
-                Change::Snapshot { room, number, state } => {
-                    rooms.insert(room.as_str(), (*number, state.as_slice()))?;
-                    entries
-                        .retain_in((room.as_str(), 0)..=(room.as_str(), *number), |_, _| false)?;
-                }
-                Change::Erase { room } => {
-                    rooms.remove(room.as_str())?;
-                    entries
-                        .retain_in((room.as_str(), 0)..=(room.as_str(), u64::MAX), |_, _| false)?;
-                }
-                Change::Put { key, value } => {
-                    values.insert(*key, value.as_slice())?;
-                }
-            }
-        }
-    }
-    write.commit()?;
-    Ok(())
-}
-
-impl Journal for RedbJournal {
-    fn commit(&self, change: Change) -> Durable<'_> {
+    fn ask<T: Send + 'static>(
+        &self,
+        writer: usize,
+        request: impl FnOnce(Reply<T>) -> Request,
+    ) -> Answer<'_, T> {
+        let (reply, answer) = oneshot::channel();
+        let requests = self.writers[writer].requests.as_ref();
+        let asked = requests.is_some_and(|requests| requests.send(request(reply)).is_ok());
         Box::pin(async move {
-            let (durable, done) = oneshot::channel();
-            let writer = self.writer.as_ref().ok_or(JournalError::Closed)?;
-            writer.send(Request { change, durable }).await.map_err(|_| JournalError::Closed)?;
-            done.await.map_err(|_| JournalError::Closed)?
+            if !asked {
+                return Err(JournalError::Closed);
+            }
+            answer.await.map_err(|_| JournalError::Closed)?
+        })
+    }
+}
+
+/// The thread that has a room.
+fn writer_of(room: &RoomId) -> usize {
+    let hasher = BuildHasherDefault::<DefaultHasher>::new();
+    usize::try_from(hasher.hash_one(room) % WRITERS as u64).expect("less than WRITERS")
+}
+
+/// What is wrong with the key that signs links, on which every room depends.
+fn link_key_trouble(disk: &dyn Disk) -> io::Result<Option<&'static str>> {
+    Ok(match values::get(disk, ValueName::LinkKey)? {
+        Found::Value(_) => None,
+        Found::Damaged => Some("damaged"),
+        Found::Missing => {
+            let is_room = |name: &FileName| matches!(name.kind(), Some(FileKind::Log(_)));
+            disk.list()?.iter().any(is_room).then_some("missing")
+        }
+    })
+}
+
+/// A writer's life.
+fn serve(mut shelf: Shelf, index: usize, inbox: &mpsc::Receiver<Request>) {
+    let mut tried = Instant::now();
+    loop {
+        let request = if shelf.is_waiting() {
+            inbox.recv_timeout(RETRY.saturating_sub(tried.elapsed()))
+        } else {
+            inbox.recv().map_err(mpsc::RecvTimeoutError::from)
+        };
+        // Whoever asked may not wait for the answer any more: what was done stands all the same.
+        match request {
+            Ok(Request::Commit(change, reply)) => drop(reply.send(shelf.commit(change))),
+            Ok(Request::Take(room, reply)) => drop(reply.send(shelf.take(&room))),
+            Ok(Request::Release(room, reply)) => drop(reply.send(shelf.release(&room))),
+            Ok(Request::Expire(now, reply)) => {
+                drop(reply.send(shelf.expire(now, |room| writer_of(room) == index)));
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+        if !shelf.is_waiting() {
+            tried = Instant::now();
+        } else if tried.elapsed() >= RETRY {
+            shelf.retry();
+            tried = Instant::now();
+        }
+    }
+}
+
+impl Journal for LogJournal {
+    fn commit(&self, change: Change) -> Durable<'_> {
+        let writer = match &change {
+            Change::Append { room, .. }
+            | Change::Snapshot { room, .. }
+            | Change::Erase { room } => writer_of(room),
+            Change::Put { .. } => 0,
+        };
+        self.ask(writer, |reply| Request::Commit(change, reply))
+    }
+
+    fn take(&self, room: &RoomId) -> Answer<'_, Taken> {
+        self.ask(writer_of(room), |reply| Request::Take(room.clone(), reply))
+    }
+
+    fn release(&self, room: &RoomId) -> Answer<'_, ()> {
+        self.ask(writer_of(room), |reply| Request::Release(room.clone(), reply))
+    }
+
+    fn expire(&self, now: UnixMillis) -> Answer<'_, u64> {
+        let asked: Vec<_> = (0..self.writers.len())
+            .map(|writer| self.ask(writer, |reply| Request::Expire(now, reply)))
+            .collect();
+        Box::pin(async move {
+            let mut erased = 0;
+            for answer in asked {
+                erased += answer.await?;
+            }
+            Ok(erased)
         })
     }
 
-    fn load(&self) -> Result<Vec<StoredRoom>, JournalError> {
-        load(&self.database).map_err(|error| JournalError::Read(error.to_string()))
+    fn rooms(&self) -> Result<Vec<RoomId>, JournalError> {
+        let names = self.disk.list().map_err(|error| JournalError::Read(error.to_string()))?;
+        let mut rooms: Vec<RoomId> = names
+            .iter()
+            .filter_map(|name| match name.kind()? {
+                FileKind::Log(room) => Some(room),
+                FileKind::Unfinished(_) | FileKind::SetAside(_) => None,
+            })
+            .collect();
+        rooms.sort();
+        Ok(rooms)
     }
 
-    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, JournalError> {
-        let read = || -> Result<_, redb::Error> {
-            let values = self.database.begin_read()?.open_table(VALUES)?;
-            Ok(values.get(key)?.map(|value| value.value().to_vec()))
-        };
-        read().map_err(|error| JournalError::Read(error.to_string()))
+    fn get(&self, name: ValueName) -> Result<Option<Vec<u8>>, JournalError> {
+        match values::get(self.disk.as_ref(), name) {
+            Ok(Found::Value(value)) => Ok(Some(value)),
+            Ok(Found::Missing) => Ok(None),
+            Ok(Found::Damaged) if name == ValueName::LinkKey => {
+                Err(JournalError::Read("the key that signs links is damaged".to_owned()))
+            }
+            Ok(Found::Damaged) => {
+                tracing::error!(?name, "a value of the journal is damaged: it is begun anew");
+                Ok(None)
+            }
+            Err(error) => Err(JournalError::Read(error.to_string())),
+        }
+    }
+
+    fn health(&self) -> Health {
+        self.counts.health()
     }
 }
 
-fn load(database: &Database) -> Result<Vec<StoredRoom>, redb::Error> {
-    let read = database.begin_read()?;
-    let rooms = read.open_table(ROOMS)?;
-    let entries = read.open_table(ENTRIES)?;
-    let mut loaded = Vec::new();
-    for row in rooms.iter()? {
-        let (key, value) = row?;
-        let Ok(room) = RoomId::parse(key.value()) else {
-            tracing::error!("the journal has a room without a valid identifier; it is left alone");
-            continue;
-        };
-        let (number, state) = value.value();
-        let mut stored = StoredRoom { room, number, state: state.to_vec(), entries: Vec::new() };
-        for entry in entries.range((key.value(), 0)..=(key.value(), u64::MAX))? {
-            let (key, value) = entry?;
-            stored.entries.push((key.value().1, value.value().to_vec()));
+impl Drop for LogJournal {
+    /// Waits until everything asked for is written, or was refused once more.
+    fn drop(&mut self) {
+        for writer in &mut self.writers {
+            drop(writer.requests.take());
         }
-        loaded.push(stored);
+        for writer in &mut self.writers {
+            if let Some(thread) = writer.thread.take() {
+                // Its panic, if any, was printed when it happened; there is nobody left to tell.
+                let _ = thread.join();
+            }
+        }
     }
-    Ok(loaded)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use palabre_backup::{
-    About, Change, Entry, Journal, MemoryJournal, RestoreError, Snapshot, restore,
+    About, Change, Entry, Journal, MemoryJournal, RestoreError, Snapshot, StoredRoom, Taken,
+    restore,
 };
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Language, Millis, Role, RoomId, Seat, UnixMillis};
@@ -40,9 +41,19 @@ fn snapshot() -> Snapshot {
     Snapshot { room, about, last_commands: Vec::new(), last_input_at: START }
 }
 
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("runtime").block_on(future)
+}
+
 fn commit(journal: &MemoryJournal, change: Change) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
-    runtime.block_on(journal.commit(change)).expect("written");
+    block_on(journal.commit(change)).expect("written");
+}
+
+fn stored(journal: &MemoryJournal) -> StoredRoom {
+    match block_on(journal.take(&id())).expect("read") {
+        Taken::Room(stored) => stored,
+        other => panic!("not there: {other:?}"),
+    }
 }
 
 fn inputs() -> impl Strategy<Value = Input> {
@@ -98,8 +109,7 @@ proptest! {
                 commit(&journal, live.change(id(), number));
             }
             // The crash: all that is left is the journal.
-            let stored = journal.load().expect("read");
-            let (restored, last) = restore(&stored[0]).expect("comes back");
+            let (restored, last) = restore(&stored(&journal)).expect("comes back");
             prop_assert_eq!(last, number);
             prop_assert_eq!(restored, live.clone());
         }
@@ -110,24 +120,26 @@ proptest! {
 fn a_journal_with_a_hole_or_other_words_is_refused() {
     let journal = MemoryJournal::new();
     commit(&journal, snapshot().change(id(), 0));
+    let whole = stored(&journal);
+    let with = |number, entry: Vec<u8>| {
+        restore(&StoredRoom { entries: vec![(number, entry)], ..whole.clone() })
+    };
+    let encoded = |input| {
+        let Change::Append { entry, .. } =
+            (Entry { at: START, command: None, input }).change(id(), 1)
+        else {
+            panic!("an input is appended")
+        };
+        entry
+    };
     let input = Input::Connected { seat: Seat(0), resumed: false };
-    let entry = Entry { at: START, command: None, input };
-    commit(&journal, entry.change(id(), 2));
-    let stored = journal.load().expect("read");
-    assert_eq!(restore(&stored[0]), Err(RestoreError::Missing { number: 1 }));
+    assert_eq!(with(2, encoded(input)), Err(RestoreError::Missing { number: 1 }));
 
     let secret = br#"{"at":1,"input":{"input":"secret"}}"#.to_vec();
-    commit(&journal, Change::Append { room: id(), number: 1, entry: secret });
-    let error = restore(&journal.load().expect("read")[0]).expect_err("unreadable");
+    let error = with(1, secret).expect_err("unreadable");
     assert!(matches!(error, RestoreError::Unreadable { number: 1, .. }));
     assert!(!error.to_string().contains("secret"));
 
-    let refused = Entry {
-        at: START,
-        command: None,
-        input: Input::Connected { seat: Seat(9), resumed: false },
-    };
-    commit(&journal, refused.change(id(), 1));
-    let error = restore(&journal.load().expect("read")[0]).expect_err("refused");
-    assert!(matches!(error, RestoreError::Refused { number: 1, .. }), "{error}");
+    let error = with(1, encoded(Input::Connected { seat: Seat(9), resumed: false }));
+    assert!(matches!(error, Err(RestoreError::Refused { number: 1, .. })), "{error:?}");
 }

@@ -15,6 +15,16 @@ pub(crate) async fn answer(State(private): State<Arc<Private>>) -> impl IntoResp
     let service = &private.service;
     gauge(&mut text, "palabre_rooms", "Rooms there are.", service.room_count() as u64);
     gauge(&mut text, "palabre_connections", "WebSockets open.", service.open_connections());
+    let health = service.journal_health();
+    let help = "Rooms of which something waits for the disk.";
+    gauge(&mut text, "palabre_journal_waiting_rooms", help, health.waiting_rooms);
+    for (name, help, value) in [
+        ("palabre_journal_refusals_total", "Writes that the disk refused.", health.refusals),
+        ("palabre_journal_torn_total", "Rooms whose last write a crash cut off.", health.torn),
+        ("palabre_journal_damaged_total", "Rooms found damaged and set aside.", health.damaged),
+    ] {
+        sample(&mut text, name, help, "counter", value as f64);
+    }
     for (name, help, value) in service.metrics().table() {
         sample(&mut text, name, help, "counter", value);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use palabre_backup::{Journal, OpenError, RedbJournal};
+use palabre_backup::{Journal, LogJournal, OpenError};
 use palabre_sfu::{Sfu, SfuConfig};
 use palabre_signaling::{Service, ServiceConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -130,14 +130,14 @@ fn raise_file_limit() {
     }
 }
 
-fn open_journal(config: &Config) -> Result<RedbJournal, OpenError> {
-    let damaged = match RedbJournal::open(&config.data) {
+fn open_journal(config: &Config) -> Result<LogJournal, OpenError> {
+    let damaged = match LogJournal::open(&config.data) {
         Err(error @ OpenError::Damaged { .. }) if config.fresh => error,
         opened => return opened,
     };
-    let aside = RedbJournal::set_aside(&config.data)?;
+    let aside = LogJournal::set_aside(&config.data)?;
     tracing::warn!(error = %damaged, aside = ?aside, "a damaged journal was set aside");
-    RedbJournal::open(&config.data)
+    LogJournal::open(&config.data)
 }
 
 async fn run(

@@ -137,7 +137,8 @@ fn an_operators_key_is_asked_for() {
 #[test]
 fn a_damaged_journal_is_refused_by_name() {
     let data = tempfile::tempdir().expect("dir");
-    std::fs::write(data.path().join("palabre.redb"), "no journal").expect("written");
+    std::fs::create_dir(data.path().join("journal")).expect("made");
+    std::fs::write(data.path().join("journal/link-key.value"), "no key").expect("written");
     let run = |fresh: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_palabre"))
             .args(["serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--exit-after", "0"])
@@ -150,9 +151,9 @@ fn a_damaged_journal_is_refused_by_name() {
     let refused = run(&[]);
     assert!(!refused.status.success());
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(words.contains("palabre.redb is damaged") && words.contains("--fresh"), "{words}");
+    assert!(words.contains("link-key.value is damaged") && words.contains("--fresh"), "{words}");
     assert!(run(&["--fresh"]).status.success());
-    assert!(data.path().join("palabre.redb.aside-1").exists());
+    assert!(data.path().join("journal.aside-1").exists());
 }
 
 #[test]

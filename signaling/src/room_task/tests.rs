@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use palabre_backup::MemoryJournal;
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaRights, Role};
-use palabre_room::{PersonConfig, Presence, RoomConfig};
+use palabre_room::{PersonConfig, RoomConfig};
+use palabre_wire::Presence;
 use palabre_wire::SeatView;
 
 use super::*;
@@ -101,6 +102,7 @@ impl Scene {
         let room = Room::new(now, config).expect("a room");
         let snapshot = Snapshot { room, about, last_commands: Vec::new(), last_input_at: now };
         let id = RoomId::parse("test-room").expect("an identifier");
+        shared.commit(snapshot.change(id.clone(), 0)).await.expect("journal");
         let mut task = RoomTask::new(id, shared, snapshot, 0);
         let (sender, page) = outbox();
         let join = Join {

@@ -114,7 +114,7 @@ impl Palabre {
     pub(crate) async fn page(&self, token: &str) -> Page {
         let url = format!("ws://127.0.0.1:{}/ws", self.port);
         let (mut socket, _) = connect_async(url).await.expect("connected");
-        let hello = json!({"type": "hello", "version": 1, "token": token, "language": "fr"});
+        let hello = json!({"type": "hello", "version": palabre_wire::WIRE_VERSION, "token": token, "language": "fr"});
         socket.send(Message::text(hello.to_string())).await.expect("sent");
         Page(socket)
     }

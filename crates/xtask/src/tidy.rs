@@ -44,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("palabre-loadtest", &["palabre-ids", "palabre-wire"]),
+    ("palabre-peers", &["palabre-wire", "palabre-loadtest"]),
     ("xtask", &[]),
 ];
 

@@ -570,6 +570,7 @@ impl Actor {
             connected,
             stage: room.map(|room| room.stage().to_owned()),
             holder: room.and_then(Room::holder),
+            chair: room.and_then(|room| room.view.state.chair),
             hands: room.map_or_else(Vec::new, |room| {
                 room.view.floor.hands.iter().map(|hand| hand.seat).collect()
             }),

@@ -197,6 +197,8 @@ pub struct Report {
     pub stage: Option<String>,
     /// Who has the turn.
     pub holder: Option<Seat>,
+    /// Who holds the chair.
+    pub chair: Option<Seat>,
     /// The hands, in order.
     pub hands: Vec<Seat>,
     /// The seats that may be heard.

@@ -71,8 +71,11 @@ impl Engine {
         self.tables.learn_path(peer, path);
         self.tables.learn_ufrags(peer);
         if follow {
-            self.stats.address_changes += u64::from(follow_to(now, peer, path));
+            let before = peer.paths.current();
+            peer.paths.follow_check(now, path);
+            self.stats.address_changes += u64::from(peer.is_up() && before != Some(path));
         }
+        peer.paths.credit(path, datagram.len(), outcome.len);
         self.hear(now, key, path);
         Some(())
     }
@@ -97,7 +100,7 @@ impl Engine {
         let certificate_error = {
             let peer = self.peer(key)?;
             if peer.paths.current().is_none() {
-                peer.paths.follow(now, path);
+                peer.paths.follow_check(now, path);
             }
             let failed = peer.dtls.handle_datagram(now, datagram).is_err();
             while let Some(answer) = peer.dtls.poll_transmit() {
@@ -123,6 +126,8 @@ impl Engine {
             let (inbound, outbound) = SrtpPair::new(&keys).ok()?;
             peer.link = Link::Up { inbound, outbound, rtcp_tag };
             (peer.heard, peer.lost) = (now, false);
+            // Whoever ends the handshake has received our part of it.
+            peer.paths.follow(now, path);
             let room = self.room_at(key.room)?;
             let wake = room.steer(now, key.seat);
             let room = room.id.clone();
@@ -151,7 +156,7 @@ impl Engine {
         let room = self.rooms.get_mut(key.room as usize)?.as_mut()?;
         let peer = room.peer(key.seat)?;
         self.stats.packets_in += 1;
-        if peer.paths.current() != Some(path) && peer.publication.is_newest(header.ssrc, index) {
+        if !peer.paths.is_proven(path) && peer.publication.is_newest(header.ssrc, index) {
             self.tables.learn_path(peer, path);
             self.stats.address_changes += u64::from(follow_to(now, peer, path));
         }
@@ -197,7 +202,7 @@ impl Engine {
         };
         let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer(key.seat)?;
         let newest = peer.is_newest_rtcp(sender, index);
-        if newest && peer.paths.current() != Some(path) {
+        if newest && !peer.paths.is_proven(path) {
             self.tables.learn_path(peer, path);
             self.stats.address_changes += u64::from(follow_to(now, peer, path));
         }

@@ -371,6 +371,9 @@ impl Engine {
             return;
         };
         if newly_lost {
+            if let Some(peer) = room.peer(key.seat) {
+                peer.paths.distrust();
+            }
             room.steer(now, key.seat);
             let (room, seat) = (room.id.clone(), key.seat);
             self.events.push_back(MediaEvent::PeerLost { room, seat });

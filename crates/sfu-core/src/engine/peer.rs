@@ -51,10 +51,31 @@ pub(super) enum Link {
     },
 }
 
+/// How many bytes may go to a path for each that came from it while only checks vouch for it (RFC
+/// 9000 section 8.1 has the same). A check says who made it and not where they are: less starves the
+/// page that waits there for something to answer, more is a hose that a participant can point.
+const MOST_FOR_A_CHECK: usize = 3;
+
+/// How far the current path is vouched for.
+#[derive(Default)]
+enum Trust {
+    /// By the handshake, or by authentic media or reports.
+    #[default]
+    Proven,
+    /// By checks alone.
+    Checked {
+        /// How many bytes may still be sent there.
+        credit: usize,
+        /// The last path that was proven: it takes the rest.
+        home: Option<Path>,
+    },
+}
+
 /// Where a peer is, and where it may be.
 #[derive(Default)]
 pub(super) struct Paths {
     current: Option<Path>,
+    trust: Trust,
     heard: Option<Instant>,
     /// Validated by a check or by authentic media; oldest first.
     known: Vec<Path>,
@@ -63,6 +84,26 @@ pub(super) struct Paths {
 impl Paths {
     pub(super) fn current(&self) -> Option<Path> {
         self.current
+    }
+
+    /// Whether `path` is the current one, by more than checks.
+    pub(super) fn is_proven(&self, path: Path) -> bool {
+        self.current == Some(path) && matches!(self.trust, Trust::Proven)
+    }
+
+    /// Where `len` bytes are to be sent now; they count as sent.
+    #[inline]
+    pub(super) fn spend(&mut self, len: usize) -> Option<&Path> {
+        match &mut self.trust {
+            Trust::Proven => self.current.as_ref(),
+            Trust::Checked { credit, home } => match credit.checked_sub(len) {
+                Some(rest) => {
+                    *credit = rest;
+                    self.current.as_ref()
+                }
+                None => home.as_ref(),
+            },
+        }
     }
 
     pub(super) fn known(&self) -> &[Path] {
@@ -82,10 +123,39 @@ impl Paths {
         Some(self.known.remove(oldest))
     }
 
-    /// Sends to `path` from now on.
+    /// Sends to `path`, where something authentic came from, from now on.
     pub(super) fn follow(&mut self, now: Instant, path: Path) {
-        self.current = Some(path);
+        (self.current, self.trust) = (Some(path), Trust::Proven);
         self.heard = Some(now);
+    }
+
+    /// Sends to `path` as far as a check vouches for it.
+    pub(super) fn follow_check(&mut self, now: Instant, path: Path) {
+        self.heard = Some(now);
+        if self.current == Some(path) {
+            return;
+        }
+        let home = match self.trust {
+            Trust::Proven => self.current,
+            Trust::Checked { home, .. } => home,
+        };
+        let is_home = home == Some(path);
+        self.trust = if is_home { Trust::Proven } else { Trust::Checked { credit: 0, home } };
+        self.current = Some(path);
+    }
+
+    /// Counts a check of `len` bytes from `path`, which was answered by `answered`.
+    pub(super) fn credit(&mut self, path: Path, len: usize, answered: usize) {
+        if let Trust::Checked { credit, .. } = &mut self.trust
+            && self.current == Some(path)
+        {
+            *credit = credit.saturating_add((len * MOST_FOR_A_CHECK).saturating_sub(answered));
+        }
+    }
+
+    /// Nothing came for so long that somebody else may be there.
+    pub(super) fn distrust(&mut self) {
+        self.trust = Trust::Checked { credit: 0, home: None };
     }
 
     /// Notes something authentic from `path`.
@@ -305,10 +375,7 @@ impl Peer {
         opus: Option<u8>,
         out: &mut Outbox,
     ) -> bool {
-        let (Some(at), Some(path)) = (self.downlink_of(packet.kind, seat), self.paths.current())
-        else {
-            return false;
-        };
+        let Some(at) = self.downlink_of(packet.kind, seat) else { return false };
         let Link::Up { outbound, .. } = &mut self.link else { return false };
         let Some(downlink) = self.downlinks.get_mut(at) else { return false };
         if downlink.forwarder.target().is_none() {
@@ -331,6 +398,7 @@ impl Peer {
             return false;
         }
         let Some(place) = downlink.forwarder.place(now, seat, packet) else { return false };
+        let Some(path) = self.paths.spend(len + RTP_TAIL) else { return false };
         let header = Outgoing {
             marker: packet.marker || packet.kind == MediaKind::Audio && place.begins,
             payload_type,
@@ -340,7 +408,7 @@ impl Peer {
             audio_level: packet.audio_level.unwrap_or_default(),
         };
         let ssrc = downlink.slot.ssrc;
-        let sent = out.push_with(path, len + RTP_TAIL, |bytes| {
+        let sent = out.push_with(*path, len + RTP_TAIL, |bytes| {
             template.write(&header, bytes);
             let body = &mut bytes[header_len..len];
             body.copy_from_slice(payload);
@@ -366,7 +434,6 @@ impl Peer {
         kept: Cached<'_>,
         out: &mut Outbox,
     ) -> bool {
-        let Some(path) = self.paths.current() else { return false };
         let Link::Up { outbound, .. } = &mut self.link else { return false };
         let Some(downlink) = self.downlinks.get_mut(at) else { return false };
         let payload_type = downlink.format(kept.codec).and_then(|format| format.rtx);
@@ -378,6 +445,7 @@ impl Peer {
         if len + RTP_TAIL > MAX_DATAGRAM {
             return false;
         }
+        let Some(path) = self.paths.spend(len + RTP_TAIL) else { return false };
         let (index, ssrc) = (rtx.next, rtx.ssrc);
         rtx.next = index.next();
         let header = Outgoing {
@@ -389,7 +457,7 @@ impl Peer {
             audio_level: 0,
         };
         let descriptor = (kept.codec == Codec::Vp8).then(|| vp8::Descriptor::read(kept.payload));
-        let sent = out.push_with(path, len + RTP_TAIL, |bytes| {
+        let sent = out.push_with(*path, len + RTP_TAIL, |bytes| {
             rtx.template.write(&header, bytes);
             bytes[header_len..header_len + 2].copy_from_slice(&repair.sent_as.wire().to_be_bytes());
             let body = &mut bytes[header_len + 2..len];

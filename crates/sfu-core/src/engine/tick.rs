@@ -92,11 +92,11 @@ pub(super) fn send_rtcp(
 }
 
 fn seal(peer: &mut Peer, scratch: &mut Vec<u8>, out: &mut Outbox) {
-    let Some(path) = peer.paths.current() else { return };
+    let Some(path) = peer.paths.spend(scratch.len() + RTCP_TAIL) else { return };
     let Link::Up { outbound, .. } = &mut peer.link else { return };
     scratch.reserve(RTCP_TAIL);
     if outbound.seal_rtcp(scratch).is_ok() {
-        out.push(path, scratch);
+        out.push(*path, scratch);
     }
 }
 

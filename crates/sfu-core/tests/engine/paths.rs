@@ -57,6 +57,71 @@ fn so_does_a_check_without_a_choice() {
     assert!(arrives(&mut world, 1));
 }
 
+/// Seats 0 and 2 send pictures and sound for a while.
+fn others_send(world: &mut World, from: u16, frames: u16, mut between: impl FnMut(&mut World)) {
+    for n in from..from + frames {
+        for at in [0, 2] {
+            let seat = Seat(at as u8);
+            let mut video = Packet::video(seat, None, n, n == from);
+            video.payload.resize(1_000, 7);
+            world.send_packet(at, &Packet::audio(seat, n));
+            world.send_packet(at, &video);
+        }
+        between(world);
+        world.advance(20);
+    }
+}
+
+#[test]
+fn a_check_points_no_hose_at_another() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    world.send_packet(1, &Packet::audio(Seat(1), 1));
+    let victim = path(443);
+    let mut checked = 0;
+    others_send(&mut world, 0, 200, |world| {
+        let check = world.pages[1].check(true);
+        checked += check.len();
+        world.send_from(victim, check);
+    });
+    let reflected = world.strays[&victim];
+    assert!(reflected <= 3 * checked, "{reflected} bytes for {checked}");
+    let slot = world.pages[1].slot(Seat(0), true);
+    let kept = world.pages[1].drain(&slot).len();
+    assert!(kept > 150, "the rest goes where the peer was: {kept}");
+    // After a long silence there is no such place, and the bound is the same.
+    world.advance(PEER_SILENCE.as_millis() as u64);
+    world.drain_all();
+    others_send(&mut world, 200, 200, |world| {
+        let check = world.pages[1].check(true);
+        checked += check.len();
+        world.send_from(victim, check);
+    });
+    let reflected = world.strays[&victim];
+    assert!(reflected <= 3 * checked, "{reflected} bytes for {checked}");
+    assert!(world.pages[1].received.is_empty(), "somebody else may be there");
+}
+
+#[test]
+fn a_listener_behind_a_dead_path_has_all_as_soon_as_it_answers() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    others_send(&mut world, 0, 20, |_| {});
+    world.restart_ice(1, 5_555, false);
+    let check = world.pages[1].check(true);
+    world.drain_all();
+    world.send(1, check);
+    others_send(&mut world, 20, 2, |_| {});
+    let first = world.pages[1].received.len();
+    assert!((1..8).contains(&first), "something to answer, and little: {first}");
+    let report = report(&mut world, 1);
+    world.send(1, report);
+    world.pages[1].received.clear();
+    others_send(&mut world, 22, 20, |_| {});
+    assert_eq!(world.pages[1].received.iter().filter(|p| p.payload.len() < 100).count(), 40);
+    assert!(world.pages[1].received.len() > 40, "pictures too, from their keyframe");
+}
+
 #[test]
 fn a_check_takes_no_path_from_another() {
     let mut world = World::new(3, false);

@@ -465,6 +465,8 @@ pub(crate) struct World {
     pub(crate) pages: Vec<Page>,
     pub(crate) events: Vec<MediaEvent>,
     pub(crate) out: Outbox,
+    /// Bytes that were sent to where no page is.
+    pub(crate) strays: HashMap<Path, usize>,
     pub(crate) seats: u8,
     epoch: u64,
     next_port: u16,
@@ -484,6 +486,7 @@ impl World {
             pages: Vec::new(),
             events: Vec::new(),
             out: Outbox::new(),
+            strays: HashMap::new(),
             seats,
             epoch: 0,
             next_port: 4_000,
@@ -582,8 +585,13 @@ impl World {
     fn deliver(&mut self) {
         for (path, datagram) in self.out.iter() {
             let here = |page: &&mut Page| page.path == path || page.old_path == Some(path);
+            let mut stray = true;
             for page in self.pages.iter_mut().filter(here) {
                 page.take(self.now, datagram);
+                stray = false;
+            }
+            if stray {
+                *self.strays.entry(path).or_default() += datagram.len();
             }
         }
         self.out.clear();

@@ -188,6 +188,12 @@ pub(crate) async fn samples(sfu: &Arc<SfuPlane>) -> Vec<Sample> {
             sum(|s| s.engine.datagrams_refused),
         ),
         (
+            "palabre_media_path_trials_total",
+            "Peers whose keys were tried on a packet from an unknown address.",
+            "counter",
+            sum(|s| s.engine.trials),
+        ),
+        (
             "palabre_media_received_bytes_total",
             "Bytes of datagrams that came.",
             "counter",

@@ -150,7 +150,7 @@ impl Engine {
                 let (header, opened) = open_rtp(peer, datagram)?;
                 (key, header, opened)
             }
-            None => self.search(path, datagram, rtp::peek_ssrc(datagram)?, open_rtp)?,
+            None => self.search(now, path, datagram, rtp::peek_ssrc(datagram)?, open_rtp)?,
         };
         let index = Index(opened.index);
         let room = self.rooms.get_mut(key.room as usize)?.as_mut()?;
@@ -198,7 +198,7 @@ impl Engine {
                 let (len, index) = open_rtcp(self.peer(key)?, datagram)?;
                 (key, len, index)
             }
-            None => self.search(path, datagram, sender, open_rtcp)?,
+            None => self.search(now, path, datagram, sender, open_rtcp)?,
         };
         let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer(key.seat)?;
         let newest = peer.is_newest_rtcp(sender, index);
@@ -254,10 +254,11 @@ impl Engine {
     }
 
     /// Finds whose packet this is that came from an unknown address: every peer that has sent as
-    /// `ssrc` is tried, those at the same host first. The packet is in clear when one is found, and
-    /// as it was otherwise.
+    /// `ssrc` is tried, those at the same host first, as far as there is time for it. The packet is in
+    /// clear when one is found, and as it was otherwise.
     fn search<A, B>(
         &mut self,
+        now: Instant,
         path: Path,
         datagram: &mut [u8],
         ssrc: u32,
@@ -274,10 +275,11 @@ impl Engine {
                 if (host == Some(path.remote.ip())) != same_host {
                     continue;
                 }
-                if tries == MAX_TRIES {
+                if tries == MAX_TRIES || !self.trials.take(now, path.remote.ip(), same_host) {
                     return None;
                 }
                 tries += 1;
+                self.stats.trials += 1;
                 if let Some((a, b)) = open(peer, datagram) {
                     return Some((key, a, b));
                 }

@@ -4,10 +4,12 @@
 //! opened again does not wait for the old one to fall silent, and a seat never has two.
 
 mod ingress;
+mod paths;
 mod peer;
 mod room;
 mod tables;
 mod tick;
+mod trials;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -27,6 +29,7 @@ use crate::{GateTable, MediaEvent, Path, ViewSize};
 use peer::{Peer, PeerKey};
 use room::Room;
 use tables::Tables;
+use trials::Trials;
 
 /// What every session of an engine shares.
 #[derive(Debug, Clone)]
@@ -75,6 +78,8 @@ pub struct EngineStats {
     pub packets_refused: u64,
     /// Datagrams that belonged to nobody or failed authentication.
     pub datagrams_refused: u64,
+    /// Times a peer's keys were tried on a packet from an unknown address.
+    pub trials: u64,
     /// Packets sent again because a receiver asked.
     pub packets_resent: u64,
     /// Keyframe requests sent to publishers.
@@ -97,6 +102,7 @@ pub struct Engine {
     /// Last datagrams of sessions that were closed.
     farewells: Vec<(Path, Vec<u8>, Instant)>,
     next_serial: u32,
+    trials: Trials,
     scratch: Vec<u8>,
     stats: EngineStats,
 }
@@ -115,6 +121,7 @@ impl Engine {
             events: VecDeque::new(),
             farewells: Vec::new(),
             next_serial: 0,
+            trials: Trials::default(),
             scratch: Vec::with_capacity(crate::outbox::MAX_DATAGRAM),
             stats: EngineStats::default(),
         }

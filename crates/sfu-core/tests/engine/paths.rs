@@ -48,6 +48,33 @@ fn a_listeners_report_moves_it_too() {
 }
 
 #[test]
+fn a_flood_from_nowhere_is_tried_no_more_than_so_and_hides_nobody() {
+    let mut world = World::new(9, false);
+    world.open_gate();
+    for at in 0..9 {
+        let report = report(&mut world, at);
+        world.send(at, report);
+    }
+    // Every listener reports as source 1: each such packet could be anybody's.
+    let mut forged = report(&mut world, 1);
+    *forged.last_mut().expect("a tag") ^= 1;
+    let (start, before) = (world.now, world.engine.stats().trials);
+    for n in 0..50_000_u32 {
+        let remote = std::net::SocketAddr::from(((0x0b00_0000 + n).to_be_bytes(), 9));
+        let from = Path { remote, ..path(1) };
+        world.engine.handle_datagram(world.now, from, &mut forged.clone(), &mut world.out);
+        world.now = start + std::time::Duration::from_micros(20) * n;
+    }
+    let tried = world.engine.stats().trials - before;
+    assert!((100..=1_600).contains(&tried), "{tried} trials in a second");
+    // Another port of the same host is found in the middle of it.
+    world.pages[1].path = path(5_555);
+    let report = report(&mut world, 1);
+    world.send(1, report);
+    assert!(arrives(&mut world, 1));
+}
+
+#[test]
 fn so_does_a_check_without_a_choice() {
     let mut world = World::new(2, false);
     world.open_gate();

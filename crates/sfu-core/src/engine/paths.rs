@@ -1,0 +1,132 @@
+//! Where a peer is: which of the addresses that something came from is sent to, and how much.
+
+use std::time::{Duration, Instant};
+
+use crate::Path;
+
+/// How many validated paths of a peer are remembered: a page has a few addresses, and each restart
+/// adds some.
+const MAX_PATHS: usize = 8;
+/// A path from which nothing came for so long gives way to one that a check came from.
+const PATH_SILENCE: Duration = Duration::from_secs(1);
+/// How many bytes may go to a path for each that came from it while only checks vouch for it (RFC
+/// 9000 section 8.1 has the same). A check says who made it and not where they are: less starves the
+/// page that waits there for something to answer, more is a hose that a participant can point.
+const MOST_FOR_A_CHECK: usize = 3;
+
+/// How far the current path is vouched for.
+#[derive(Default)]
+enum Trust {
+    /// By the handshake, or by authentic media or reports.
+    #[default]
+    Proven,
+    /// By checks alone.
+    Checked {
+        /// How many bytes may still be sent there.
+        credit: usize,
+        /// The last path that was proven: it takes the rest.
+        home: Option<Path>,
+    },
+}
+
+/// Where a peer is, and where it may be.
+#[derive(Default)]
+pub(super) struct Paths {
+    current: Option<Path>,
+    trust: Trust,
+    heard: Option<Instant>,
+    /// Validated by a check or by authentic media; oldest first.
+    known: Vec<Path>,
+}
+
+impl Paths {
+    pub(super) fn current(&self) -> Option<Path> {
+        self.current
+    }
+
+    /// Whether `path` is the current one, by more than checks.
+    pub(super) fn is_proven(&self, path: Path) -> bool {
+        self.current == Some(path) && matches!(self.trust, Trust::Proven)
+    }
+
+    /// Where `len` bytes are to be sent now; they count as sent.
+    #[inline]
+    pub(super) fn spend(&mut self, len: usize) -> Option<&Path> {
+        match &mut self.trust {
+            Trust::Proven => self.current.as_ref(),
+            Trust::Checked { credit, home } => match credit.checked_sub(len) {
+                Some(rest) => {
+                    *credit = rest;
+                    self.current.as_ref()
+                }
+                None => home.as_ref(),
+            },
+        }
+    }
+
+    pub(super) fn known(&self) -> &[Path] {
+        &self.known
+    }
+
+    /// Adds a path; gives the one that makes room for it.
+    pub(super) fn learn(&mut self, path: Path) -> Option<Path> {
+        if self.known.contains(&path) {
+            return None;
+        }
+        self.known.push(path);
+        if self.known.len() <= MAX_PATHS {
+            return None;
+        }
+        let oldest = self.known.iter().position(|p| Some(*p) != self.current)?;
+        Some(self.known.remove(oldest))
+    }
+
+    /// Sends to `path`, where something authentic came from, from now on.
+    pub(super) fn follow(&mut self, now: Instant, path: Path) {
+        (self.current, self.trust) = (Some(path), Trust::Proven);
+        self.heard = Some(now);
+    }
+
+    /// Sends to `path` as far as a check vouches for it.
+    pub(super) fn follow_check(&mut self, now: Instant, path: Path) {
+        self.heard = Some(now);
+        if self.current == Some(path) {
+            return;
+        }
+        let home = match self.trust {
+            Trust::Proven => self.current,
+            Trust::Checked { home, .. } => home,
+        };
+        let is_home = home == Some(path);
+        self.trust = if is_home { Trust::Proven } else { Trust::Checked { credit: 0, home } };
+        self.current = Some(path);
+    }
+
+    /// Counts a check of `len` bytes from `path`, which was answered by `answered`.
+    pub(super) fn credit(&mut self, path: Path, len: usize, answered: usize) {
+        if let Trust::Checked { credit, .. } = &mut self.trust
+            && self.current == Some(path)
+        {
+            *credit = credit.saturating_add((len * MOST_FOR_A_CHECK).saturating_sub(answered));
+        }
+    }
+
+    /// Nothing came for so long that somebody else may be there.
+    pub(super) fn distrust(&mut self) {
+        self.trust = Trust::Checked { credit: 0, home: None };
+    }
+
+    /// Notes something authentic from `path`.
+    pub(super) fn hear(&mut self, now: Instant, path: Path) {
+        if self.current == Some(path) {
+            self.heard = Some(now);
+        }
+    }
+
+    /// Whether a check that names no choice is a reason to follow it: the path is a new one, or
+    /// the current one has gone silent.
+    pub(super) fn should_follow(&self, now: Instant, path: Path) -> bool {
+        let silent = self.heard.is_none_or(|heard| now >= heard + PATH_SILENCE);
+        self.current.is_none() || !self.known.contains(&path) || silent
+    }
+}

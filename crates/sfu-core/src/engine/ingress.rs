@@ -244,7 +244,7 @@ impl Engine {
                 *asked -= room.resend(now, key.seat, media, lost, out, &mut self.stats);
             }
             Packet::KeyframeRequest { media } => {
-                if let Some(publisher) = room.want_keyframe(key.seat, media) {
+                if let Some(publisher) = room.want_keyframe(now, key.seat, media) {
                     let mut wake = SeatSet::default();
                     wake.add(publisher);
                     self.wake(now, key.room, wake);

@@ -7,6 +7,7 @@ use palabre_ids::{MAX_SEATS, MediaKind, Seat};
 use crate::engine::paths::Paths;
 use crate::engine::tick::{Schedule, TICK, TICK_REPAIRING};
 use crate::media::feedback::Arrivals;
+use crate::media::keyframe::KeyframeBudget;
 use crate::media::policer::Policer;
 use crate::media::publication::{Incoming, Publication, clock_rate};
 use crate::media::red;
@@ -50,6 +51,7 @@ pub(super) enum Link {
 pub(super) struct Downlink {
     pub(super) slot: Slot,
     pub(super) forwarder: Forwarder,
+    pub(super) keyframes: KeyframeBudget,
     /// Without and with an audio level.
     templates: [Template; 2],
     rtx: Option<Rtx>,
@@ -84,6 +86,7 @@ impl Downlink {
         Self {
             slot: slot.clone(),
             forwarder: Forwarder::new(clock_rate(slot.kind), rand::random()),
+            keyframes: KeyframeBudget::default(),
             templates: [template(slot.ssrc, false), template(slot.ssrc, audio)],
             rtx: slot.rtx_ssrc.map(|ssrc| Rtx {
                 ssrc,
@@ -350,6 +353,7 @@ impl Peer {
         let downlink = self.downlinks.get_mut(at)?;
         let budget = &mut downlink.rtx.as_mut()?.budget;
         let repair = downlink.forwarder.find(sequence)?;
+        downlink.keyframes.note_loss();
         budget.take(now, repair.sent_as, round_trip).then_some(repair)
     }
 

@@ -5,10 +5,10 @@ use std::time::Instant;
 use palabre_ids::{MAX_SEATS, MediaKind, RoomId, Seat};
 
 use crate::engine::EngineStats;
-use crate::engine::peer::Peer;
+use crate::engine::peer::{Downlink, Peer};
 use crate::media::forwarder::Source;
 use crate::media::gate::Gate;
-use crate::media::publication::Incoming;
+use crate::media::publication::{Incoming, Layer};
 use crate::media::reception::SenderInfo;
 use crate::media::seats::SeatSet;
 use crate::media::speech::{Blocked, Speech};
@@ -102,51 +102,64 @@ impl Room {
         };
         let (up, lost) = (peer.is_up(), peer.lost);
         for downlink in &mut peer.downlinks {
-            if lost {
+            let awaited = if lost {
                 // Nobody is there: an address may be somebody else's by now.
                 downlink.forwarder.set_target(None);
-                continue;
-            }
-            let kind = downlink.slot.kind;
-            let seat = match kind {
-                MediaKind::Screen => self.screen.filter(|&seat| seat != receiver),
-                MediaKind::Audio | MediaKind::Video => downlink.slot.seat,
+                None
+            } else {
+                self.aim(now, receiver, downlink).filter(|_| up)
             };
-            let Some(seat) = seat.filter(|seat| self.gate.together(*seat, receiver)) else {
-                downlink.forwarder.set_target(None);
-                continue;
-            };
-            let wanted = match kind {
-                MediaKind::Video => self
-                    .views
-                    .get(receiver.index())
-                    .and_then(|row| row.get(seat.index()))
-                    .and_then(|size| layer_for(*size)),
-                MediaKind::Audio | MediaKind::Screen => Some(u8::MAX),
-            };
-            let allowed = self.gate.passes(seat, kind, receiver);
-            let publisher = self.peers.get_mut(seat.index()).and_then(Option::as_deref_mut);
-            let Some((publisher, wanted)) = publisher.zip(wanted) else {
-                downlink.forwarder.set_target(wanted.map(|_| 0));
-                continue;
-            };
-            let publication = &mut publisher.publication;
-            let Some(section) = publication.section(kind) else { continue };
-            let target = section.choose_layer(now, wanted);
-            downlink.forwarder.set_target(Some(target));
-            let waits = downlink.forwarder.waits_for(seat, publication.run(section));
-            if kind == MediaKind::Audio || !allowed || !waits || !up {
-                continue;
-            }
-            let Some(section) = publication.section_mut(kind) else { continue };
-            let layer = &mut section.layers[usize::from(target)];
-            if layer.is_live(now) {
+            let granted = downlink.keyframes.waits(now, awaited);
+            let Some(source) = awaited.filter(|_| granted) else { continue };
+            if let Some(layer) = self.layer(downlink.slot.kind, source) {
                 layer.want_keyframe();
-                wake.add(seat);
+                wake.add(source.seat);
             }
         }
         self.peers[receiver.index()] = Some(peer);
         wake
+    }
+
+    /// Points one stream to `receiver`; gives what it waits for a keyframe of, if that is to be had.
+    fn aim(&self, now: Instant, receiver: Seat, downlink: &mut Downlink) -> Option<Source> {
+        let Downlink { slot, forwarder, .. } = downlink;
+        let seat = match slot.kind {
+            MediaKind::Screen => self.screen.filter(|&seat| seat != receiver),
+            MediaKind::Audio | MediaKind::Video => slot.seat,
+        };
+        let Some(seat) = seat.filter(|seat| self.gate.together(*seat, receiver)) else {
+            forwarder.set_target(None);
+            return None;
+        };
+        let wanted = match slot.kind {
+            MediaKind::Video => self
+                .views
+                .get(receiver.index())
+                .and_then(|row| row.get(seat.index()))
+                .and_then(|size| layer_for(*size)),
+            MediaKind::Audio | MediaKind::Screen => Some(u8::MAX),
+        };
+        let publisher = self.peers.get(seat.index()).and_then(Option::as_deref);
+        let Some((publisher, wanted)) = publisher.zip(wanted) else {
+            forwarder.set_target(wanted.map(|_| 0));
+            return None;
+        };
+        let section = publisher.publication.section(slot.kind)?;
+        let target = section.choose_layer(now, wanted);
+        forwarder.set_target(Some(target));
+        let awaited = forwarder.awaited(seat, publisher.publication.run(section))?;
+        let to_be_had = slot.kind != MediaKind::Audio
+            && self.gate.passes(seat, slot.kind, receiver)
+            && section.layers[usize::from(target)].is_live(now);
+        to_be_had.then_some(awaited)
+    }
+
+    /// The layer that a stream comes from.
+    fn layer(&mut self, kind: MediaKind, source: Source) -> Option<&mut Layer> {
+        let publication = &mut self.peer(source.seat)?.publication;
+        // Of a session that was replaced there is nothing to be had.
+        publication.section(kind).filter(|section| publication.run(section) == source.run)?;
+        publication.section_mut(kind)?.layers.get_mut(usize::from(source.layer))
     }
 
     /// The gate, and behind it whom it lets the packet through to. Nothing of the packet decides here
@@ -237,18 +250,22 @@ impl Room {
     }
 
     /// A receiver asks for a keyframe of one of its streams; gives whom to ask.
-    pub(super) fn want_keyframe(&mut self, receiver: Seat, media: u32) -> Option<Seat> {
-        let peer = self.peer(receiver)?;
-        let downlink = peer.downlinks.iter().find(|downlink| downlink.slot.ssrc == media)?;
+    pub(super) fn want_keyframe(
+        &mut self,
+        now: Instant,
+        receiver: Seat,
+        media: u32,
+    ) -> Option<Seat> {
+        let peer = self.peers.get_mut(receiver.index())?.as_deref_mut()?;
+        let downlink = peer.downlinks.iter_mut().find(|d| d.slot.ssrc == media)?;
         let (kind, source) = (downlink.slot.kind, downlink.forwarder.current()?);
-        if kind == MediaKind::Audio || !self.gate.passes(source.seat, kind, receiver) {
+        if kind == MediaKind::Audio
+            || !self.gate.passes(source.seat, kind, receiver)
+            || !downlink.keyframes.asks(now)
+        {
             return None;
         }
-        let publication = &mut self.peer(source.seat)?.publication;
-        // Of a session that was replaced there is nothing to ask for.
-        publication.section(kind).filter(|section| publication.run(section) == source.run)?;
-        let section = publication.section_mut(kind)?;
-        section.layers.get_mut(usize::from(source.layer))?.want_keyframe();
+        self.layer(kind, source)?.want_keyframe();
         Some(source.seat)
     }
 

@@ -145,10 +145,11 @@ impl Forwarder {
         self.segments[0].filter(|_| self.open).map(|segment| segment.source)
     }
 
-    /// Whether it waits for a start of the layer it wants from `seat` in `run`.
+    /// What it waits for a start of, when it does: the layer it wants from `seat` in `run`.
     #[must_use]
-    pub fn waits_for(&self, seat: Seat, run: Run) -> bool {
-        self.target.is_some_and(|layer| self.current() != Some(Source { seat, run, layer }))
+    pub fn awaited(&self, seat: Seat, run: Run) -> Option<Source> {
+        let wanted = Source { seat, run, layer: self.target? };
+        (self.current() != Some(wanted)).then_some(wanted)
     }
 
     /// Where a packet of `seat` goes in this stream; `None` when it is not forwarded.

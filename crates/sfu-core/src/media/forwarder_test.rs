@@ -99,12 +99,12 @@ fn a_switch_waits_for_a_keyframe_and_continues_the_numbers() {
     slot.take(&q, 0, true).expect("a keyframe");
     let before = slot.take(&q, 2, false).expect("goes on");
     slot.forwarder.set_target(Some(2));
-    assert!(slot.forwarder.waits_for(Seat(1), RUN));
+    assert!(slot.forwarder.awaited(Seat(1), RUN).is_some());
     assert_eq!(slot.take(&f, 0, false), None);
     let still = slot.take(&q, 3, false).expect("the old layer goes on meanwhile");
     slot.now += Duration::from_millis(33);
     let switched = slot.take(&f, 1, true).expect("a keyframe of the wanted layer");
-    assert!(switched.begins && !slot.forwarder.waits_for(Seat(1), RUN));
+    assert!(switched.begins && slot.forwarder.awaited(Seat(1), RUN).is_none());
     assert_eq!(switched.index, still.index.next());
     assert_eq!(switched.timestamp, still.timestamp.wrapping_add(2_970));
     assert_eq!(picture_of(&f, 1, true, &switched), picture_of(&q, 3, false, &still) + 1);

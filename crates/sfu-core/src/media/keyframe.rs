@@ -1,5 +1,9 @@
-//! Where a stream can be entered.
+//! Where a stream can be entered, and how often one receiver may have it made enterable: a keyframe
+//! is paid for by everybody who receives the stream.
 
+use std::time::{Duration, Instant};
+
+use crate::media::forwarder::Source;
 use crate::media::vp8;
 use crate::session::Codec;
 
@@ -55,6 +59,63 @@ fn h264(payload: &[u8]) -> bool {
         }
         Some(FU_A) => payload.get(1).is_some_and(|&head| head & 0x80 != 0 && kind(head) == SPS),
         _ => false,
+    }
+}
+
+/// How often a slot has a keyframe made for it. Shorter mends a picture sooner; it is also how far a
+/// hostile receiver can swell everybody's stream.
+const EVERY: Duration = Duration::from_secs(1);
+/// How many at once when the receiver asks and nothing says why.
+const ASKED: u32 = 1;
+/// How many at once when it asks and is known to have lost something.
+const ASKED_AFTER_LOSS: u32 = 3;
+/// How many at once when another picture is to be shown: a page that is laid out anew changes its
+/// mind a few times.
+const SHOWN: u32 = 4;
+
+/// The keyframes that one slot of one receiver is worth.
+#[derive(Debug, Default)]
+pub struct KeyframeBudget {
+    /// When what was spent is earned again.
+    until: Option<Instant>,
+    /// Whether the receiver asked for lost packets since.
+    lost: bool,
+    /// What the slot waits for, once a keyframe of it was granted.
+    shows: Option<Source>,
+}
+
+impl KeyframeBudget {
+    /// The receiver asked for packets that it had been sent.
+    pub fn note_loss(&mut self) {
+        self.lost = true;
+    }
+
+    /// Whether a keyframe is to be made because the receiver asks.
+    pub fn asks(&mut self, now: Instant) -> bool {
+        let granted = self.spend(now, if self.lost { ASKED_AFTER_LOSS } else { ASKED });
+        self.lost &= !granted;
+        granted
+    }
+
+    /// Whether keyframes are to be asked for until the slot can show what it waits for, if it waits.
+    pub fn waits(&mut self, now: Instant, source: Option<Source>) -> bool {
+        let Some(source) = source else {
+            self.shows = None;
+            return false;
+        };
+        if self.shows != Some(source) {
+            self.shows = self.spend(now, SHOWN).then_some(source);
+        }
+        self.shows.is_some()
+    }
+
+    fn spend(&mut self, now: Instant, at_once: u32) -> bool {
+        let until = self.until.map_or(now, |until| until.max(now)) + EVERY;
+        let granted = until <= now + EVERY * at_once;
+        if granted {
+            self.until = Some(until);
+        }
+        granted
     }
 }
 

@@ -162,6 +162,84 @@ fn keyframe_requests_are_coalesced_whoever_makes_them() {
     assert_eq!(requests[0].media_ssrc, camera_ssrc(Seat(0)));
 }
 
+/// Sends ten seconds of seat 0's pictures, with a keyframe whenever one is asked for, and gives how
+/// many were.
+fn ten_seconds(world: &mut World, mut each: impl FnMut(&mut World, u16)) -> usize {
+    let (mut asked, mut key) = (0, true);
+    for n in 0..500 {
+        world.send_packet(0, &Packet::video(Seat(0), None, n, key));
+        each(world, n);
+        world.advance(20);
+        let requests: Vec<PictureLossIndication> = told(world, 0);
+        asked += requests.len();
+        key = !requests.is_empty();
+    }
+    asked
+}
+
+fn ask_for_a_keyframe(world: &mut World, at: usize) {
+    let media = world.pages[at].slots[&world.pages[at].slot(Seat(0), true)].media;
+    let mut compound = Vec::new();
+    rtcp::write_keyframe_request(&mut compound, 1, media);
+    let compound = world.pages[at].seal_rtcp(&compound);
+    world.send(at, compound);
+}
+
+#[test]
+fn one_receiver_costs_the_others_a_keyframe_a_second_at_most() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    let asked = ten_seconds(&mut world, |world, _| ask_for_a_keyframe(world, 1));
+    assert!((9..=11).contains(&asked), "by asking: {asked}");
+    let mut world = World::new(3, false);
+    world.open_gate();
+    let slot = world.pages[1].slot(Seat(0), true);
+    let media = world.pages[1].slots[&slot].media;
+    let asked = ten_seconds(&mut world, |world, _| {
+        let newest = world.pages[1].drain(&slot).last().map(|packet| packet.index as u16);
+        let mut nack = Vec::new();
+        rtcp::write_nack(&mut nack, 1, media, newest.as_slice());
+        let nack = world.pages[1].seal_rtcp(&nack);
+        world.send(1, nack);
+        ask_for_a_keyframe(world, 1);
+    });
+    assert!((11..=14).contains(&asked), "with losses: {asked}");
+    let mut world = World::new(3, false);
+    world.open_gate();
+    let asked = ten_seconds(&mut world, |world, n| {
+        let size = if n % 2 == 0 { ViewSize::Hidden } else { ViewSize::Large };
+        world.engine.set_views(world.now, &world.room, Seat(1), &[(Seat(0), size)]);
+    });
+    assert!((9..=15).contains(&asked), "by looking away: {asked}");
+}
+
+#[test]
+fn who_lost_a_keyframe_has_another_at_once_and_so_has_everybody_else() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    let slot = world.pages[1].slot(Seat(0), true);
+    let media = world.pages[1].slots[&slot].media;
+    let mut at = Vec::new();
+    let asked = ten_seconds(&mut world, |world, n| {
+        let newest = world.pages[1].drain(&slot).last().map(|packet| packet.index as u16);
+        if n == 200 || n == 220 {
+            let mut nack = Vec::new();
+            rtcp::write_nack(&mut nack, 1, media, newest.as_slice());
+            let nack = world.pages[1].seal_rtcp(&nack);
+            world.send(1, nack);
+            ask_for_a_keyframe(world, 1);
+        }
+        if n == 240 {
+            ask_for_a_keyframe(world, 2);
+        }
+        at.push(world.engine.stats().keyframe_requests);
+    });
+    assert_eq!(asked, 3);
+    assert_eq!(at[202] - at[199], 1);
+    assert_eq!(at[222] - at[219], 1, "before a second has passed");
+    assert_eq!(at[242] - at[239], 1, "another receiver has its own");
+}
+
 #[test]
 fn a_latecomer_sees_everybody_after_one_round() {
     let mut world = World::new(4, false);

@@ -385,6 +385,7 @@ impl RoomTask {
                 Effect::Chat(line) => events.push(RoomEvent::Chat(line)),
                 Effect::CannotHear { seat } => events.push(RoomEvent::CannotHear { seat }),
                 Effect::OutOfContract { seat } => events.push(RoomEvent::OutOfContract { seat }),
+                Effect::Personal(_) | Effect::Erase => {}
                 // The loop sees the room's stage.
                 Effect::Ended => {}
             }

@@ -1,18 +1,16 @@
 //! What a person asks for.
 
-use palabre_facilitation::{FloorRefusal, Member, Need, speaks};
-use palabre_ids::{Millis, Role, Seat};
-use palabre_vocabulary::{Blocked, ChatLine, Command, FloorKind, Refusal};
+use palabre_facilitation::{FloorRefusal, Member, speaks};
+use palabre_ids::{Role, Seat};
+use palabre_vocabulary::{ChatLine, Command, FloorKind, Refusal};
 
 use crate::Effect;
-use crate::people::Chair;
 use crate::room::{Progress, Room};
-use crate::session::{Contract, Session};
+use crate::session::Session;
+use crate::text::clean;
 
 /// The longest line of chat, in characters.
 const CHAT_CHARS: usize = 2_000;
-/// The longest contract sentence, in characters.
-const CONTRACT_CHARS: usize = 500;
 /// How many lines of chat are kept for who comes later, and how many bytes in all: they travel in
 /// one message with the whole room.
 const CHAT_LINES: usize = 50;
@@ -26,10 +24,19 @@ impl Room {
         command: Command,
     ) -> Result<Option<Effect>, Refusal> {
         let person = self.people.get(seat)?;
-        if self.progress == Progress::Ended {
+        if self.is_over() && !matches!(command, Command::DecideRecord { .. }) {
             return Err(Refusal::Ended);
         }
-        if !person.is_here() {
+        let before_entering = matches!(
+            command,
+            Command::SetMuted { .. }
+                | Command::SetCamera { .. }
+                | Command::SetNotes { .. }
+                | Command::Help { .. }
+                | Command::CannotHear
+        );
+        let may_act = person.is_here() || (person.is_entering() && before_entering);
+        if !may_act {
             return Err(Refusal::NotEligible);
         }
         match command {
@@ -50,19 +57,20 @@ impl Room {
             Command::SetScreen { on } => self.set_screen(seat, on)?,
             Command::Chat { text } => return self.say(seat, &text).map(Some),
             Command::CannotHear => return Ok(Some(Effect::CannotHear { seat })),
+            Command::Help { text } => self.ask_for_help(seat, &text)?,
+            Command::CastBallot { ballot } => self.cast_ballot(seat, ballot)?,
+            Command::AddEntry { entry } => self.add_entry(seat, &entry)?,
+            Command::ChangeEntry { id, entry } => self.change_entry(seat, id, &entry)?,
+            Command::RemoveEntry { id } => self.remove_entry(seat, id)?,
+            Command::KeepEntry { id, kept } => self.keep_entry(seat, id, kept)?,
+            Command::SetNotes { text } => self.set_notes(seat, &text)?,
+            Command::DecideRecord { fate } => self.decide_record(seat, fate)?,
+            Command::WantNext { wanted } => self.want_next(seat, wanted)?,
             Command::OutOfContract => return self.out_of_contract(seat).map(Some),
             Command::ProposeContract { text } => self.propose_contract(seat, &text)?,
             Command::AcceptContract => self.accept_contract(seat)?,
+            Command::VisitGroup { group } => self.visit_group(seat, group)?,
             Command::TakeChair => self.take_chair(seat)?,
-            Command::Help { .. }
-            | Command::CastBallot { .. }
-            | Command::AddEntry { .. }
-            | Command::ChangeEntry { .. }
-            | Command::RemoveEntry { .. }
-            | Command::KeepEntry { .. }
-            | Command::SetNotes { .. }
-            | Command::DecideRecord { .. }
-            | Command::WantNext { .. } => return Err(Refusal::NotInThisPhase),
             Command::GoOn
             | Command::Stay
             | Command::OpenVote
@@ -71,7 +79,6 @@ impl Room {
             | Command::AfterClientDrop { .. }
             | Command::StartDrill
             | Command::EndDrill
-            | Command::VisitGroup { .. }
             | Command::NextPhase
             | Command::PreviousPhase
             | Command::ExtendPhase { .. }
@@ -94,15 +101,20 @@ impl Room {
     /// What only whoever holds the chair may ask for.
     fn chair_command(&mut self, command: Command) -> Result<(), Refusal> {
         match command {
+            Command::GoOn => self.go_on(),
+            Command::Stay => self.stay(),
+            Command::OpenVote => self.open_vote(),
+            Command::CloseVote => self.close_vote(),
+            Command::NameBackup { seat } => self.name_backup(seat),
+            Command::AfterClientDrop { choice } => self.after_client_drop(choice),
+            Command::StartDrill => self.start_drill(),
+            Command::EndDrill => self.end_drill(),
             Command::NextPhase => self.next_phase(),
             Command::PreviousPhase => self.previous_phase(),
             Command::ExtendPhase { by } => self.extend_phase(by),
             Command::PausePhase => self.pause_phase(),
             Command::ResumePhase => self.resume_phase(),
-            Command::GrantFloor { seat } => {
-                let member = self.member(seat)?;
-                self.on_floor(|session, scene| session.floor.grant(member, scene))
-            }
+            Command::GrantFloor { seat } => self.grant_floor(seat),
             Command::RevokeFloor => self.on_floor(|session, scene| session.floor.revoke(scene)),
             Command::SkipTurn => self.on_floor(|session, scene| session.floor.skip(scene)),
             Command::NameClient { seat } => self.name_client(seat),
@@ -132,39 +144,13 @@ impl Room {
         })
     }
 
-    fn next_phase(&mut self) -> Result<(), Refusal> {
-        let next = match &self.progress {
-            Progress::Lobby => 0,
-            Progress::Running(session) if session.is_last() => return Err(Refusal::NoSuchPhase),
-            Progress::Running(session) => session.index + 1,
-            Progress::Ended => return Err(Refusal::Ended),
-        };
-        if self.blocked().is_some() {
-            return Err(Refusal::GateClosed);
-        }
-        if self.progress == Progress::Lobby {
-            self.progress = Progress::Running(Box::new(Session::new(self.now, &self.template)));
-        }
-        self.enter_phase(next);
-        Ok(())
-    }
-
-    fn previous_phase(&mut self) -> Result<(), Refusal> {
-        let session = self.session().ok_or_else(|| self.not_running())?;
-        let before = session.index.checked_sub(1).ok_or(Refusal::NoSuchPhase)?;
-        self.enter_phase(before);
-        Ok(())
-    }
-
-    fn extend_phase(&mut self, by: Millis) -> Result<(), Refusal> {
-        if !(Millis::from_secs(1)..=Millis::from_secs(3_600)).contains(&by) {
-            return Err(Refusal::OutOfRange);
-        }
-        let template = std::sync::Arc::clone(&self.template);
-        match self.with_session(|session, _| session.extend(by, &template))? {
-            Millis::ZERO => Err(Refusal::AtMaximum),
-            _ => Ok(()),
-        }
+    fn grant_floor(&mut self, seat: Seat) -> Result<(), Refusal> {
+        let member = self.member(seat)?;
+        self.on_floor(|session, scene| match session.in_writing {
+            // Nobody could use it.
+            Some(_) => Err(FloorRefusal::NotInThisPhase),
+            None => session.floor.grant(member, scene),
+        })
     }
 
     fn pause_phase(&mut self) -> Result<(), Refusal> {
@@ -181,7 +167,7 @@ impl Room {
     /// Lets the clocks run, whatever they stood for: the chair has the last word. A turn whose holder
     /// is away goes on waiting for them, as for any speaker.
     fn resume_phase(&mut self) -> Result<(), Refusal> {
-        if !self.with_session(|session, _| session.pauses.any())? {
+        if !self.with_session(|session, _| session.floor_stands())? {
             return Err(Refusal::NoChange);
         }
         self.if_running(|session, _| session.pauses.by_chair = false);
@@ -191,35 +177,6 @@ impl Room {
             session.run_clocks(scene.now);
         });
         self.if_running(|session, scene| session.floor.settle(scene));
-        Ok(())
-    }
-
-    fn name_client(&mut self, seat: Seat) -> Result<(), Refusal> {
-        let person = self.people.get(seat)?;
-        if person.role() == Role::Client {
-            return Err(Refusal::NoChange);
-        }
-        if person.role() != Role::Consultant || !person.is_here() {
-            return Err(Refusal::NotEligible);
-        }
-        for (_, person) in self.people.iter_mut() {
-            if person.role() == Role::Client {
-                person.config.role = Role::Consultant;
-            }
-        }
-        let person = self.people.get_mut(seat)?;
-        person.config.role = Role::Client;
-        // The one who brings the subject is not held to an expert's limits.
-        person.config.expert = false;
-        self.if_running(|session, scene| {
-            session.contract = None;
-            session.wait_for_client_no_longer(scene.now);
-            session.run_clocks(scene.now);
-        });
-        self.if_running(|session, scene| session.floor.settle(scene));
-        let may_share =
-            |seat| self.people.get(seat).is_ok_and(|person| self.rights_of(seat, person).screen);
-        self.screen = self.screen.filter(|seat| may_share(*seat));
         Ok(())
     }
 
@@ -269,92 +226,36 @@ impl Room {
         }
     }
 
-    fn propose_contract(&mut self, seat: Seat, text: &str) -> Result<(), Refusal> {
-        if !self.with_session(|_, scene| scene.phase.takes_contract)? {
-            return Err(Refusal::NotInThisPhase);
-        }
-        if self.people.client() != Some(seat) && self.chair.seat() != Some(seat) {
-            return Err(Refusal::NotEligible);
-        }
-        let sentence = clean(text, CONTRACT_CHARS)?;
-        self.if_running(|session, _| {
-            // Another sentence is accepted anew; whoever words it accepts it.
-            session.contract = Some(Contract { sentence, accepted: [seat].into() });
-        });
-        Ok(())
-    }
-
-    fn accept_contract(&mut self, seat: Seat) -> Result<(), Refusal> {
-        if !speaks(self.people.get(seat)?.role()) {
-            return Err(Refusal::NotEligible);
-        }
-        self.with_session(|session, scene| match &mut session.contract {
-            Some(contract) if scene.phase.takes_contract => {
-                if contract.accepted.insert(seat) {
-                    Ok(())
-                } else {
-                    Err(Refusal::NoChange)
-                }
-            }
-            _ => Err(Refusal::NotInThisPhase),
-        })?
-    }
-
-    /// Whether chat is open: in a phase that has it, while nobody holds the floor. While the client
-    /// is away, suggestions go on in writing.
+    /// Whether chat is open: in a phase that has it, while nobody holds the floor. While the phase
+    /// stands for the client suggestions go on in writing, and when the group goes on without them
+    /// all does.
     pub(crate) fn chat_open(&self) -> bool {
         match &self.progress {
-            Progress::Lobby => true,
-            Progress::Ended => false,
+            Progress::Lobby { .. } => true,
+            Progress::Over(_) => false,
             Progress::Running(session) => {
                 let phase = session.phase(&self.template);
                 // In an open phase a turn only points at somebody.
                 let open = session.floor.step(phase).floor.kind() == FloorKind::Open;
                 let held = !open && session.floor.turn().is_some();
-                phase.chat && (!held || session.pauses.for_client.is_some())
+                session.in_writing.is_some()
+                    || (phase.chat && (!held || session.pauses.for_client.is_some()))
             }
         }
     }
 
-    /// What the next phase waits for.
-    pub(crate) fn blocked(&self) -> Option<Blocked> {
-        let next = match &self.progress {
-            Progress::Lobby => 0,
-            Progress::Running(session) => session.index + 1,
-            Progress::Ended => return None,
-        };
-        let needs = &self.template.phases.get(next)?.needs;
-        needs.iter().find_map(|need| match need {
-            Need::Client => self.people.client().is_none().then_some(Blocked::ClientNotNamed),
-            Need::Contract => (!self.contract_accepted()).then_some(Blocked::ContractNotAccepted),
-        })
+    /// Names who takes the chair if its holder drops: somebody who speaks and came.
+    fn name_backup(&mut self, seat: Option<Seat>) -> Result<(), Refusal> {
+        if self.backup == seat {
+            return Err(Refusal::NoChange);
+        }
+        if let Some(seat) = seat {
+            let person = self.people.get(seat)?;
+            if !speaks(person.role()) || !person.has_joined() || self.chair.seat() == Some(seat) {
+                return Err(Refusal::NotEligible);
+            }
+        }
+        self.backup = seat;
+        Ok(())
     }
-
-    fn contract_accepted(&self) -> bool {
-        let Some(contract) = self.session().and_then(|session| session.contract.as_ref()) else {
-            return false;
-        };
-        let mut asked = self
-            .people
-            .iter()
-            .filter(|(_, person)| person.is_here() && speaks(person.role()))
-            .peekable();
-        asked.peek().is_some() && asked.all(|(seat, _)| contract.accepted.contains(&seat))
-    }
-
-    /// Whether the room runs by itself.
-    #[must_use]
-    pub fn runs_by_itself(&self) -> bool {
-        self.chair == Chair::Nobody && self.session().is_some()
-    }
-}
-
-/// A text of 1 to `most` characters, trimmed, without control characters but line breaks and tabs.
-fn clean(text: &str, most: usize) -> Result<String, Refusal> {
-    let text = text.trim();
-    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if text.is_empty() || text.chars().count() > most || text.chars().any(control) {
-        return Err(Refusal::BadText);
-    }
-    Ok(text.to_owned())
 }

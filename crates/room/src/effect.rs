@@ -14,6 +14,8 @@ pub enum Effect {
     Rights(GateChange),
     /// A part of the view has a new value: read it and tell everyone.
     Changed(Part),
+    /// What somebody alone is shown has a new value: read [`crate::Room::personal`] and tell them.
+    Personal(Seat),
     /// A line of chat.
     Chat(ChatLine),
     /// Somebody says they cannot hear.
@@ -26,8 +28,11 @@ pub enum Effect {
         /// Who said so.
         seat: Seat,
     },
-    /// The session is over for everyone.
+    /// The session is over for everyone. The record can be read until [`Effect::Erase`].
     Ended,
+    /// Nothing is left of the session in the room: its journal must be destroyed, with everything
+    /// that was written in it.
+    Erase,
 }
 
 /// The whole table of who may send what to whom: muted microphones are closed in it, and the screen

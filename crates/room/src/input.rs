@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, Language, Role, Seat, UnixMillis};
+use palabre_ids::{DisplayName, Language, Millis, Role, Seat, UnixMillis};
 use palabre_vocabulary::Command;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,17 @@ pub enum Input {
         seat: Seat,
         /// What.
         command: Command,
+    },
+    /// How long each was heard since the last such word, behind the gate. To be said at most every 5 s,
+    /// and before a phase ends.
+    Talked {
+        /// Who, and how long; those who were not heard are left out.
+        voices: Vec<(Seat, Millis)>,
+    },
+    /// Somebody tried to speak while the gate was closed for them.
+    Blocked {
+        /// Who.
+        seat: Seat,
     },
     /// The time that [`crate::Room::poll_timeout`] asked for has come.
     Tick,

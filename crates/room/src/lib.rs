@@ -5,16 +5,28 @@
 //! (asked anew after each input). An input that is refused leaves the room as it was. Inputs with
 //! their times are all there is: giving a new room the same ones makes the same room.
 
+mod autopilot;
+mod breakout;
+mod budget;
+mod client;
 mod commands;
+mod drill;
 mod effect;
 mod input;
+mod next;
+mod over;
 mod people;
+mod personal;
 mod presence;
 mod read;
+mod record;
 mod rights;
 mod room;
 mod session;
+mod talk;
+mod text;
 mod timers;
+mod votes;
 
 pub use effect::{Effect, Effects, GateChange, Part};
 pub use input::{ConfigError, Input, MAX_SPEAKERS, PersonConfig, RoomConfig};

@@ -1,7 +1,7 @@
 //! Everyone with a seat, and the chair.
 
 use palabre_facilitation::{Member, speaks};
-use palabre_ids::{Role, Seat, UnixMillis};
+use palabre_ids::{Role, Seat, TurnId, UnixMillis};
 use palabre_vocabulary::Refusal;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,8 @@ pub(crate) struct Person {
 pub(crate) enum Link {
     /// Never opened.
     Expected,
+    /// Up for the first time, in the middle of a turn: they enter when it is over.
+    Entering { during: TurnId },
     /// Up.
     Here,
     /// Lost a moment ago: it counts as here until the debounce is over.
@@ -64,6 +66,10 @@ impl Person {
 
     pub(crate) fn is_here(&self) -> bool {
         matches!(self.link, Link::Here | Link::Fading { .. })
+    }
+
+    pub(crate) fn is_entering(&self) -> bool {
+        matches!(self.link, Link::Entering { .. })
     }
 
     /// Whether the person came and has not left.
@@ -112,7 +118,8 @@ impl People {
                 role: person.role(),
                 expert: person.config.expert,
                 here: person.is_here(),
-                joined: person.has_joined(),
+                // The round keeps a place for whoever is about to enter.
+                joined: person.has_joined() || person.is_entering(),
             })
             .collect()
     }
@@ -123,18 +130,25 @@ impl People {
         self.iter().find(|(_, person)| client(person)).map(|(seat, _)| seat)
     }
 
+    /// The client, here or not, and even if they left.
+    pub(crate) fn client_role(&self) -> Option<Seat> {
+        self.iter().find(|(_, person)| person.role() == Role::Client).map(|(seat, _)| seat)
+    }
+
     pub(crate) fn nobody_here(&self) -> bool {
         !self.0.iter().any(Person::is_here)
     }
 
-    /// Who takes the chair over: the facilitator, else the first co-facilitator, who is here.
-    pub(crate) fn deputy(&self) -> Option<Seat> {
+    /// Who takes the chair over: the facilitator, else the first co-facilitator, else whoever was
+    /// named; of those who are here.
+    pub(crate) fn deputy(&self, backup: Option<Seat>) -> Option<Seat> {
         let here = |role| {
             self.iter()
                 .find(|(_, person)| person.role() == role && person.is_here())
                 .map(|(seat, _)| seat)
         };
-        here(Role::Facilitator).or_else(|| here(Role::CoFacilitator))
+        let named = backup.filter(|seat| self.get(*seat).is_ok_and(|person| person.is_here()));
+        here(Role::Facilitator).or_else(|| here(Role::CoFacilitator)).or(named)
     }
 
     /// The facilitator's seat.

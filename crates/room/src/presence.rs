@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use palabre_facilitation::{ClientDrop, speaks};
-use palabre_ids::{Role, Seat, UnixMillis};
-use palabre_vocabulary::Refusal;
+use palabre_ids::{Role, Seat, TurnId, UnixMillis};
+use palabre_vocabulary::{DropRecord, FloorKind, Refusal};
 
 use crate::people::{Chair, Link};
 use crate::room::{Progress, Room};
@@ -12,10 +12,18 @@ use crate::session::{ClientAway, Recovery};
 
 impl Room {
     pub(crate) fn connected(&mut self, seat: Seat, resumed: bool) -> Result<(), Refusal> {
-        if self.progress == Progress::Ended {
+        if self.is_erased() {
             return Err(Refusal::Ended);
         }
-        self.people.get_mut(seat)?.link = Link::Here;
+        let turn = self.turn_to_wait_for(seat)?;
+        let person = self.people.get_mut(seat)?;
+        let is_new = matches!(person.link, Link::Expected | Link::Entering { .. });
+        if let Some(during) = turn.filter(|_| is_new) {
+            person.link = Link::Entering { during };
+            return Ok(());
+        }
+        person.link = Link::Here;
+        self.note_return(seat);
         if !resumed && self.screen == Some(seat) {
             self.screen = None;
         }
@@ -28,6 +36,9 @@ impl Room {
             if session.pauses.for_client.is_some_and(|client| client.seat == seat) {
                 session.pauses.for_client = None;
             }
+            if session.in_writing == Some(seat) {
+                session.in_writing = None;
+            }
             session.run_clocks(scene.now);
         });
         self.if_running(|session, scene| session.floor.unhold(seat, scene));
@@ -35,11 +46,49 @@ impl Room {
         Ok(())
     }
 
+    /// The turn that somebody who comes for the first time does not burst into. Whoever leads, and the
+    /// client, enter at once, as does everyone who is not heard; so does everyone while nobody speaks.
+    fn turn_to_wait_for(&self, seat: Seat) -> Result<Option<TurnId>, Refusal> {
+        let role = self.people.get(seat)?.role();
+        let waits = speaks(role) && !role.facilitates() && role != Role::Client;
+        Ok(self.turn_that_runs().filter(|_| waits))
+    }
+
+    /// The turn of somebody who speaks now. Where everyone may speak, a turn only points at somebody.
+    fn turn_that_runs(&self) -> Option<TurnId> {
+        let session = self.session().filter(|session| !session.floor_stands())?;
+        let open =
+            session.floor.step(session.phase(&self.template)).floor.kind() == FloorKind::Open;
+        let turn = session.floor.turn().filter(|turn| !open && !turn.is_held())?;
+        Some(turn.id)
+    }
+
+    /// Whoever waited for the end of a turn enters when it is over.
+    pub(crate) fn let_in(&mut self) {
+        let runs = self.turn_that_runs();
+        let mut entered = false;
+        for (_, person) in self.people.iter_mut() {
+            if let Link::Entering { during } = person.link
+                && runs != Some(during)
+            {
+                person.link = Link::Here;
+                entered = true;
+            }
+        }
+        if entered {
+            self.if_running(|session, scene| session.floor.settle(scene));
+            self.go_on_if_all_are_back();
+        }
+    }
+
     pub(crate) fn disconnected(&mut self, seat: Seat) -> Result<(), Refusal> {
         let since = self.now;
         let person = self.people.get_mut(seat)?;
-        if person.link == Link::Here {
-            person.link = Link::Fading { since };
+        match person.link {
+            Link::Here => person.link = Link::Fading { since },
+            // They have not come yet.
+            Link::Entering { .. } => person.link = Link::Expected,
+            Link::Expected | Link::Fading { .. } | Link::Away { .. } | Link::Left => {}
         }
         Ok(())
     }
@@ -49,9 +98,12 @@ impl Room {
         let Ok(person) = self.people.get_mut(seat) else { return };
         let Link::Fading { since } = person.link else { return };
         person.link = Link::Away { since };
+        if !self.is_over() {
+            self.note_drop(DropRecord { seat, at: since, back_at: None });
+        }
         match &mut self.progress {
-            Progress::Ended => {}
-            Progress::Lobby => self.hold_chair(seat, since),
+            Progress::Over(_) => {}
+            Progress::Lobby { .. } => self.hold_chair(seat, since),
             Progress::Running(session) if session.pauses.recovery.is_some() => {
                 session.floor.hold(seat, since, true);
             }
@@ -86,7 +138,7 @@ impl Room {
     }
 
     pub(crate) fn chair_hold_over(&mut self) {
-        match self.people.deputy() {
+        match self.people.deputy(self.backup) {
             Some(seat) => self.chair = Chair::Held { seat, until: None },
             // Nothing runs by itself in the lobby: the chair stays theirs.
             None if self.session().is_none() => {
@@ -98,51 +150,41 @@ impl Room {
         }
     }
 
-    /// Nobody holds the chair: what only a chair could let go on goes on.
-    fn run_by_itself(&mut self) {
-        self.chair = Chair::Nobody;
-        self.if_running(|session, scene| {
-            session.pauses.by_chair = false;
-            if session.pauses.for_client.is_some_and(|client| client.until.is_none()) {
-                session.pauses.for_client = None;
-            }
-            session.run_clocks(scene.now);
-        });
-        self.if_running(|session, scene| session.floor.go_on(scene));
-    }
-
     /// The client's floor is held no longer: the turn passes on and the facilitator chooses. With
     /// nobody in the chair the session goes on.
     pub(crate) fn client_hold_over(&mut self) {
-        let by_itself = self.chair == Chair::Nobody;
         let mut gone = None;
-        self.if_running(|session, scene| {
+        self.if_running(|session, _| {
             if let Some(client) = &mut session.pauses.for_client {
                 client.until = None;
                 gone = Some(client.seat);
             }
-            if by_itself {
-                session.pauses.for_client = None;
-                session.run_clocks(scene.now);
-            }
         });
-        if let Some(seat) = gone {
-            self.if_running(|session, scene| session.floor.pass_on(seat, scene));
+        let Some(seat) = gone else { return };
+        if self.chair == Chair::Nobody {
+            self.go_on_without(seat);
         }
+        self.if_running(|session, scene| session.floor.pass_on(seat, scene));
     }
 
     pub(crate) fn left(&mut self, seat: Seat) -> Result<(), Refusal> {
         let is_client = self.people.client() == Some(seat);
         let person = self.people.get_mut(seat)?;
+        if person.is_entering() {
+            person.link = Link::Left;
+        }
         if !person.has_joined() {
             return Ok(());
         }
         person.link = Link::Left;
+        if self.backup == Some(seat) {
+            self.backup = None;
+        }
         if self.screen == Some(seat) {
             self.screen = None;
         }
         let now = self.now;
-        if self.chair.seat() == Some(seat) && self.progress != Progress::Ended {
+        if self.chair.seat() == Some(seat) && !self.is_over() {
             self.chair_hold_over();
         }
         if self.people.nobody_here() {
@@ -154,6 +196,7 @@ impl Room {
                 recovery.present.remove(&seat);
             }
             if is_client {
+                session.in_writing = None;
                 let waits = !by_itself
                     && scene.phase.client_drop == ClientDrop::Pause
                     && session.pauses.recovery.is_none();
@@ -181,6 +224,7 @@ impl Room {
             person.link = match person.link {
                 Link::Here => Link::Away { since: stopped },
                 Link::Fading { since } => Link::Away { since },
+                Link::Entering { .. } => Link::Expected,
                 link @ (Link::Expected | Link::Away { .. } | Link::Left) => link,
             };
         }
@@ -266,10 +310,11 @@ impl Room {
     /// Gives the chair to a facilitator who asks for it.
     pub(crate) fn take_chair(&mut self, seat: Seat) -> Result<(), Refusal> {
         let role = self.people.get(seat)?.role();
-        let kept = self
-            .chair
-            .seat()
-            .is_some_and(|chair| self.people.get(chair).is_ok_and(|person| person.is_here()));
+        let kept = self.chair.seat().is_some_and(|chair| {
+            self.people
+                .get(chair)
+                .is_ok_and(|person| person.is_here() && person.role().facilitates())
+        });
         if !role.facilitates()
             || (role == Role::CoFacilitator && kept && self.chair.seat() != Some(seat))
         {

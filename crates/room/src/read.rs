@@ -3,9 +3,8 @@
 use palabre_facilitation::{self as facilitation, Template, Turn};
 use palabre_ids::{Language, Millis, Role, Seat, UnixMillis};
 use palabre_vocabulary::{
-    ChatLine, Clock, Entry, EntryId, Firmness, FloorKind, FloorView, HandView, NextStep, Pause,
-    PersonView, PhaseView, Presence, RecordFate, Stage, StateView, TurnPart, TurnView, VotesView,
-    Waiting,
+    ChatLine, Clock, Firmness, FloorKind, FloorView, HandView, Pause, PersonView, PhaseView,
+    Presence, Stage, StateView, TurnPart, TurnView, Waiting,
 };
 
 use crate::people::{Chair, Link, Person};
@@ -51,6 +50,7 @@ impl Room {
             expert: person.config.expert,
             presence: match person.link {
                 Link::Expected => Presence::Expected,
+                Link::Entering { .. } => Presence::Entering,
                 Link::Here | Link::Fading { .. } => Presence::Here,
                 Link::Away { since } => Presence::Away { since, held_until: self.held_until(seat) },
                 Link::Left => Presence::Left,
@@ -79,14 +79,14 @@ impl Room {
     #[must_use]
     pub fn phase(&self) -> PhaseView {
         let session = self.session();
-        let contract = session.and_then(|session| session.contract.as_ref());
+        let contract = self.record.contract.as_ref();
         PhaseView {
             stage: match &self.progress {
-                Progress::Lobby => Stage::Lobby,
+                Progress::Lobby { .. } => Stage::Lobby,
                 Progress::Running(session) => {
                     Stage::Running { index: u16::try_from(session.index).unwrap_or(u16::MAX) }
                 }
-                Progress::Ended => Stage::Ended,
+                Progress::Over(_) => Stage::Ended,
             },
             clock: session
                 .map_or(Clock::Paused { remaining: Millis::ZERO }, |session| session.clock),
@@ -97,48 +97,18 @@ impl Room {
                 |session| session.targets.clone(),
             ),
             extended: session.map_or(Millis::ZERO, |session| session.extended),
-            session_ends_at: session.and_then(Session::ends_at),
+            session_ends_at: session.map(|session| session.ends_at()),
             contract: contract.map(|contract| contract.sentence.clone()),
             contract_accepted_by: contract
                 .iter()
                 .flat_map(|contract| &contract.accepted)
                 .copied()
                 .collect(),
-            contract_awaits: Vec::new(),
+            contract_awaits: self.contract_awaits(),
             blocked: self.blocked(),
-            advance: None,
+            advance: self.advance_view(),
             next: self.next_step(),
         }
-    }
-
-    /// What the facilitator's one key does now.
-    fn next_step(&self) -> NextStep {
-        match &self.progress {
-            Progress::Ended => NextStep::Over,
-            _ if self.blocked().is_some() => NextStep::Wait,
-            Progress::Lobby => NextStep::Start,
-            Progress::Running(session) if session.is_last() => NextStep::End,
-            Progress::Running(session) => {
-                NextStep::Phase { index: u16::try_from(session.index + 1).unwrap_or(u16::MAX) }
-            }
-        }
-    }
-
-    /// The vote that is open, and the results of those before.
-    #[must_use]
-    pub fn votes(&self) -> VotesView {
-        VotesView::default()
-    }
-
-    /// What was written, oldest first.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        std::iter::empty()
-    }
-
-    /// An entry of the record.
-    #[must_use]
-    pub fn entry(&self, _id: EntryId) -> Option<&Entry> {
-        None
     }
 
     /// Who has the floor, and who wants it.
@@ -149,11 +119,7 @@ impl Room {
         let chat_open = self.chat_open();
         let Some(session) = self.session() else {
             return FloorView {
-                policy: if self.progress == Progress::Ended {
-                    FloorKind::Silence
-                } else {
-                    FloorKind::Open
-                },
+                policy: if self.is_over() { FloorKind::Silence } else { FloorKind::Open },
                 firmness: Firmness::Advise,
                 takes_requests: false,
                 turn: None,
@@ -184,8 +150,13 @@ impl Room {
             hands: session.floor.hands().iter().map(hand).collect(),
             upcoming: session.floor.upcoming(phase, &self.people.cast()),
             circle: session.floor.circle(),
-            circle_seats: None,
-            groups: Vec::new(),
+            circle_seats: session
+                .floor
+                .step(phase)
+                .floor
+                .circle()
+                .map(|seats| u8::try_from(seats).unwrap_or(u8::MAX)),
+            groups: self.groups_view(),
             step_clock: session.floor.step_clock(),
             chat_open,
         }
@@ -197,12 +168,12 @@ impl Room {
         StateView {
             screen: self.screen,
             chair: self.chair.seat(),
-            backup: None,
+            backup: self.backup,
             pause: self.session().and_then(|session| pause_of(&session.pauses)),
-            in_writing: false,
-            autopilot: None,
-            drill: None,
-            record: RecordFate::Undecided,
+            in_writing: self.session().is_some_and(|session| session.in_writing.is_some()),
+            autopilot: self.autopilot_view(),
+            drill: self.drill(),
+            record: self.record.fate,
         }
     }
 
@@ -224,7 +195,7 @@ fn pause_of(pauses: &Pauses) -> Option<Pause> {
 fn turn_view(session: &Session, turn: &Turn) -> TurnView {
     let waiting = match turn.held_until() {
         Some(until) => Some(Waiting::SpeakerAway { until }),
-        None if turn.is_held() || session.pauses.any() => Some(Waiting::PhasePaused),
+        None if turn.is_held() || session.floor_stands() => Some(Waiting::PhasePaused),
         None => None,
     };
     TurnView {

@@ -1,10 +1,12 @@
 //! Who may send what, and the order in which it is taken and given.
 
 use palabre_facilitation::speaks;
-use palabre_ids::{GateEntry, Group, MediaRights, Seat};
+use palabre_ids::{GateEntry, MediaRights, Role, Seat};
+use palabre_vocabulary::FloorKind;
 
 use crate::people::Person;
 use crate::room::{Progress, Room};
+use crate::session::Session;
 use crate::{Effect, Effects, GateChange};
 
 type Table = Vec<GateEntry>;
@@ -22,21 +24,39 @@ impl Room {
         if !speaks(role) || !person.has_joined() {
             return MediaRights::NONE;
         }
+        // Whoever stands in for the facilitator leads as they would.
+        let leads = role.facilitates() || self.chair.seat() == Some(seat);
         let screen_free = self.screen.is_none_or(|sharing| sharing == seat);
         match &self.progress {
-            Progress::Ended => MediaRights::NONE,
-            Progress::Lobby => {
-                MediaRights { audio: true, video: true, screen: role.facilitates() && screen_free }
+            Progress::Over(_) => MediaRights::NONE,
+            Progress::Lobby { .. } => {
+                MediaRights { audio: true, video: true, screen: leads && screen_free }
             }
             Progress::Running(session) => {
                 let phase = session.phase(&self.template);
                 MediaRights {
-                    audio: role.facilitates() || session.floor.may_speak(phase, seat, role),
-                    video: role.facilitates() || phase.video.contains(role),
-                    screen: screen_free && (role.facilitates() || phase.screen.contains(role)),
+                    audio: leads || self.may_speak(session, seat, role),
+                    video: leads || phase.video.contains(role) || self.is_apart(session, seat),
+                    screen: screen_free && (leads || phase.screen.contains(role)),
                 }
             }
         }
+    }
+
+    /// Whether the floor lets somebody speak. While the group writes for the client it lets nobody;
+    /// in a breakout, those who are in a group.
+    fn may_speak(&self, session: &Session, seat: Seat, role: Role) -> bool {
+        let phase = session.phase(&self.template);
+        let apart = session.floor.step(phase).floor.kind() != FloorKind::Breakout
+            || self.is_apart(session, seat);
+        session.in_writing.is_none() && apart && session.floor.may_speak(phase, seat, role)
+    }
+
+    /// A shared screen that may not be shared any more is not.
+    pub(crate) fn keep_screen_where_it_may_be(&mut self) {
+        let may_share =
+            |seat| self.people.get(seat).is_ok_and(|person| self.rights_of(seat, person).screen);
+        self.screen = self.screen.filter(|seat| may_share(*seat));
     }
 
     fn gate(&self) -> Table {
@@ -47,7 +67,7 @@ impl Room {
                 video: rights.video,
                 screen: rights.screen && self.screen == Some(seat),
             };
-            GateEntry { seat, rights, group: Group::PLENARY }
+            GateEntry { seat, rights, group: self.group_of(seat) }
         };
         self.people.iter().map(entry).collect()
     }

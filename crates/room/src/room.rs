@@ -1,15 +1,18 @@
 //! The room itself: its state, and the way of an input through it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use palabre_facilitation::{Scene, Template, speaks};
+use palabre_facilitation::{Member, Scene, Template, speaks};
 use palabre_ids::{Epoch, Language, MAX_SEATS, Role, Seat, UnixMillis};
-use palabre_vocabulary::{ChatLine, Refusal};
+use palabre_vocabulary::{ChatLine, Command, Drill, DropRecord, HelpLine, Refusal, VoteResult};
 use serde::{Deserialize, Serialize};
 
+use crate::over::Over;
 use crate::people::{Chair, People};
+use crate::record::Record;
 use crate::session::Session;
+use crate::talk::Talk;
 use crate::{ConfigError, Effect, Effects, Input, MAX_SPEAKERS, Part, RoomConfig};
 
 /// One room, from the first link opened to the end of the session.
@@ -20,8 +23,18 @@ pub struct Room {
     pub(crate) people: People,
     pub(crate) progress: Progress,
     pub(crate) chair: Chair,
+    /// Who takes the chair if its holder drops and no co-facilitator is here.
+    pub(crate) backup: Option<Seat>,
     pub(crate) screen: Option<Seat>,
     pub(crate) chat: VecDeque<ChatLine>,
+    pub(crate) help: VecDeque<HelpLine>,
+    pub(crate) drops: VecDeque<DropRecord>,
+    pub(crate) talk: Talk,
+    pub(crate) record: Record,
+    /// Everyone's own, which nobody else is shown.
+    pub(crate) notes: BTreeMap<Seat, String>,
+    /// The votes that were closed.
+    pub(crate) results: VecDeque<VoteResult>,
     pub(crate) epoch: Epoch,
     /// The last moment the room was told.
     pub(crate) now: UnixMillis,
@@ -30,9 +43,33 @@ pub struct Room {
 /// How far the session is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Progress {
-    Lobby,
+    Lobby { drill: Option<Drill> },
     Running(Box<Session>),
-    Ended,
+    Over(Over),
+}
+
+/// What an operation on the floor is told, of the room around the session.
+struct Backdrop {
+    template: Arc<Template>,
+    cast: Vec<Member>,
+    talk: Vec<(Seat, u32)>,
+    now: UnixMillis,
+    by_itself: bool,
+}
+
+impl Backdrop {
+    fn scene(&self, session: &Session) -> Scene<'_> {
+        Scene {
+            phase: session.phase(&self.template),
+            cast: &self.cast,
+            now: self.now,
+            paused: session.floor_stands(),
+            waiting: session.pauses.recovery.is_some() || session.in_writing.is_some(),
+            hold: self.template.drops.speaker,
+            by_itself: self.by_itself,
+            talk: &self.talk,
+        }
+    }
 }
 
 impl Room {
@@ -64,10 +101,17 @@ impl Room {
             template,
             language,
             people,
-            progress: Progress::Lobby,
+            progress: Progress::Lobby { drill: None },
             chair: Chair::Held { seat, until: None },
+            backup: None,
             screen: None,
             chat: VecDeque::new(),
+            help: VecDeque::new(),
+            drops: VecDeque::new(),
+            talk: Talk::default(),
+            record: Record::default(),
+            notes: BTreeMap::new(),
+            results: VecDeque::new(),
             epoch: Epoch::default(),
             now,
         })
@@ -82,15 +126,20 @@ impl Room {
         let mut next = self.clone();
         let restarted = matches!(input, Input::Restarted { .. });
         let mut said = None;
+        let given_back = matches!(
+            input,
+            Input::Command { command: Command::ReleaseFloor | Command::YieldFloor { .. }, .. }
+        );
         if let Input::Restarted { down_since } = input {
             // What was due while the server was down is not due: its clocks stood.
             next.advance(down_since.unwrap_or(self.now).min(now));
             let stopped = next.now;
             next.now = next.now.max(now);
             next.restarted(stopped);
+            next.settle();
         } else {
             next.advance(now);
-            said = next.take_in(input)?;
+            said = next.step(|room| room.take_in(input), given_back)?;
         }
         next.advance(now);
         let effects = next.changes_from(self, restarted, said);
@@ -107,10 +156,24 @@ impl Room {
     /// Lets everything happen that is due by `now`, each at its own time.
     fn advance(&mut self, now: UnixMillis) {
         while let Some((at, timer)) = self.next_timer().filter(|(at, _)| *at <= now) {
+            self.count_entitlement(at);
             self.now = self.now.max(at);
-            self.fire(timer);
+            self.step(|room| room.fire(timer), false);
         }
+        self.count_entitlement(now);
         self.now = self.now.max(now);
+    }
+
+    /// Lets one thing happen, and what follows from it by itself. With `given_back`, a turn that
+    /// ends was given back.
+    fn step<T>(&mut self, act: impl FnOnce(&mut Self) -> T, given_back: bool) -> T {
+        let before = self.floor_before();
+        let done = act(self);
+        self.note_floor(&before, given_back);
+        let before = self.floor_before();
+        self.settle();
+        self.note_floor(&before, false);
+        done
     }
 
     /// Carries an input out; answers what was said, if it said something.
@@ -120,6 +183,8 @@ impl Room {
             Input::Disconnected { seat } => self.disconnected(seat)?,
             Input::Left { seat } => self.left(seat)?,
             Input::Command { seat, command } => return self.command(seat, command),
+            Input::Talked { voices } => self.talked(&voices)?,
+            Input::Blocked { seat } => self.blocked_at(seat)?,
             Input::Tick | Input::Restarted { .. } => {}
         }
         Ok(None)
@@ -142,9 +207,20 @@ impl Room {
         if self.state() != before.state() {
             effects.push(Effect::Changed(Part::State));
         }
+        if self.votes() != before.votes() {
+            effects.push(Effect::Changed(Part::Votes));
+        }
+        let entries = self.record.changed_since(&before.record);
+        effects.extend(entries.into_iter().map(|id| Effect::Changed(Part::Entry(id))));
+        let seats = self.people.iter().map(|(seat, _)| seat);
+        let personal = seats.filter(|seat| self.personal_changed(before, *seat));
+        effects.extend(personal.map(Effect::Personal));
         effects.extend(said);
-        if self.progress == Progress::Ended && before.progress != Progress::Ended {
+        if self.is_over() && !before.is_over() {
             effects.push(Effect::Ended);
+        }
+        if self.is_erased() && !before.is_erased() {
+            effects.push(Effect::Erase);
         }
         effects
     }
@@ -152,7 +228,7 @@ impl Room {
     pub(crate) fn session(&self) -> Option<&Session> {
         match &self.progress {
             Progress::Running(session) => Some(session),
-            Progress::Lobby | Progress::Ended => None,
+            Progress::Lobby { .. } | Progress::Over(_) => None,
         }
     }
 
@@ -161,21 +237,28 @@ impl Room {
         &mut self,
         act: impl FnOnce(&mut Session, Scene<'_>) -> T,
     ) -> Result<T, Refusal> {
-        let cast = self.people.cast();
+        let backdrop = self.backdrop();
         let Progress::Running(session) = &mut self.progress else {
             return Err(self.not_running());
         };
-        let scene = Scene {
-            phase: session.phase(&self.template),
-            cast: &cast,
-            now: self.now,
-            paused: session.pauses.any(),
-            waiting: session.pauses.recovery.is_some(),
-            hold: self.template.drops.speaker,
-            by_itself: self.chair == Chair::Nobody,
-            talk: &[],
-        };
+        let scene = backdrop.scene(session);
         Ok(act(session, scene))
+    }
+
+    /// Reads the running session and its floor.
+    pub(crate) fn in_scene<T>(&self, read: impl FnOnce(&Session, Scene<'_>) -> T) -> Option<T> {
+        let session = self.session()?;
+        Some(read(session, self.backdrop().scene(session)))
+    }
+
+    fn backdrop(&self) -> Backdrop {
+        Backdrop {
+            template: Arc::clone(&self.template),
+            cast: self.people.cast(),
+            talk: self.talk_ranks(),
+            now: self.now,
+            by_itself: self.chair == Chair::Nobody,
+        }
     }
 
     /// The same when it does not matter that the session is not on.
@@ -185,8 +268,8 @@ impl Room {
 
     pub(crate) fn not_running(&self) -> Refusal {
         match self.progress {
-            Progress::Lobby | Progress::Running(_) => Refusal::NotStarted,
-            Progress::Ended => Refusal::Ended,
+            Progress::Lobby { .. } | Progress::Running(_) => Refusal::NotStarted,
+            Progress::Over(_) => Refusal::Ended,
         }
     }
 }

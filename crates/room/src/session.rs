@@ -1,25 +1,45 @@
 //! The session while its phases are on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use palabre_facilitation::{Floor, Overtime, Phase, Template};
-use palabre_ids::{Millis, Seat, UnixMillis};
+use palabre_facilitation::{Floor, Phase, Template};
+use palabre_ids::{Group, Millis, Seat, UnixMillis};
 use palabre_vocabulary::Clock;
 use serde::{Deserialize, Serialize};
+
+use crate::next::Ending;
+use crate::votes::PhaseVote;
 
 /// The phases are on: one of them, its clock and its floor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) index: usize,
     pub(crate) clock: Clock,
-    /// Since when the clock last ran; a stand-still never reaches back before it.
-    began: UnixMillis,
+    /// Since when the clock last ran or stood; a stand-still never reaches back before it.
+    pub(crate) turned_at: UnixMillis,
+    /// Since when the phase is on.
+    pub(crate) began: UnixMillis,
     pub(crate) extended: Millis,
     /// What each phase is to last: its target, less what earlier ones borrowed.
     pub(crate) targets: Vec<Millis>,
     pub(crate) floor: Floor,
     pub(crate) pauses: Pauses,
-    pub(crate) contract: Option<Contract>,
+    /// Whether and when the phase ends by itself.
+    pub(crate) ending: Ending,
+    pub(crate) vote: PhaseVote,
+    /// Who pitched in the phase, in that order.
+    pub(crate) pitched: Vec<Seat>,
+    /// Who wants to go on, while nobody holds the chair.
+    pub(crate) wants: BTreeSet<Seat>,
+    /// The client who is away while the group goes on in writing: the phase's clock runs, the floor
+    /// stands.
+    pub(crate) in_writing: Option<Seat>,
+    /// The floor's clocks were stopped, and not started again since.
+    floor_halted: bool,
+    /// The facilitators who are with a breakout group, and whoever left theirs while in the chair.
+    pub(crate) visits: BTreeMap<Seat, Group>,
+    /// Who was the client of which phase.
+    pub(crate) clients: BTreeMap<usize, Seat>,
 }
 
 /// Why the clocks stand; they run when there is no reason left.
@@ -56,20 +76,6 @@ pub(crate) struct Recovery {
     pub(crate) until: Option<UnixMillis>,
 }
 
-/// The contract sentence.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Contract {
-    pub(crate) sentence: String,
-    pub(crate) accepted: BTreeSet<Seat>,
-}
-
-impl std::fmt::Debug for Contract {
-    /// No content.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contract").field("accepted", &self.accepted).finish_non_exhaustive()
-    }
-}
-
 impl Session {
     /// The session at its first phase; its floor is still to begin.
     pub(crate) fn new(now: UnixMillis, template: &Template) -> Self {
@@ -77,12 +83,20 @@ impl Session {
         Self {
             index: 0,
             clock: Clock::start(now, targets[0], false),
+            turned_at: now,
             began: now,
             extended: Millis::ZERO,
             targets,
             floor: Floor::default(),
             pauses: Pauses::default(),
-            contract: None,
+            ending: Ending::default(),
+            vote: PhaseVote::default(),
+            pitched: Vec::new(),
+            wants: BTreeSet::new(),
+            in_writing: None,
+            floor_halted: false,
+            visits: BTreeMap::new(),
+            clients: BTreeMap::new(),
         }
     }
 
@@ -97,67 +111,70 @@ impl Session {
     /// Enters a phase: its clock runs, whatever stood before. Its floor is still to begin.
     pub(crate) fn enter(&mut self, index: usize, now: UnixMillis) {
         self.index = index;
+        self.turned_at = now;
         self.began = now;
         self.clock = Clock::start(now, self.targets[index], false);
         self.extended = Millis::ZERO;
         self.pauses = Pauses::default();
+        self.ending = Ending::default();
+        self.vote = PhaseVote::default();
+        self.pitched.clear();
+        self.wants.clear();
+        self.in_writing = None;
+        self.floor_halted = false;
+        self.visits.clear();
+    }
+
+    /// Whether nobody's turn runs: the clocks stand, or the group writes.
+    pub(crate) fn floor_stands(&self) -> bool {
+        self.pauses.any() || self.in_writing.is_some()
     }
 
     /// The clocks stand since `at`.
     pub(crate) fn stop_clocks(&mut self, at: UnixMillis) {
-        self.clock = self.clock.paused_at(at.max(self.began));
+        let at = at.max(self.turned_at);
+        if self.clock.deadline().is_some() {
+            self.clock = self.clock.paused_at(at);
+            self.turned_at = at;
+        }
+        self.vote.pause(at);
+        self.halt_floor(at);
+    }
+
+    fn halt_floor(&mut self, at: UnixMillis) {
         self.floor.pause(at);
+        self.floor_halted = true;
+    }
+
+    /// The group goes on in writing, without the client.
+    pub(crate) fn write_on(&mut self, client: Seat, now: UnixMillis) {
+        self.pauses.for_client = None;
+        self.in_writing = Some(client);
+        self.halt_floor(now);
+        self.run_clocks(now);
     }
 
     /// The clocks run again, if there is no reason left for them to stand.
     pub(crate) fn run_clocks(&mut self, now: UnixMillis) {
-        if !self.pauses.any() && self.clock.deadline().is_none() {
-            self.began = now;
+        if self.pauses.any() {
+            return;
+        }
+        if self.clock.deadline().is_none() {
+            self.turned_at = now;
             self.clock = self.clock.running_from(now);
+            self.vote.resume(now);
+        }
+        if self.floor_halted && !self.floor_stands() {
+            self.floor_halted = false;
             self.floor.resume(now);
         }
     }
 
     /// The clocks no longer stand for the client: their turn waits for them as for any speaker.
     pub(crate) fn wait_for_client_no_longer(&mut self, now: UnixMillis) {
-        if let Some(client) = self.pauses.for_client.take() {
-            self.floor.hold(client.seat, now, false);
+        let away = self.pauses.for_client.take().map(|client| client.seat);
+        if let Some(seat) = away.or(self.in_writing.take()) {
+            self.floor.hold(seat, now, false);
         }
     }
-
-    /// Lengthens the phase by `by` at most; says by how much.
-    pub(crate) fn extend(&mut self, by: Millis, template: &Template) -> Millis {
-        let phase = self.phase(template);
-        let room = phase.max.saturating_sub(self.targets[self.index] + self.extended);
-        let later = self.index + 1..self.targets.len();
-        let by = match phase.overtime {
-            Overtime::Hard => Millis::ZERO,
-            Overtime::Soft => by.min(room),
-            Overtime::Borrow => by.min(room).min(later.clone().fold(Millis::ZERO, |sum, index| {
-                sum + spare_of(self.targets[index], template.phases[index].min)
-            })),
-        };
-        if phase.overtime == Overtime::Borrow {
-            let mut owed = by;
-            for index in later {
-                let taken = owed.min(spare_of(self.targets[index], template.phases[index].min));
-                self.targets[index] = self.targets[index].saturating_sub(taken);
-                owed = owed.saturating_sub(taken);
-            }
-        }
-        self.extended = self.extended + by;
-        self.clock = self.clock.lengthened(by);
-        by
-    }
-
-    /// When the session ends if every later phase takes its target.
-    pub(crate) fn ends_at(&self) -> Option<UnixMillis> {
-        let later =
-            self.targets[self.index + 1..].iter().fold(Millis::ZERO, |sum, target| sum + *target);
-        self.clock.deadline().map(|deadline| deadline + later)
-    }
-}
-
-fn spare_of(target: Millis, min: Millis) -> Millis {
-    target.saturating_sub(min)
 }

@@ -1,10 +1,10 @@
 //! Everything that happens because its time has come: one table.
 
-use palabre_facilitation::{FloorTimer, Transition};
+use palabre_facilitation::FloorTimer;
 use palabre_ids::{Seat, UnixMillis};
 
 use crate::people::{Chair, Link};
-use crate::room::{Progress, Room};
+use crate::room::Room;
 
 /// Something that happens when its time comes. At the same moment they happen in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,8 +21,18 @@ pub(crate) enum Timer {
     ScreenHold,
     /// The floor has something to do.
     Floor(FloorTimer),
+    /// The vote closes.
+    VoteClose,
+    /// The phase's time is over, and the group is asked whether it stays.
+    AskToStay,
+    /// The end of the phase is announced.
+    PhaseDone,
     /// The phase is over.
     PhaseEnd,
+    /// The drill is over.
+    Drill,
+    /// The record of a session that is over is kept no longer.
+    RecordOver,
 }
 
 impl Room {
@@ -42,7 +52,15 @@ impl Room {
             let since = self.people.get(seat).ok()?.away_since()?;
             Some((since + self.template.drops.speaker, Timer::ScreenHold))
         });
-        debounce.chain(chair).chain(screen).chain(self.session_timers()).min()
+        let drill = self.drill().map(|drill| (drill.until, Timer::Drill));
+        let record = self.record_over_at().map(|at| (at, Timer::RecordOver));
+        debounce
+            .chain(chair)
+            .chain(screen)
+            .chain(drill)
+            .chain(record)
+            .chain(self.session_timers())
+            .min()
     }
 
     fn session_timers(&self) -> impl Iterator<Item = (UnixMillis, Timer)> {
@@ -59,25 +77,10 @@ impl Room {
         let floor = session
             .and_then(|session| session.floor.next_timer(session.phase(&self.template)))
             .map(|(at, timer)| (at, Timer::Floor(timer)));
-        let phase = session
-            .and_then(|session| session.clock.deadline())
-            .filter(|_| self.phase_ends_by_itself())
-            .map(|deadline| (deadline, Timer::PhaseEnd));
-        [recovery, client, floor, phase].into_iter().flatten()
-    }
-
-    /// Whether the end of the clock ends the phase: in a phase that says so, as long as the chair's
-    /// holder is here; in every phase while nobody holds the chair. A closed gate stops both.
-    fn phase_ends_by_itself(&self) -> bool {
-        let Some(session) = self.session() else { return false };
-        let by_itself = match self.chair {
-            Chair::Nobody => true,
-            Chair::Held { seat, .. } => {
-                session.phase(&self.template).transition == Transition::Timer
-                    && self.people.get(seat).is_ok_and(|person| person.is_here())
-            }
-        };
-        by_itself && self.blocked().is_none()
+        let vote =
+            session.and_then(|session| session.vote.closes_at()).map(|at| (at, Timer::VoteClose));
+        let stay = self.asks_to_stay_at().map(|at| (at, Timer::AskToStay));
+        [recovery, client, floor, vote, stay, self.end_timer()].into_iter().flatten()
     }
 
     /// What was due happens now.
@@ -91,43 +94,30 @@ impl Room {
             Timer::Floor(timer) => {
                 self.if_running(|session, scene| session.floor.fire(timer, scene))
             }
+            Timer::VoteClose => {
+                let _is_open = self.close_vote();
+            }
+            Timer::AskToStay => {
+                let _can_open = self.open_vote();
+            }
+            // Settling announces it.
+            Timer::PhaseDone => {}
             Timer::PhaseEnd => self.phase_over(),
+            Timer::Drill => {
+                let _is_on = self.end_drill();
+            }
+            Timer::RecordOver => self.erase(),
         }
     }
 
-    fn phase_over(&mut self) {
-        let Some(session) = self.session() else { return };
-        if session.is_last() {
-            self.end();
-        } else {
-            let next = session.index + 1;
-            self.enter_phase(next);
-        }
-    }
-
-    /// The session is over for everyone.
-    pub(crate) fn end(&mut self) {
-        self.progress = Progress::Ended;
-        self.screen = None;
-        if let Chair::Held { until, .. } = &mut self.chair {
-            *until = None;
-        }
-    }
-
-    /// Enters a phase; whatever stood before runs again.
-    pub(crate) fn enter_phase(&mut self, index: usize) {
-        let now = self.now;
-        if let Progress::Running(session) = &mut self.progress {
-            session.enter(index, now);
-        }
-        self.begin_floor();
-    }
-
-    /// The floor of the phase begins, and a screen that may not be shared in it is not.
-    pub(crate) fn begin_floor(&mut self) {
-        self.if_running(|session, scene| session.floor.begin(scene));
-        let may_share =
-            |seat| self.people.get(seat).is_ok_and(|person| self.rights_of(seat, person).screen);
-        self.screen = self.screen.filter(|seat| may_share(*seat));
+    /// What follows by itself from what happened, whatever it was.
+    pub(crate) fn settle(&mut self) {
+        self.let_in();
+        self.close_full_vote();
+        self.decide_alone();
+        self.go_on_together();
+        self.let_in();
+        self.end_visits();
+        self.announce();
     }
 }

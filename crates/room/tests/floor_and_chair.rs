@@ -5,11 +5,10 @@ mod common;
 use std::sync::Arc;
 
 use common::{CHAIR, CLIENT, START, Table, eight, person};
-use palabre_facilitation::{Clock, Firmness, FloorKind, Need, Overtime, Template};
+use palabre_facilitation::{Overtime, Template};
 use palabre_ids::{Language, MAX_SEATS, MediaRights, Millis, Role, Seat};
-use palabre_room::{
-    Command, ConfigError, Effect, Part, PersonConfig, Refusal, Room, RoomConfig, Stage,
-};
+use palabre_room::{Command, ConfigError, Effect, Part, PersonConfig, Refusal, Room, RoomConfig};
+use palabre_vocabulary::{Blocked, Clock, Firmness, FloorKind, Stage};
 
 fn codev() -> Template {
     Template::builtin("codev-1h15").expect("ships")
@@ -173,7 +172,10 @@ fn a_question_waits_for_its_answer_and_a_pass_has_none() {
 #[test]
 fn yielding_is_for_pairs() {
     let mut table = Table::codev_at("consultation", eight());
-    assert_eq!(table.tries(Seat(2), Command::YieldFloor), Err(Refusal::NotInThisPhase));
+    assert_eq!(
+        table.tries(Seat(2), Command::YieldFloor { to: None }),
+        Err(Refusal::NotInThisPhase)
+    );
 }
 
 #[test]
@@ -205,15 +207,18 @@ fn a_timed_phase_ends_itself_but_not_through_a_closed_gate() {
     assert_eq!(table.phase_id(), Some("choix-du-sujet"));
     table.wait_s(301);
     assert_eq!(table.phase_id(), Some("choix-du-sujet"));
-    assert_eq!(table.room.phase().blocked, Some(Need::Client));
+    assert_eq!(table.room.phase().blocked, Some(Blocked::ClientNotNamed));
     assert_eq!(table.tries(CHAIR, Command::NextPhase), Err(Refusal::GateClosed));
     table.chair(Command::NameClient { seat: Seat(5) });
+    table.wait_s(5);
     assert_eq!((table.phase_id(), table.holder()), (Some("expose"), Some(Seat(5))));
 }
 
 #[test]
 fn a_phase_is_extended_up_to_its_maximum() {
-    let mut table = Table::codev_at("expose", eight());
+    let mut template = codev();
+    template.phases[2].overtime = Overtime::Soft;
+    let mut table = Table::at(template, "expose", eight());
     let by = |seconds| Command::ExtendPhase { by: Millis::from_secs(seconds) };
     let ends = table.room.phase().session_ends_at.unwrap();
     table.chair(by(120));
@@ -266,6 +271,7 @@ fn hard_overtime_is_none_and_borrowed_overtime_is_paid_later() {
 fn pause_and_resume_stop_every_clock() {
     let mut table = Table::codev_at("consultation", eight());
     table.wait_s(10);
+    let ends = table.room.phase().session_ends_at;
     table.chair(Command::PausePhase);
     assert_eq!(table.tries(CHAIR, Command::PausePhase), Err(Refusal::NoChange));
     table.wait_s(500);
@@ -273,7 +279,7 @@ fn pause_and_resume_stop_every_clock() {
         (table.phase_left(), table.turn_left()),
         (Millis::from_secs(1_190), Millis::from_secs(110))
     );
-    assert_eq!(table.room.phase().session_ends_at, None);
+    assert_eq!(table.room.phase().session_ends_at, ends, "as of the moment when it stopped");
     table.does(Seat(2), Command::ReleaseFloor);
     assert_eq!(table.turn().clock, Some(Clock::Paused { remaining: Millis::from_secs(120) }));
     table.chair(Command::ResumePhase);
@@ -326,7 +332,7 @@ fn the_contract_asks_those_who_are_here() {
     for seat in [0, 2, 3, 4, 5] {
         table.does(Seat(seat), Command::AcceptContract);
     }
-    assert_eq!(table.room.phase().blocked, Some(Need::Contract));
+    assert_eq!(table.room.phase().blocked, Some(Blocked::ContractNotAccepted));
     table.does(Seat(6), Command::AcceptContract);
     assert_eq!(table.room.phase().blocked, None);
 }

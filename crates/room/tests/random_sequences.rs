@@ -6,12 +6,10 @@ mod common;
 use std::sync::Arc;
 
 use common::{START, person};
-use palabre_facilitation::{Clock, FloorKind, FloorPolicy, Template};
+use palabre_facilitation::{FloorPolicy, Template};
 use palabre_ids::{Epoch, GateEntry, Language, MediaRights, Millis, Role, Seat, UnixMillis};
-use palabre_room::{
-    ChatLine, Command, Effect, Effects, Input, PersonConfig, Presence, Room, RoomConfig, Stage,
-    Waiting,
-};
+use palabre_room::{Command, Effect, Effects, Input, PersonConfig, Room, RoomConfig};
+use palabre_vocabulary::{ChatLine, Clock, FloorKind, Presence, Stage, Waiting};
 use proptest::prelude::{
     Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -40,7 +38,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::CancelRequest),
         4 => Just(Command::ReleaseFloor),
         2 => Just(Command::Pass),
-        2 => Just(Command::YieldFloor),
+        2 => Just(Command::YieldFloor { to: None }),
         1 => any::<bool>().prop_map(|muted| Command::SetMuted { muted }),
         1 => any::<bool>().prop_map(|on| Command::SetCamera { on }),
         2 => any::<bool>().prop_map(|on| Command::SetScreen { on }),
@@ -115,7 +113,7 @@ fn new_room(template: Template) -> Room {
 fn allowed(room: &Room, seat: Seat) -> MediaRights {
     let who = room.person(seat).expect("seated");
     let sends = !matches!(who.role, Role::Scribe | Role::Observer)
-        && !matches!(who.presence, Presence::Expected | Presence::Left);
+        && !matches!(who.presence, Presence::Expected | Presence::Entering | Presence::Left);
     let facilitates = matches!(who.role, Role::Facilitator | Role::CoFacilitator);
     let sharing = room.state().screen == Some(seat);
     match room.phase().stage {
@@ -146,7 +144,7 @@ fn allowed(room: &Room, seat: Seat) -> MediaRights {
                 }
             });
             MediaRights {
-                audio: (facilitates || policy) && !who.muted,
+                audio: (facilitates || (policy && !room.state().in_writing)) && !who.muted,
                 video: true,
                 screen: sharing && (facilitates || phase.screen.contains(who.role)),
             }
@@ -275,7 +273,8 @@ impl Run {
         let stands = matches!(turn.clock, Some(Clock::Paused { .. }));
         prop_assert!(!stands || turn.waiting.is_some(), "a clock that stands says why");
         if turn.waiting == Some(Waiting::PhasePaused) {
-            let phase_stands = matches!(self.room.phase().clock, Clock::Paused { .. });
+            let phase_stands = self.room.state().in_writing
+                || matches!(self.room.phase().clock, Clock::Paused { .. });
             prop_assert!(phase_stands, "no turn waits for a pause that is over");
         }
         Ok(())

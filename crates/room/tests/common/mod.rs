@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use palabre_facilitation::{Clock, Template};
+use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Language, Millis, Role, Seat, UnixMillis};
 use palabre_room::{
-    Command, Effect, Effects, GateChange, Input, PersonConfig, Presence, Refusal, Room, RoomConfig,
-    Stage, TurnView,
+    Command, Effect, Effects, GateChange, Input, PersonConfig, Refusal, Room, RoomConfig,
 };
+use palabre_vocabulary::{Blocked, Clock, EntryId, NextStep, Pause, Presence, Stage, TurnView};
 
 /// The facilitator's seat in every test room.
 pub(crate) const CHAIR: Seat = Seat(0);
@@ -62,7 +62,7 @@ impl Table {
         let mut table = Self::new(template, people);
         table.everyone_comes();
         while table.phase_id() != Some(phase) {
-            if table.room.phase().blocked == Some(palabre_facilitation::Need::Contract) {
+            if table.room.phase().blocked == Some(Blocked::ContractNotAccepted) {
                 table.accept_a_contract();
             }
             table.chair(Command::NextPhase);
@@ -140,6 +140,23 @@ impl Table {
 
     pub(crate) fn wait_s(&mut self, seconds: u64) -> Effects {
         self.wait(Millis::from_secs(seconds))
+    }
+
+    /// What the one key does now.
+    pub(crate) fn next(&self) -> NextStep {
+        self.room.phase().next
+    }
+
+    pub(crate) fn entry_ids(&self) -> Vec<EntryId> {
+        self.room.entries().map(|entry| entry.id).collect()
+    }
+
+    /// Whom the phase waits for, if it waits for the client.
+    pub(crate) fn paused_for(&self) -> Option<Seat> {
+        match self.room.state().pause {
+            Some(Pause::ForClient { seat, .. }) => Some(seat),
+            _ => None,
+        }
     }
 
     pub(crate) fn phase_id(&self) -> Option<&str> {

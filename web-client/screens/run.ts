@@ -4,8 +4,9 @@
  *   npm run screens -- [--only NAME] [--out DIR]
  */
 import { mkdir } from 'node:fs/promises';
-import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { chromium } from 'playwright-core';
 import { startServer } from './server.ts';
+import { DESK, SHOTS } from './shots.ts';
 
 const option = (name: string, fallback: string) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -14,81 +15,6 @@ const option = (name: string, fallback: string) => {
 const OUT = option('out', 'test-results/screens');
 const ONLY = option('only', '');
 const PORT = Number(option('port', '20310'));
-
-interface Shot {
-  name: string;
-  path: string;
-  size?: [number, number];
-  language?: 'fr' | 'en';
-  dark?: boolean;
-  /** Stops at the check before joining. */
-  check?: boolean;
-  /** Runs before the picture. */
-  then?: (page: Page, context: BrowserContext) => Promise<void>;
-}
-
-const DESK: [number, number] = [1440, 900];
-const PHONE: [number, number] = [390, 844];
-const SMALL: [number, number] = [360, 740];
-const LAPTOP: [number, number] = [1280, 800];
-const SIDE: [number, number] = [844, 390];
-
-const SHOTS: Shot[] = [
-  { name: 'home', path: '/' },
-  { name: 'home-dark-en', path: '/', dark: true, language: 'en' },
-  { name: 'home-phone', path: '/', size: PHONE },
-  { name: 'check', path: '/r/demo-room#holder.2', check: true },
-  { name: 'check-phone-dark', path: '/r/demo-room#holder.2', check: true, size: PHONE, dark: true },
-  { name: 'lobby-facilitator', path: '/r/demo-room#lobby.0' },
-  { name: 'holder', path: '/r/demo-room#holder.2' },
-  { name: 'holder-dark-en', path: '/r/demo-room#holder.2', dark: true, language: 'en' },
-  { name: 'holder-phone', path: '/r/demo-room#holder.2', size: PHONE },
-  { name: 'holder-phone-side', path: '/r/demo-room#holder.2', size: SIDE },
-  { name: 'round-facilitator', path: '/r/demo-room#round.0' },
-  { name: 'round-facilitator-phone-dark', path: '/r/demo-room#round.0', size: PHONE, dark: true },
-  { name: 'mine', path: '/r/demo-room#mine.2' },
-  { name: 'mine-phone', path: '/r/demo-room#mine.2', size: PHONE, language: 'en' },
-  { name: 'pair', path: '/r/demo-room#pair.1', dark: true },
-  { name: 'pair-phone', path: '/r/demo-room#pair.1', size: PHONE },
-  { name: 'pair-small-dark-en', path: '/r/demo-room#pair.3', size: SMALL, dark: true, language: 'en' },
-  { name: 'pair-mine-phone', path: '/r/demo-room#pair.3', size: PHONE },
-  { name: 'pair-mine-small', path: '/r/demo-room#pair.3', size: SMALL },
-  { name: 'contract', path: '/r/demo-room#contract.0' },
-  { name: 'contract-phone', path: '/r/demo-room#contract.4', size: PHONE },
-  {
-    name: 'contract-small-dark-en',
-    path: '/r/demo-room#contract.4',
-    size: SMALL,
-    dark: true,
-    language: 'en',
-  },
-  { name: 'round-laptop', path: '/r/demo-room#round.0', size: LAPTOP },
-  { name: 'round-laptop-dark-en', path: '/r/demo-room#round.0', size: LAPTOP, dark: true, language: 'en' },
-  { name: 'pair-laptop', path: '/r/demo-room#pair.0', size: LAPTOP },
-  { name: 'mine-small', path: '/r/demo-room#mine.2', size: SMALL },
-  { name: 'silence', path: '/r/demo-room#silence.2', size: [1280, 720] },
-  { name: 'open', path: '/r/demo-room#open.2' },
-  { name: 'open-phone-dark', path: '/r/demo-room#open.2', size: PHONE, dark: true },
-  { name: 'away', path: '/r/demo-room#away.2' },
-  { name: 'grace', path: '/r/demo-room#grace.2', dark: true },
-  { name: 'screen', path: '/r/demo-room#screen.2' },
-  { name: 'settings', path: '/r/demo-room#holder.0', then: (page) => page.getByTestId('settings').click() },
-  {
-    name: 'panel-phone',
-    path: '/r/demo-room#open.2',
-    size: PHONE,
-    then: (page) => page.getByTestId('panel').click(),
-  },
-  { name: 'room', path: '/r/demo-room#round.0', size: [1360, 850] },
-  { name: 'expired', path: '/r/demo-room#expired.2' },
-  { name: 'taken-dark-en', path: '/r/demo-room#taken.2', dark: true, language: 'en' },
-  {
-    name: 'left-phone',
-    path: '/r/demo-room#holder.2',
-    size: PHONE,
-    then: (page) => page.getByTestId('leave').click(),
-  },
-];
 
 /** A peer connection that is always well: the pictures are of the page, not of a network. */
 function fakeMedia() {
@@ -273,16 +199,20 @@ try {
     await page.waitForTimeout(400);
     await shot.then?.(page, context);
     await page.waitForTimeout(500);
+    if (shot.print) await page.emulateMedia({ media: 'print', colorScheme: 'light' });
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (overflow > 0) {
       failed++;
       console.error(`${shot.name}: ${overflow} px too wide`);
     }
-    for (const complaint of await page.evaluate(crowded)) {
+    for (const complaint of shot.print ? [] : await page.evaluate(crowded)) {
       failed++;
       console.error(`${shot.name}: ${complaint}`);
     }
-    await page.screenshot({ path: `${OUT}/${shot.name}.png`, fullPage: shot.path === '/' });
+    await page.screenshot({
+      path: `${OUT}/${shot.name}.png`,
+      fullPage: shot.path === '/' || shot.print === true,
+    });
     await context.close();
   }
 } finally {

@@ -6,8 +6,8 @@ import { createServer, type Server } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { WebSocketServer } from 'ws';
-import type { ClientMessage, ServerMessage } from '../src/wire/index.ts';
-import { scene, type SceneName } from './scenes.ts';
+import type { ClientMessage, RoomView, ServerMessage } from '../src/wire/index.ts';
+import { personal, scene, type SceneName } from './scenes.ts';
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html',
@@ -26,6 +26,7 @@ const TEMPLATES = [
       en: 'A client brings one subject, the peers help them move on, everyone learns.',
     },
     minutes: 75,
+    people: 8,
   },
   {
     id: 'plain-meeting',
@@ -35,8 +36,17 @@ const TEMPLATES = [
       en: 'Everyone speaks freely, or by raised hands.',
     },
     minutes: 0,
+    people: 9,
   },
 ];
+
+/** Who is heard in a scene. */
+function speaking(name: SceneName, room: RoomView, own: number): number[] {
+  const { turn, groups, circle } = room.floor;
+  if (turn) return name === 'away' || room.state.pause ? [] : [turn.seat];
+  if (groups.length > 0) return groups.find(({ seats }) => seats.includes(own))?.seats.slice(-1) ?? [];
+  return circle.length > 0 ? circle.slice(0, 1) : name === 'open' ? [3, 7] : [];
+}
 
 export async function startServer(dist: string, port: number): Promise<{ url: string; close(): void }> {
   const url = `http://127.0.0.1:${port}`;
@@ -44,6 +54,10 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
     const path = new URL(request.url ?? '/', url).pathname;
     const json = (value: unknown) =>
       response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
+    if (path === '/api/rooms') {
+      const reason = 'line 26: `scribe` sends no media, and has no turn';
+      return response.writeHead(400).end(JSON.stringify({ error: reason }));
+    }
     if (path === '/api/templates') return json(TEMPLATES);
     if (path === '/api/demo') {
       return json({
@@ -85,10 +99,8 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
           media: { slots: room.people.map((person) => person.seat).filter((of) => of !== own) },
           room,
         });
-        say({
-          type: 'speaking',
-          seats: room.floor.turn && name !== 'away' ? [room.floor.turn.seat] : name === 'open' ? [3, 7] : [],
-        });
+        say({ type: 'personal', ...personal(name as SceneName, message.language, own, now) });
+        say({ type: 'speaking', seats: speaking(name as SceneName, room, own) });
       }
       if (message.type === 'media_offer')
         say({ type: 'media_answer', generation: message.generation, sdp: 'v=0' });

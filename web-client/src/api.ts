@@ -15,14 +15,25 @@ export interface Template {
   title: Record<Language, string>;
   purpose: Record<Language, string>;
   minutes: number;
+  /** How many it is sized for. */
+  people: number;
 }
 
-/** What `POST /api/rooms` takes. */
-export interface RoomRequest {
-  template: string;
-  language: Language;
-  people: { name: string; role: RoleName }[];
+/** Somebody a room is made for. */
+export interface Invited {
+  name: string;
+  role: RoleName;
+  expert?: boolean;
 }
+
+/** What `POST /api/rooms` takes: a template of the server's by its name, or a file of one's own. */
+export type RoomRequest = ({ template: string } | { template_text: string }) & {
+  language: Language;
+  people: Invited[];
+};
+
+/** The largest file of one's own, in bytes: a template of thirty phases takes a third of it. */
+export const MAX_TEMPLATE_BYTES = 64 * 1024;
 
 /** The ready-made room, when this server has one. */
 export async function loadDemo(): Promise<CreatedRoom | null> {

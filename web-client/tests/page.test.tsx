@@ -8,7 +8,7 @@ import { loudness } from '../src/media/audio.ts';
 import { problemOf } from '../src/media/devices.ts';
 import { Session } from '../src/state/session.ts';
 import { route } from '../src/ui/App.tsx';
-import { keyed } from '../src/ui/Panel.tsx';
+import { keyed } from '../src/ui/Chat.tsx';
 import { Room } from '../src/ui/Room.tsx';
 import { language } from '../src/i18n/index.ts';
 import type { ClientMessage, ServerMessage } from '../src/wire/index.ts';

@@ -15,6 +15,8 @@ export interface Report {
   readonly connected: boolean;
   readonly stage: string | null;
   readonly holder: number | null;
+  /** Who holds the chair. */
+  readonly chair: number | null;
   readonly hands: readonly number[];
   readonly may_speak: readonly number[];
   readonly sent: number;

@@ -1,6 +1,6 @@
 /** The palabre binary, on ports and a data folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { freePort } from './ports.ts';
@@ -16,7 +16,7 @@ export interface RoomOrder {
   readonly language?: 'fr' | 'en';
   /** How much faster than written its clocks run. */
   readonly speed?: number;
-  readonly people: readonly { readonly name: string; readonly role: Role }[];
+  readonly people: readonly { readonly name: string; readonly role: Role; readonly expert?: boolean }[];
 }
 
 /** A person's way in. */
@@ -78,6 +78,14 @@ export class Server {
   /** What it logged so far, over all its lives. */
   get log(): string {
     return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : '';
+  }
+
+  /** The files of its data, its log included, in which some bytes can be read as `text`. */
+  filesWith(text: string): string[] {
+    const files = readdirSync(this.data, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+    return [...files, this.logFile].filter((file) => existsSync(file) && readFileSync(file).includes(text));
   }
 
   /** Its process. */

@@ -1,30 +1,51 @@
 /** What follows from the room for one person: pure questions with plain answers. */
-import type { TurnView, MediaRights, PersonView, PhaseInfo, RoomView, Seat } from '../wire/index.ts';
+import type {
+  GroupView,
+  MediaRights,
+  PersonView,
+  PhaseInfo,
+  Role,
+  RoomView,
+  Seat,
+  TurnView,
+} from '../wire/index.ts';
 
 const NOTHING: MediaRights = { audio: false, video: false, screen: false };
 
 export const personAt = (room: RoomView, seat: Seat | undefined): PersonView | undefined =>
   room.people.find((person) => person.seat === seat);
 
+export const nameAt = (room: RoomView, seat: Seat | undefined): string => personAt(room, seat)?.name ?? '';
+
+/** Whoever is the client, if somebody is. */
+export const clientOf = (room: RoomView): PersonView | undefined =>
+  room.people.find((person) => person.role === 'client');
+
+export const isHere = (person: PersonView | undefined): boolean => person?.presence.presence === 'here';
+
+/** Roles that send sound in some phase. */
+export const speaks = (role: Role): boolean => role !== 'observer' && role !== 'scribe';
+
+export const facilitates = (role: Role): boolean => role === 'facilitator' || role === 'co_facilitator';
+
 /** What a seat may send now. */
 export const rightsOf = (room: RoomView, seat: Seat): MediaRights =>
   room.floor.rights.find(([of]) => of === seat)?.[1] ?? NOTHING;
 
+/** The index of the phase that is on, if one is. */
+export const phaseIndex = (room: RoomView): number | undefined =>
+  room.phase.stage.stage === 'running' ? room.phase.stage.index : undefined;
+
 /** The phase that is on, if one is. */
 export function currentPhase(room: RoomView): PhaseInfo | undefined {
-  return room.phase.stage.stage === 'running' ? room.phases[room.phase.stage.index] : undefined;
+  const index = phaseIndex(room);
+  return index === undefined ? undefined : room.phases[index];
 }
 
 /** The phase after the one that is on (the first one, in the lobby). */
 export function nextPhase(room: RoomView): PhaseInfo | undefined {
-  switch (room.phase.stage.stage) {
-    case 'lobby':
-      return room.phases[0];
-    case 'running':
-      return room.phases[room.phase.stage.index + 1];
-    case 'ended':
-      return undefined;
-  }
+  if (room.phase.stage.stage === 'ended') return undefined;
+  return room.phases[(phaseIndex(room) ?? -1) + 1];
 }
 
 /** Who is in the middle of the circle: the speaker, and whom they speak with. */
@@ -34,16 +55,39 @@ export function onStage(room: RoomView): Seat[] {
   return turn.partner === undefined || turn.partner === turn.seat ? [turn.seat] : [turn.seat, turn.partner];
 }
 
+/** Who speaks after this turn, as far as the order tells. */
+export function nextSpeaker(room: RoomView): Seat | undefined {
+  const { turn, upcoming, hands, policy } = room.floor;
+  if (turn?.part === 'ask' && turn.partner !== undefined) return turn.partner;
+  const kept = hands.find((hand) => hand.remaining !== undefined)?.seat;
+  if (kept !== undefined) return kept;
+  // Where the facilitator picks, the order of hands decides nothing.
+  return upcoming[0] ?? (policy === 'chair_queue' ? undefined : hands[0]?.seat);
+}
+
 /** What the floor says, in one word that the page has a sentence for. */
-export type FloorWord = 'lobby' | 'ended' | 'mine' | 'theirs' | 'open' | 'silence' | 'round_waiting' | 'free';
+export type FloorWord =
+  | 'lobby'
+  | 'ended'
+  | 'mine'
+  | 'theirs'
+  | 'open'
+  | 'circle'
+  | 'breakout'
+  | 'silence'
+  | 'round_waiting'
+  | 'free';
 
 export function floorWord(room: RoomView, seat: Seat): FloorWord {
-  if (room.phase.stage.stage === 'lobby') return 'lobby';
-  if (room.phase.stage.stage === 'ended') return 'ended';
-  if (room.floor.turn) return room.floor.turn.seat === seat ? 'mine' : 'theirs';
-  if (room.floor.policy === 'open') return 'open';
-  if (room.floor.policy === 'silence') return 'silence';
-  return room.floor.upcoming.length > 0 ? 'round_waiting' : 'free';
+  const { floor, phase } = room;
+  if (phase.stage.stage === 'lobby') return 'lobby';
+  if (phase.stage.stage === 'ended') return 'ended';
+  if (floor.turn) return floor.turn.seat === seat ? 'mine' : 'theirs';
+  if (floor.groups.length > 0) return 'breakout';
+  if (floor.circle_seats !== undefined) return 'circle';
+  if (floor.policy === 'open') return 'open';
+  if (floor.policy === 'silence') return 'silence';
+  return floor.upcoming.length > 0 ? 'round_waiting' : 'free';
 }
 
 /** What a person can do about the floor. */
@@ -52,36 +96,115 @@ export interface FloorChoices {
   hand: 'raise' | 'lower' | 'off';
   release: boolean;
   pass: boolean;
+  /** A place still to come in this round can be let go by as well. */
+  passEarly: boolean;
   /** The seat the word would be given to. */
   yieldTo: Seat | null;
+  /** Whom the asker may ask, where that is theirs to choose. */
+  mayAsk: Seat[];
+  /** A seat in the circle: to take, to wait for, to give back, or there is no circle. */
+  circle: 'join' | 'wait' | 'leave' | 'none';
   /** The hand's place in the one order, from 1. */
   place: number | null;
 }
 
 export function floorChoices(room: RoomView, seat: Seat): FloorChoices {
   const { floor, phase } = room;
-  const turn = phase.stage.stage === 'running' ? floor.turn : undefined;
+  const running = phase.stage.stage === 'running';
+  const turn = running ? floor.turn : undefined;
   const mine = turn?.seat === seat;
   const at = floor.hands.findIndex((hand) => hand.seat === seat);
-  const hand = at >= 0 ? 'lower' : floor.takes_requests && !mine ? 'raise' : 'off';
+  const seated = floor.circle.includes(seat);
+  const takes = running && floor.takes_requests;
+  const hand = at >= 0 ? 'lower' : takes && !mine && !seated ? 'raise' : 'off';
   return {
     hand,
     release: mine,
     pass: mine && floor.policy === 'round_robin',
-    yieldTo: floor.policy === 'pair' ? yieldTo(room, turn, seat) : null,
+    passEarly: running && !mine && floor.policy === 'round_robin' && floor.upcoming.includes(seat),
+    yieldTo: mine && floor.policy === 'pair' ? (turn.partner ?? null) : null,
+    mayAsk: mine ? mayAsk(room, turn, seat) : [],
+    circle: circleChoice(room, seated, hand),
     place: at >= 0 ? at + 1 : null,
   };
 }
 
-function yieldTo(room: RoomView, turn: TurnView | undefined, seat: Seat): Seat | null {
-  if (!turn || turn.partner === undefined) return null;
-  if (turn.seat === seat) return turn.partner;
-  return turn.partner === seat && rightsOf(room, seat).audio ? turn.seat : null;
+function circleChoice(room: RoomView, seated: boolean, hand: FloorChoices['hand']): FloorChoices['circle'] {
+  const { circle, circle_seats } = room.floor;
+  if (circle_seats === undefined || room.phase.stage.stage !== 'running') return 'none';
+  if (seated) return 'leave';
+  if (hand !== 'raise') return 'none';
+  return circle.length < circle_seats ? 'join' : 'wait';
+}
+
+/** In a pair without a partner the asker names who answers; experts are not called on unasked. */
+function mayAsk(room: RoomView, turn: TurnView, seat: Seat): Seat[] {
+  if (room.floor.policy !== 'pair' || turn.part !== 'ask' || turn.partner !== undefined) return [];
+  return room.people
+    .filter((person) => person.seat !== seat && isHere(person) && speaks(person.role))
+    .map((person) => person.seat);
 }
 
 /** Whether somebody can be given the floor: they are here and send sound in some phase. */
-export const canBeGiven = (person: PersonView): boolean =>
-  person.presence.presence === 'here' && person.role !== 'observer' && person.role !== 'scribe';
+export const canBeGiven = (person: PersonView): boolean => isHere(person) && speaks(person.role);
+
+/** Whether a button that gives the floor makes sense now. */
+export function givesFloor(room: RoomView): boolean {
+  const { policy, circle_seats } = room.floor;
+  if (room.phase.stage.stage !== 'running' || policy === 'silence' || policy === 'breakout') return false;
+  return policy !== 'open' || circle_seats !== undefined || room.floor.takes_requests;
+}
+
+/** The breakout group of a seat. */
+export const groupOf = (room: RoomView, seat: Seat): GroupView | undefined =>
+  room.floor.groups.find((group) => group.seats.includes(seat));
+
+/**
+ * Who is set aside on this screen, together with whom: in a breakout the people of the other groups, in
+ * a circle those around it.
+ */
+export function setAside(room: RoomView, seat: Seat): Seat[][] {
+  const { groups, circle, circle_seats } = room.floor;
+  if (groups.length > 0) {
+    const own = groupOf(room, seat);
+    return groups.filter((group) => group !== own).map((group) => group.seats.filter((of) => of !== seat));
+  }
+  if (circle_seats === undefined || circle.length === 0) return [];
+  const around = room.people.map((person) => person.seat).filter((of) => !circle.includes(of));
+  return around.length > 0 ? [around] : [];
+}
+
+/** Who takes the chair if its holder does not come back: a co-facilitator, else whoever was named. */
+export function chairHeir(room: RoomView): Seat | undefined {
+  const { chair, backup } = room.state;
+  const co = room.people.find(
+    (person) => person.role === 'co_facilitator' && person.seat !== chair && isHere(person),
+  );
+  if (co) return co.seat;
+  return backup !== undefined && backup !== chair && isHere(personAt(room, backup)) ? backup : undefined;
+}
+
+/** Whether this person may take the chair now: back after a drop, or in somebody's place. */
+export function mayTakeChair(room: RoomView, seat: Seat): boolean {
+  const { chair } = room.state;
+  const role = personAt(room, seat)?.role;
+  if (chair === seat || room.phase.stage.stage === 'ended') return false;
+  if (role === 'facilitator') return true;
+  return role === 'co_facilitator' && (chair === undefined || !isHere(personAt(room, chair)));
+}
+
+/** Whether the group still has to find its client, and the facilitator may name one. */
+export function needsClient(room: RoomView): boolean {
+  if (room.phase.stage.stage !== 'running' || room.votes.open) return false;
+  if (room.phase.blocked === 'client_not_named') return true;
+  const last = room.votes.results.at(-1);
+  return (
+    last?.about === 'client' &&
+    last.phase === phaseIndex(room) &&
+    last.chosen === undefined &&
+    clientOf(room) === undefined
+  );
+}
 
 /** Initials for a tile without a picture: two letters at most. */
 export function initials(name: string): string {

@@ -56,9 +56,63 @@ export interface Room {
   /** The speaker, and their partner in a pair. */
   stage: Seat[];
   screen: boolean;
+  /** Who is set aside, together with whom: small, in a strip below. */
+  aside?: Seat[][];
 }
 
-export function layout({ width, height, seats, stage, screen }: Room): Layout {
+/** The diameter of a face that is set aside. */
+const ASIDE = 44;
+const ASIDE_ROW = ASIDE + NAME_LABEL + GAP;
+/** The space between two groups that are set aside. */
+const BETWEEN = 26;
+
+export function layout(room: Room): Layout {
+  const groups = (room.aside ?? []).filter((group) => group.length > 0);
+  if (groups.length === 0) return circle(room);
+  const apart = new Set(groups.flat());
+  const rows = strip(groups, room.width);
+  const height = room.height - rows.length * ASIDE_ROW - GAP;
+  const arranged = circle({
+    ...room,
+    height,
+    seats: room.seats.filter((seat) => !apart.has(seat)),
+    stage: room.stage.filter((seat) => !apart.has(seat)),
+  });
+  rows.forEach((row, index) => {
+    const y = height + GAP + index * ASIDE_ROW + ASIDE / 2;
+    for (const { seat, x } of row) {
+      arranged.places.set(seat, { x, y, d: ASIDE, stage: false, label: NAME - 4, role: false });
+    }
+  });
+  return arranged;
+}
+
+/** The groups side by side, broken into rows that fit, each row centred. */
+function strip(groups: Seat[][], width: number): { seat: Seat; x: number }[][] {
+  const rows: { seat: Seat; x: number }[][] = [[]];
+  let end = 0;
+  groups.forEach((group) => {
+    let first = true;
+    for (const seat of group) {
+      const row = rows[rows.length - 1]!;
+      const start = row.length === 0 ? 0 : end + (first ? BETWEEN : 0);
+      first = false;
+      if (start + NAME <= width || row.length === 0) {
+        row.push({ seat, x: start + NAME / 2 });
+        end = start + NAME;
+      } else {
+        rows.push([{ seat, x: NAME / 2 }]);
+        end = NAME;
+      }
+    }
+  });
+  return rows.map((row) => {
+    const shift = (width - (row[row.length - 1]!.x + NAME / 2)) / 2;
+    return row.map(({ seat, x }) => ({ seat, x: x + shift }));
+  });
+}
+
+function circle({ width, height, seats, stage, screen }: Room): Layout {
   const others = seats.filter((seat) => !stage.includes(seat));
   const places = new Map<Seat, Place>();
   const landscape = width >= height * 1.1;

@@ -41,12 +41,10 @@ export function reduce(room: RoomView, { event }: Event): RoomView {
   }
 }
 
-/** A moment's word to everybody, which is no part of the room. */
-export type Notice = { kind: 'cannot_hear' | 'out_of_contract'; seat: Seat };
+/** A moment's word to everybody, which is no part of the room; « hors contrat » has its own banner. */
+export type Notice = { kind: 'cannot_hear'; seat: Seat };
 
 /** The notice an event carries, if it does. */
 export function noticeOf(event: RoomEvent): Notice | null {
-  return event.part === 'cannot_hear' || event.part === 'out_of_contract'
-    ? { kind: event.part, seat: event.seat }
-    : null;
+  return event.part === 'cannot_hear' ? { kind: event.part, seat: event.seat } : null;
 }

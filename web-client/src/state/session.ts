@@ -17,9 +17,11 @@ import { browserPeer, type Incoming, type PeerFactory } from '../media/peer.ts';
 import { Connection } from '../signaling/connection.ts';
 import type { Phase } from '../signaling/machine.ts';
 import type {
+  Answer,
   Command,
   Event,
   Language,
+  PersonalView,
   Refusal,
   RoomView,
   Seat,
@@ -30,6 +32,8 @@ import type {
 import { betterOffset, type Offset } from './clock.ts';
 import { personAt, rightsOf } from './derive.ts';
 import { HEARTBEAT, saveVisit } from './memory.ts';
+import type { OutOfContract } from './banners.ts';
+import { initialNotes, notesTransition, type Notes, type NotesInput } from './notes.ts';
 import { noticeOf, reduce, type Notice } from './room.ts';
 
 /** How a person enters. */
@@ -49,11 +53,18 @@ export interface Entry {
 export type Toast =
   | { id: number; kind: 'notice'; notice: Notice }
   | { id: number; kind: 'refused'; code: Refusal }
+  /** Somebody asks the facilitator for help, in private. */
+  | { id: number; kind: 'help'; seat: Seat; text: string }
+  | { id: number; kind: 'said'; word: 'help-sent' | 'copied' }
   | { id: number; kind: 'device'; device: 'microphone' | 'camera' | 'screen'; problem: DeviceProblem };
 
 type ToastWord = Toast extends infer T ? (T extends Toast ? Omit<T, 'id'> : never) : never;
 
 const TOAST_LIFE = 7000;
+/** A call for help stays until somebody can have read it. */
+const HELP_LIFE = 30_000;
+/** How often it is looked at whether notes are due. */
+const NOTES_TICK = 300;
 
 export class Session {
   readonly phase = signal<Phase>({ kind: 'idle' });
@@ -75,6 +86,11 @@ export class Session {
   readonly busy = signal<ReadonlySet<Command['do']>>(new Set());
   /** The browser refused to play sound without a gesture. */
   readonly needsGesture = signal(false);
+  /** What this person alone is shown; nothing before the server said it. */
+  readonly personal = signal<PersonalView | null>(null);
+  readonly notes = signal<Notes>(initialNotes);
+  /** The client's last « hors contrat ». */
+  readonly signal = signal<OutOfContract | null>(null);
   readonly choice: { value: Choice };
   /** Whether this person's voice is passed on now. */
   readonly heard = computed(() => {
@@ -122,7 +138,9 @@ export class Session {
         message: (message) => this.#message(message),
         answered: (command, answer) => {
           this.#setBusy(command.do, false);
-          if (answer.result === 'refused') this.#refused(command, answer.code);
+          if (command.do === 'set_notes') return this.#notesAnswered(answer);
+          if (answer.result === 'refused') return this.#refused(command, answer.code);
+          if (command.do === 'help') this.#toast({ kind: 'said', word: 'help-sent' });
         },
       },
     );
@@ -141,6 +159,7 @@ export class Session {
     );
     const heartbeat = setInterval(() => this.#remember(), HEARTBEAT);
     this.#disposers.push(() => clearInterval(heartbeat));
+    this.#keepNotes();
     this.#connection.start();
     // Whoever comes back is in the room first; devices follow as the browser gives them.
     if (!entry.muted && !entry.tracks.audio) void this.#openMicrophone();
@@ -156,6 +175,16 @@ export class Session {
   ask(command: Command): void {
     this.#setBusy(command.do, true);
     this.#connection.command(command);
+  }
+
+  /** Writes one's private notes; they are saved by themselves. */
+  write(text: string): void {
+    this.#notes({ type: 'typed', text, now: performance.now() });
+  }
+
+  /** Says for a moment that something was copied. */
+  copied(): void {
+    this.#toast({ kind: 'said', word: 'copied' });
   }
 
   async setMuted(muted: boolean): Promise<void> {
@@ -275,6 +304,10 @@ export class Session {
       case 'phases':
         if (this.room.value) this.room.value = { ...this.room.value, phases: message.phases };
         return;
+      case 'personal': {
+        const { type: _, ...personal } = message;
+        return this.#personal(personal);
+      }
       case 'speaking':
         this.speaking.value = new Set(message.seats);
         return;
@@ -299,6 +332,9 @@ export class Session {
     const room = this.room.value;
     if (!room) return;
     this.room.value = reduce(room, event);
+    if (event.event.part === 'out_of_contract') {
+      this.signal.value = { seat: event.event.seat, at: event.at };
+    }
     const notice = noticeOf(event.event);
     if (notice) this.#toast({ kind: 'notice', notice });
     if (event.event.part === 'person' && event.event.seat === this.seat.value) {
@@ -308,6 +344,44 @@ export class Session {
     if (event.event.part === 'state' && this.sharing.value && !this.busy.value.has('set_screen')) {
       if (event.event.screen !== this.seat.value) this.#stopScreen(false);
     }
+  }
+
+  #personal(personal: PersonalView): void {
+    const known = this.personal.value?.chair?.help ?? null;
+    this.personal.value = personal;
+    this.#notes({ type: 'told', text: personal.notes });
+    const last = known?.at(-1)?.at ?? 0;
+    // The first view holds what is old; what comes after is news.
+    for (const line of known ? (personal.chair?.help ?? []) : []) {
+      if (line.at > last) this.#toast({ kind: 'help', seat: line.seat, text: line.text });
+    }
+  }
+
+  #notes(input: NotesInput): void {
+    const { notes, send } = notesTransition(this.notes.value, input);
+    if (notes !== this.notes.value) this.notes.value = notes;
+    if (send !== null) this.ask({ do: 'set_notes', text: send });
+  }
+
+  #notesAnswered(answer: Answer): void {
+    const refused = answer.result === 'refused' && (answer.code === 'too_fast' ? 'later' : 'refused');
+    this.#notes({ type: 'answered', answer: refused || 'done', now: performance.now() });
+  }
+
+  #keepNotes(): void {
+    const connected = () => this.phase.value.kind === 'joined';
+    const tick = setInterval(
+      () => this.#notes({ type: 'tick', now: performance.now(), connected: connected() }),
+      NOTES_TICK,
+    );
+    const leaving = () => {
+      if (document.visibilityState === 'hidden') this.#notes({ type: 'leaving', connected: connected() });
+    };
+    document.addEventListener('visibilitychange', leaving);
+    this.#disposers.push(() => {
+      clearInterval(tick);
+      document.removeEventListener('visibilitychange', leaving);
+    });
   }
 
   #refused(command: Command, code: Refusal): void {
@@ -410,7 +484,7 @@ export class Session {
   #toast(toast: ToastWord): void {
     const id = ++this.#toastId;
     this.toasts.value = [...this.toasts.value, { ...toast, id } as Toast].slice(-4);
-    setTimeout(() => this.dismiss(id), TOAST_LIFE);
+    setTimeout(() => this.dismiss(id), toast.kind === 'help' ? HELP_LIFE : TOAST_LIFE);
   }
 
   #remember(): void {

@@ -1,111 +1,255 @@
-/** Conducting, in one quiet row: the tool holds the rules, so that the facilitator need not. */
-import { useState } from 'preact/hooks';
+/**
+ * Conducting, in one quiet row: one key leads on, and beside it only what the phase may need. The tool
+ * holds the rules, so that the facilitator need not.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
-import { nextPhase, personAt } from '../state/derive.ts';
+import { keyWord } from '../state/budget.ts';
+import { clientOf, mayTakeChair, nameAt, needsClient, nextPhase } from '../state/derive.ts';
 import type { Session } from '../state/session.ts';
+import { tiedSeats } from '../state/votes.ts';
+import type { RoomView } from '../wire/index.ts';
+import { TakeChair } from './Banners.tsx';
+import { Countdown } from './Countdown.tsx';
 import { Dialog } from './Dialog.tsx';
-import { Icon } from './Icon.tsx';
-
-const MINUTE = 60_000;
+import { Extend } from './Extend.tsx';
+import { Icon, type IconName } from './Icon.tsx';
 
 export function Cockpit({ session }: { session: Session }) {
   const room = session.room.value;
-  if (!room) return null;
+  if (!room || room.phase.stage.stage === 'ended') return null;
   const seat = session.seat.value;
-  const me = personAt(room, seat);
-  if (room.phase.stage.stage === 'ended') return null;
-  if (room.state.chair !== seat) {
-    const mayTake = me?.role === 'facilitator' || me?.role === 'co_facilitator';
-    if (!mayTake) return null;
-    const holder = personAt(room, room.state.chair);
-    return (
-      <section class="cockpit" aria-label={t('cockpit')}>
-        <p>{holder ? t('chair-held', { name: holder.name }) : t('chair-free')}</p>
-        <button class="pill" data-testid="take-chair" onClick={() => session.ask({ do: 'take_chair' })}>
-          {t('chair-take')}
+  const chair = room.state.chair === seat;
+  return (
+    <div class="conduct">
+      <Advance session={session} room={room} chair={chair} />
+      {chair ? <Chair session={session} room={room} /> : <Replaced session={session} room={room} />}
+    </div>
+  );
+}
+
+/** A phase that is done leads on by itself: calmly announced, and the facilitator may stay. */
+function Advance({ session, room, chair }: { session: Session; room: RoomView; chair: boolean }) {
+  const { advance, next } = room.phase;
+  if (!advance) return null;
+  const title = next.step === 'phase' ? (room.phases[next.index]?.title ?? '') : '';
+  return (
+    <p class="advance" data-testid="advance">
+      <span>
+        {t(`advance-${next.step === 'open_vote' || next.step === 'end' ? next.step : 'phase'}`, { title })}
+      </span>
+      <Countdown session={session} until={advance.at} testid="advance-clock" />
+      {chair && (
+        <button class="pill small" data-testid="stay" onClick={() => session.ask({ do: 'stay' })}>
+          {t('advance-stay')}
         </button>
-      </section>
-    );
-  }
-  const lobby = room.phase.stage.stage === 'lobby';
+      )}
+    </p>
+  );
+}
+
+/** A facilitator whose place somebody took while they were away. */
+function Replaced({ session, room }: { session: Session; room: RoomView }) {
+  const { chair } = room.state;
+  // While nobody conducts, or the holder is away, the banner has the button.
+  if (chair === undefined || !mayTakeChair(room, session.seat.value)) return null;
+  if (room.people.some((person) => person.seat === chair && person.presence.presence === 'away')) return null;
+  return (
+    <section class="cockpit" aria-label={t('cockpit')}>
+      <p>{t('chair-held', { name: nameAt(room, chair) })}</p>
+      <TakeChair session={session} />
+    </section>
+  );
+}
+
+interface ToolProps {
+  icon: IconName;
+  label: string;
+  testid: string;
+  disabled?: boolean;
+  onClick(): void;
+}
+
+function Tool({ icon, label, testid, disabled, onClick }: ToolProps) {
+  return (
+    <button
+      class="round"
+      data-testid={testid}
+      aria-label={label}
+      title={label}
+      disabled={disabled}
+      onClick={onClick}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+function Chair({ session, room }: { session: Session; room: RoomView }) {
+  const { stage } = room.phase;
+  const lobby = stage.stage === 'lobby';
+  const paused = room.state.pause !== undefined || room.phase.clock.clock === 'paused';
   const next = nextPhase(room);
-  const paused = room.phase.clock.clock === 'paused';
-  const busy = session.busy.value;
-  const first = room.phase.stage.stage === 'running' && room.phase.stage.index === 0;
   const { blocked } = room.phase;
   return (
     <section class="cockpit" aria-label={t('cockpit')}>
-      {!lobby && (
-        <>
-          <button
-            class="round"
-            data-testid="previous-phase"
-            aria-label={t('phase-back')}
-            title={t('phase-back')}
-            disabled={first}
-            onClick={() => session.ask({ do: 'previous_phase' })}
-          >
-            <Icon name="back" />
-          </button>
-          <button
-            class="round"
-            data-testid={paused ? 'resume-phase' : 'pause-phase'}
-            aria-label={t(paused ? 'phase-resume' : 'phase-pause')}
-            title={t(paused ? 'phase-resume' : 'phase-pause')}
-            onClick={() => session.ask({ do: paused ? 'resume_phase' : 'pause_phase' })}
-          >
-            <Icon name={paused ? 'play' : 'pause'} />
-          </button>
-          <button
-            class="pill small"
-            data-testid="extend-phase"
-            aria-label={t('phase-extend')}
-            title={t('phase-extend')}
-            onClick={() => session.ask({ do: 'extend_phase', by: MINUTE })}
-          >
-            {t('phase-extend-short')}
-          </button>
-        </>
-      )}
-      {room.floor.turn && !lobby && (
-        <>
-          <button class="pill small" data-testid="revoke" onClick={() => session.ask({ do: 'revoke_floor' })}>
-            <Icon name="take" />
-            {t('floor-take')}
-          </button>
-          <button class="pill small" data-testid="skip" onClick={() => session.ask({ do: 'skip_turn' })}>
-            <Icon name="skip" />
-            {t('floor-skip')}
-          </button>
-        </>
-      )}
-      <NameClient session={session} />
-      <button
-        class="pill ink"
-        data-testid="next-phase"
-        aria-busy={busy.has('next_phase')}
-        title={next && !lobby ? t('phase-next', { title: next.title }) : undefined}
-        aria-describedby={blocked ? 'blocked' : undefined}
-        onClick={() => session.ask(next ? { do: 'next_phase' } : { do: 'end_session' })}
-      >
-        <span>{lobby ? t('phase-start') : next ? next.title : t('end-session')}</span>
-        <Icon name="next" />
-      </button>
+      <div class="tools">
+        {!lobby && (
+          <>
+            <Tool
+              icon="back"
+              label={t('phase-back')}
+              testid="previous-phase"
+              disabled={stage.stage === 'running' && stage.index === 0}
+              onClick={() => session.ask({ do: 'previous_phase' })}
+            />
+            <Tool
+              icon={paused ? 'play' : 'pause'}
+              label={t(paused ? 'phase-resume' : 'phase-pause')}
+              testid={paused ? 'resume-phase' : 'pause-phase'}
+              onClick={() => session.ask({ do: paused ? 'resume_phase' : 'pause_phase' })}
+            />
+            <Extend session={session} room={room} />
+          </>
+        )}
+        <Tool
+          icon="skipPhase"
+          label={next ? t('phase-next', { title: next.title }) : t('end-session')}
+          testid="next-phase"
+          onClick={() => session.ask(next ? { do: 'next_phase' } : { do: 'end_session' })}
+        />
+        {!lobby && <TurnTools session={session} room={room} />}
+        <NameClient session={session} room={room} />
+        {lobby && <DrillTool session={session} room={room} />}
+      </div>
+      <GoOn session={session} room={room} />
       {blocked && (
         <p class="blocked" id="blocked" data-testid="blocked">
-          {t(`blocked-${blocked}`)}
+          {blocked === 'contract_not_accepted' && room.phase.contract_awaits.length > 0
+            ? t('blocked-contract-awaits', { count: room.phase.contract_awaits.length })
+            : t(`blocked-${blocked}`)}
         </p>
       )}
     </section>
   );
 }
 
-/** Names who brings the subject, while nobody does or in the phase that chooses. */
-function NameClient({ session }: { session: Session }) {
+/** What can be done with the turn that is on, or with the part of the phase without one. */
+function TurnTools({ session, room }: { session: Session; room: RoomView }) {
+  const { turn, step_clock, policy, hands, circle, circle_seats } = room.floor;
+  const full = circle_seats !== undefined && circle.length >= circle_seats && hands.length > 0;
+  const picks = policy === 'chair_queue' && hands.length > 0;
+  const skips = turn ? 'turn' : step_clock ? 'step' : picks ? 'pick' : full ? 'circle' : null;
+  return (
+    <>
+      {turn && (
+        <button class="pill small" data-testid="revoke" onClick={() => session.ask({ do: 'revoke_floor' })}>
+          <Icon name="take" />
+          {t('floor-take')}
+        </button>
+      )}
+      {skips && (
+        <button class="pill small" data-testid="skip" onClick={() => session.ask({ do: 'skip_turn' })}>
+          <Icon name="skip" />
+          {t(`skip-${skips}`)}
+        </button>
+      )}
+    </>
+  );
+}
+
+/** Plays the loss of the client, so that nobody is surprised by a real one. */
+function DrillTool({ session, room }: { session: Session; room: RoomView }) {
+  if (room.state.drill) return null;
+  const part = clientOf(room) ?? room.people.find((person) => person.role === 'consultant');
+  if (!part) return null;
+  return (
+    <button
+      class="pill small"
+      data-testid="start-drill"
+      title={t('drill-help')}
+      onClick={() => session.ask({ do: 'start_drill' })}
+    >
+      <Icon name="drill" />
+      {t('drill-start')}
+    </button>
+  );
+}
+
+/** After the first press of the key at the end of a session, a second one within this ends it. */
+const SURE_WITHIN = 4000;
+
+/** Where a letter is a letter and no command. */
+const TYPING = 'input, textarea, select, [contenteditable], dialog[open], [popover]:popover-open';
+
+/** The one key of a session. */
+function GoOn({ session, room }: { session: Session; room: RoomView }) {
+  const [sure, setSure] = useState(false);
+  const { next } = room.phase;
+  const { step, able } = keyWord(next);
+  const busy = session.busy.value.has('go_on');
+  const act = () => {
+    if (able && !busy) session.ask({ do: 'go_on' });
+  };
+  const pressed = useRef(act);
+  pressed.current = () => {
+    // The end is for everyone and for good: one press too many must not be it.
+    if (step === 'end' && !sure) setSure(true);
+    else act();
+  };
+  useEffect(() => {
+    if (!sure) return;
+    const timer = setTimeout(() => setSure(false), SURE_WITHIN);
+    return () => clearTimeout(timer);
+  }, [sure]);
+  useEffect(() => setSure(false), [step]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() !== 'n' || event.repeat || event.defaultPrevented) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target instanceof Element && event.target.closest(TYPING)) return;
+      if (document.querySelector('dialog[open]')) return;
+      event.preventDefault();
+      pressed.current();
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, []);
+  const { open } = room.votes;
+  const label =
+    step === 'end' && sure
+      ? t('go-end-sure')
+      : t(`go-${step}`, {
+          title: next.step === 'phase' ? (room.phases[next.index]?.title ?? '') : '',
+          voted: open?.voted.length ?? 0,
+          total: (open?.voted.length ?? 0) + (open?.awaited.length ?? 0),
+        });
+  return (
+    <button
+      class="pill ink go-on"
+      data-testid="go-on"
+      data-step={step}
+      aria-keyshortcuts="N"
+      aria-disabled={!able}
+      aria-busy={busy}
+      aria-describedby={room.phase.blocked ? 'blocked' : undefined}
+      // The second click of a double click was meant for what the button said before.
+      onClick={(event) => event.detail < 2 && act()}
+    >
+      <span aria-live="polite">{label}</span>
+      <kbd aria-hidden="true">N</kbd>
+    </button>
+  );
+}
+
+/** Names who brings the subject, while nobody does. */
+function NameClient({ session, room }: { session: Session; room: RoomView }) {
   const [open, setOpen] = useState(false);
-  const room = session.room.value;
-  if (!room || (room.phase.blocked !== 'client_not_named' && !open)) return null;
-  const candidates = room.people.filter((person) => person.role === 'consultant' || person.role === 'client');
+  if (!needsClient(room) && !open) return null;
+  const tied = tiedSeats(room);
+  const candidates = room.people
+    .filter((person) => person.role === 'consultant' || person.role === 'client')
+    .sort((a, b) => Number(tied.includes(b.seat)) - Number(tied.includes(a.seat)));
   return (
     <>
       <button class="pill small" data-testid="name-client" onClick={() => setOpen(true)}>
@@ -125,6 +269,7 @@ function NameClient({ session }: { session: Session }) {
                   }}
                 >
                   {person.name}
+                  {tied.includes(person.seat) && <small>{t('client-tied')}</small>}
                 </button>
               </li>
             ))}

@@ -1,31 +1,34 @@
 /** The contract: the client words the help wanted, the group accepts the sentence. */
 import { useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
-import { currentPhase, personAt } from '../state/derive.ts';
+import { clientOf, currentPhase, nameAt, personAt, speaks } from '../state/derive.ts';
 import type { Session } from '../state/session.ts';
+import type { RoomView } from '../wire/index.ts';
 import { Icon } from './Icon.tsx';
-
-/** Whether this phase is where the sentence is agreed upon. */
-const isContractPhase = (id: string | undefined) => id === 'contrat' || id === 'contract';
+import { list } from './words.ts';
 
 export function Contract({ session }: { session: Session }) {
-  const [text, setText] = useState<string | null>(null);
   const room = session.room.value;
-  if (!room || room.phase.stage.stage !== 'running') return null;
-  const { contract, contract_accepted_by: accepted, blocked } = room.phase;
-  const here = blocked === 'contract_not_accepted' || isContractPhase(currentPhase(room)?.id);
-  if (!here) {
-    return contract ? (
-      <p class="contract kept" data-testid="contract">
-        <span>{t('contract-kept')}</span> {contract}
-      </p>
-    ) : null;
-  }
+  const phase = room && currentPhase(room);
+  if (!room || !phase) return null;
+  const { contract } = room.phase;
+  if (phase.takes_contract) return <Gate session={session} room={room} />;
+  return contract ? (
+    <p class="contract kept" data-testid="contract" title={contract}>
+      <span>{t('contract-kept')}</span> {contract}
+    </p>
+  ) : null;
+}
+
+function Gate({ session, room }: { session: Session; room: RoomView }) {
+  const [text, setText] = useState<string | null>(null);
+  const { contract, contract_accepted_by: accepted, contract_awaits: awaits } = room.phase;
   const seat = session.seat.value;
   const me = personAt(room, seat);
-  const mayPropose = me?.role === 'client';
-  const mine = accepted.includes(seat);
-  const editing = text !== null || !contract;
+  const client = me?.role === 'client';
+  // The facilitator may write down what the client said, when asked to; the form is the client's.
+  const mayPropose = client || room.state.chair === seat;
+  const editing = text !== null || (client && !contract);
   const propose = (event: Event) => {
     event.preventDefault();
     const sentence = (text ?? '').trim();
@@ -33,17 +36,19 @@ export function Contract({ session }: { session: Session }) {
     session.ask({ do: 'propose_contract', text: sentence });
     setText(null);
   };
+  const mine = accepted.includes(seat);
+  const names = (seats: number[]) => list(seats.map((of) => nameAt(room, of)));
   return (
-    <section class="contract" aria-labelledby="contract-title">
+    <section class="card contract" aria-labelledby="contract-title">
       <h2 id="contract-title">{t('contract-title')}</h2>
-      {mayPropose && editing ? (
+      {editing ? (
         <form onSubmit={propose}>
           <input
             data-testid="contract-input"
             maxLength={500}
             value={text ?? ''}
             placeholder={t('contract-placeholder')}
-            aria-label={t('contract-title')}
+            aria-labelledby="contract-title"
             onInput={(event) => setText(event.currentTarget.value)}
           />
           <button class="pill ink" data-testid="propose-contract" disabled={!text?.trim()}>
@@ -51,33 +56,38 @@ export function Contract({ session }: { session: Session }) {
           </button>
         </form>
       ) : (
-        <blockquote data-testid="contract">{contract ?? t('contract-waiting')}</blockquote>
+        <blockquote data-testid="contract" data-empty={!contract}>
+          {contract ?? t('contract-waiting', { name: clientOf(room)?.name ?? '' })}
+        </blockquote>
       )}
-      {contract && !editing && (
-        <div class="contract-actions">
-          <span class="accepted">
+      <div class="contract-actions">
+        {contract && (
+          <p class="accepted">
             {accepted.length > 0
-              ? t('contract-accepted-by', {
-                  names: accepted.map((by) => personAt(room, by)?.name ?? '').join(', '),
-                })
+              ? t('contract-accepted-by', { names: names(accepted) })
               : t('contract-nobody-yet')}
-          </span>
-          {mayPropose && (
-            <button class="link" onClick={() => setText(contract)}>
-              {t('contract-change')}
-            </button>
-          )}
+            {awaits.length > 0 && (
+              <span data-testid="contract-awaits">{t('contract-awaits', { names: names(awaits) })}</span>
+            )}
+          </p>
+        )}
+        {mayPropose && !editing && (
+          <button class="link" data-testid="reword-contract" onClick={() => setText(contract ?? '')}>
+            {t(contract ? 'contract-change' : 'contract-word', { name: clientOf(room)?.name ?? '' })}
+          </button>
+        )}
+        {contract && !editing && me && speaks(me.role) && (
           <button
-            class="pill small"
+            class={mine ? 'pill small' : 'pill small ink'}
             data-testid="accept-contract"
-            disabled={mine}
+            disabled={mine || !awaits.includes(seat)}
             onClick={() => session.ask({ do: 'accept_contract' })}
           >
             <Icon name="check" />
             {t(mine ? 'contract-accepted' : 'contract-accept')}
           </button>
-        </div>
-      )}
+        )}
+      </div>
     </section>
   );
 }

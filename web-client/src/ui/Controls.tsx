@@ -1,8 +1,12 @@
 /** The bar below: one's own devices, one's own part in the floor, and the way out. */
+import { useRef } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
 import { canShareScreen } from '../media/devices.ts';
-import { floorChoices, personAt, rightsOf } from '../state/derive.ts';
+import { currentPhase, floorChoices, nameAt, personAt, rightsOf } from '../state/derive.ts';
+import { hasToWrite } from '../state/record.ts';
 import type { Session } from '../state/session.ts';
+import type { RoomView, Seat } from '../wire/index.ts';
+import { Help } from './Help.tsx';
 import { Icon, type IconName } from './Icon.tsx';
 
 interface RoundProps {
@@ -79,19 +83,14 @@ export function Controls({ session, panelOpen, onPanel }: Props) {
       </div>
       <FloorActions session={session} />
       <div class="bar-side end">
-        <Round
-          icon="ear"
-          label={t('cannot-hear')}
-          testid="cannot-hear"
-          onClick={() => session.ask({ do: 'cannot_hear' })}
-        />
+        <Help session={session} />
         <Round
           icon="chat"
           label={t('panel-toggle')}
           testid="panel"
           pressed={panelOpen}
           onClick={onPanel}
-          class="panel-toggle"
+          class={`panel-toggle ${!panelOpen && hasToWrite(room, session.seat.value) ? 'marked' : ''}`}
         />
         <Round icon="leave" label={t('leave')} testid="leave" onClick={() => session.leave()} class="out" />
       </div>
@@ -102,37 +101,40 @@ export function Controls({ session, panelOpen, onPanel }: Props) {
 function FloorActions({ session }: { session: Session }) {
   const room = session.room.value;
   if (!room) return null;
-  const choices = floorChoices(room, session.seat.value);
+  const seat = session.seat.value;
+  const choices = floorChoices(room, seat);
   const running = room.phase.stage.stage === 'running';
   const busy = session.busy.value;
-  const me = personAt(room, session.seat.value);
-  const partner = choices.yieldTo === null ? undefined : personAt(room, choices.yieldTo);
+  const name = nameAt(room, choices.yieldTo ?? undefined);
   const leaves =
     running &&
-    me?.role === 'client' &&
-    room.floor.policy !== 'open' &&
     !choices.release &&
-    currentIsConsultation(room);
+    currentPhase(room)?.out_of_contract === true &&
+    personAt(room, seat)?.role === 'client';
+  const asks = choices.mayAsk.length > 0;
+  const circle = choices.circle === 'none' ? null : CIRCLE[choices.circle];
+  const main = choices.yieldTo === null && !asks;
   return (
     <div class="floor">
+      {asks && <Ask session={session} room={room} seats={choices.mayAsk} />}
       {choices.yieldTo !== null && (
         <button
           class="pill sun"
           data-testid="yield"
-          aria-label={t('floor-yield', { name: partner?.name ?? '' })}
+          aria-label={t('floor-yield', { name })}
           aria-busy={busy.has('yield_floor')}
           onClick={() => session.ask({ do: 'yield_floor' })}
         >
           <Icon name="give" />
-          <span class="long">{t('floor-yield', { name: partner?.name ?? '' })}</span>
+          <span class="long">{t('floor-yield', { name })}</span>
           <span class="short" aria-hidden="true">
-            {t('floor-yield-short', { name: partner?.name ?? '' })}
+            {t('floor-yield-short', { name })}
           </span>
         </button>
       )}
       {choices.release && (
         <button
-          class={choices.yieldTo === null ? 'pill sun' : 'pill'}
+          class={main ? 'pill sun' : 'pill'}
           data-testid="release"
           aria-busy={busy.has('release_floor')}
           onClick={() => session.ask({ do: 'release_floor' })}
@@ -152,29 +154,48 @@ function FloorActions({ session }: { session: Session }) {
           <span>{t('floor-pass')}</span>
         </button>
       )}
-      {!choices.release && running && (choices.hand !== 'off' || choices.yieldTo === null) && (
+      {circle ? (
         <button
           class="pill"
-          data-testid="hand"
-          data-hand={choices.hand}
-          aria-pressed={choices.hand === 'lower'}
-          aria-busy={busy.has('request_floor') || busy.has('cancel_request')}
-          disabled={choices.hand === 'off'}
-          title={choices.hand === 'off' ? t('hand-not-now') : undefined}
-          onClick={() => session.ask({ do: choices.hand === 'lower' ? 'cancel_request' : 'request_floor' })}
+          data-testid={circle.testid}
+          data-hand="off"
+          aria-pressed={false}
+          aria-busy={busy.has(circle.do)}
+          onClick={() => session.ask({ do: circle.do })}
         >
-          <Icon name="hand" />
-          <span>
-            {choices.hand === 'lower' ? t('hand-lower', { place: choices.place ?? 1 }) : t('hand-raise')}
-          </span>
+          <Icon name={circle.icon} />
+          <span>{t(`circle-${choices.circle}`)}</span>
         </button>
+      ) : (
+        running &&
+        !choices.release &&
+        room.floor.policy !== 'breakout' && (
+          <button
+            class="pill"
+            data-testid="hand"
+            data-hand={choices.hand}
+            aria-pressed={choices.hand === 'lower'}
+            aria-busy={busy.has('request_floor') || busy.has('cancel_request')}
+            disabled={choices.hand === 'off'}
+            title={choices.hand === 'off' ? t('hand-not-now') : undefined}
+            onClick={() => session.ask({ do: choices.hand === 'lower' ? 'cancel_request' : 'request_floor' })}
+          >
+            <Icon name="hand" />
+            <span>
+              {choices.hand === 'lower' ? t('hand-lower', { place: choices.place ?? 1 }) : t('hand-raise')}
+            </span>
+          </button>
+        )
       )}
       {leaves && (
         <button
-          class="pill quiet"
+          class="pill"
           data-testid="out-of-contract"
+          title={t('out-of-contract-help')}
+          aria-busy={busy.has('out_of_contract')}
           onClick={() => session.ask({ do: 'out_of_contract' })}
         >
+          <Icon name="contract" />
           <span>{t('out-of-contract')}</span>
         </button>
       )}
@@ -182,6 +203,41 @@ function FloorActions({ session }: { session: Session }) {
   );
 }
 
-function currentIsConsultation(room: NonNullable<Session['room']['value']>): boolean {
-  return room.phase.stage.stage === 'running' && room.phases[room.phase.stage.index]?.id === 'consultation';
+/** What can be done about a seat in the circle. */
+const CIRCLE = {
+  join: { do: 'request_floor', testid: 'hand', icon: 'join' },
+  wait: { do: 'request_floor', testid: 'hand', icon: 'hand' },
+  leave: { do: 'release_floor', testid: 'release', icon: 'done' },
+} as const;
+
+/** Whom to ask: the asker chooses, and the answer is theirs whom they name. */
+function Ask({ session, room, seats }: { session: Session; room: RoomView; seats: Seat[] }) {
+  const sheet = useRef<HTMLDivElement>(null);
+  return (
+    <>
+      <button class="pill sun" popovertarget="ask" data-testid="ask">
+        <Icon name="give" />
+        <span>{t('floor-ask')}</span>
+      </button>
+      <div id="ask" class="sheet" popover="auto" ref={sheet} role="dialog" aria-label={t('floor-ask-whom')}>
+        <h2>{t('floor-ask-whom')}</h2>
+        <ul class="choices">
+          {seats.map((seat) => (
+            <li key={seat}>
+              <button
+                class="pill"
+                data-testid={`ask-${seat}`}
+                onClick={() => {
+                  sheet.current?.hidePopover();
+                  session.ask({ do: 'yield_floor', to: seat });
+                }}
+              >
+                {nameAt(room, seat)}
+              </button>
+            </li>
+          ))}
+        </ul>
+      </div>
+    </>
+  );
 }

@@ -1,11 +1,18 @@
-/** Beside the circle: conducting (for the chair), who is next, the contract, and writing. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+/** Beside the circle: the order of speech and chat, the record, private notes, and what conducts. */
+import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
-import { formatClock } from '../state/clock.ts';
-import { currentPhase, personAt } from '../state/derive.ts';
+import { phaseIndex } from '../state/derive.ts';
+import { hasToWrite } from '../state/record.ts';
 import type { Session } from '../state/session.ts';
 import type { RoomView } from '../wire/index.ts';
+import { Chat } from './Chat.tsx';
+import { Conduct } from './Conduct.tsx';
 import { Icon } from './Icon.tsx';
+import { NotesPad } from './NotesPad.tsx';
+import { Order } from './Order.tsx';
+import { Record } from './Record.tsx';
+
+type Tab = 'floor' | 'record' | 'notes' | 'conduct';
 
 interface Props {
   session: Session;
@@ -13,135 +20,82 @@ interface Props {
   onClose(): void;
 }
 
+/** The tab a phase is about, if it is about one: where everyone writes, the writing is at hand. */
+export function tabOf(room: RoomView, seat: number): Tab | null {
+  if (room.floor.policy === 'silence') return hasToWrite(room, seat) ? 'record' : 'notes';
+  return null;
+}
+
 export function Panel({ session, open, onClose }: Props) {
+  const [tab, setTab] = useState<Tab>('floor');
   const room = session.room.value;
-  if (!room) return null;
-  return (
-    <aside class="panel" data-open={open} aria-label={t('panel')}>
-      <button class="round quiet panel-close" aria-label={t('close')} onClick={onClose}>
-        <Icon name="close" />
-      </button>
-      <Order session={session} room={room} />
-      <Chat session={session} room={room} />
-    </aside>
-  );
-}
-
-/** Hands in the one order, then who is still to speak in the round. */
-function Order({ session, room }: { session: Session; room: RoomView }) {
-  const { hands, upcoming } = room.floor;
-  const chair = room.state.chair === session.seat.value;
-  const purpose = currentPhase(room)?.purpose;
-  return (
-    <section class="order" aria-labelledby="order-title">
-      {purpose && <p class="purpose">{purpose}</p>}
-      <h2 id="order-title">{t('order-title')}</h2>
-      {hands.length === 0 && upcoming.length === 0 && <p class="empty">{t('order-empty')}</p>}
-      {hands.length > 0 && (
-        <>
-          <h3 id="order-hands">{t('order-hands')}</h3>
-          <ol class="queue" data-testid="hands" aria-labelledby="order-hands">
-            {hands.map((hand) => {
-              const person = personAt(room, hand.seat);
-              return (
-                <li key={hand.seat} data-seat={hand.seat}>
-                  <Icon name="hand" />
-                  <span>
-                    {person?.name}
-                    {hand.remaining !== undefined && (
-                      <small>{t('order-kept', { clock: formatClock(hand.remaining) })}</small>
-                    )}
-                  </span>
-                  {chair && (
-                    <button
-                      class="link"
-                      aria-label={t('give-to', { name: person?.name ?? '' })}
-                      onClick={() => session.ask({ do: 'grant_floor', seat: hand.seat })}
-                    >
-                      {t('give')}
-                    </button>
-                  )}
-                </li>
-              );
-            })}
-          </ol>
-        </>
-      )}
-      {upcoming.length > 0 && (
-        <>
-          <h3 id="order-round">{t('order-round')}</h3>
-          <ol class="queue round-order" data-testid="upcoming" aria-labelledby="order-round">
-            {upcoming.map((seat) => (
-              <li key={seat} data-seat={seat} data-own={seat === session.seat.value}>
-                <span>{personAt(room, seat)?.name}</span>
-              </li>
-            ))}
-          </ol>
-        </>
-      )}
-    </section>
-  );
-}
-
-/**
- * Each line with a key of its own. A place in the list would not do: the oldest lines go, and a reader
- * of the screen would hear every line again.
- */
-export function keyed(chat: RoomView['chat']): [string, RoomView['chat'][number]][] {
-  const times = new Map<string, number>();
-  return chat.map((line) => {
-    const moment = `${line.at}-${line.seat}`;
-    const nth = times.get(moment) ?? 0;
-    times.set(moment, nth + 1);
-    return [`${moment}-${nth}`, line];
-  });
-}
-
-function Chat({ session, room }: { session: Session; room: RoomView }) {
-  const [text, setText] = useState('');
-  const lines = useRef<HTMLOListElement>(null);
+  const seat = session.seat.value;
+  const phase = room ? (phaseIndex(room) ?? -1) : -1;
+  const policy = room?.floor.policy;
   useEffect(() => {
-    lines.current?.scrollTo({ top: lines.current.scrollHeight });
-  }, [room.chat.length]);
-  const open = room.floor.chat_open;
-  const send = (event: Event) => {
-    event.preventDefault();
-    const trimmed = text.trim();
-    if (!trimmed) return;
-    session.ask({ do: 'chat', text: trimmed });
-    setText('');
+    if (!room) return;
+    // Whoever is writing is not taken away from it.
+    if (document.activeElement?.matches('.panel input, .panel textarea')) return;
+    const about = tabOf(room, seat);
+    if (about) setTab(about);
+    else setTab((before) => (before === 'conduct' || before === 'record' ? before : 'floor'));
+  }, [phase, policy]);
+  if (!room) return null;
+  const chair = room.state.chair === seat;
+  const tabs: Tab[] = chair ? ['floor', 'record', 'notes', 'conduct'] : ['floor', 'record', 'notes'];
+  const shown = tabs.includes(tab) ? tab : 'floor';
+  const help = session.personal.value?.chair?.help.length ?? 0;
+  const marks: { [of in Tab]?: boolean } = { record: hasToWrite(room, seat), conduct: help > 0 };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step === undefined) return;
+    const to = tabs[(tabs.indexOf(shown) + step + tabs.length) % tabs.length] ?? 'floor';
+    setTab(to);
+    document.getElementById(`tab-${to}`)?.focus();
   };
   return (
-    <section class="chat" aria-labelledby="chat-title">
-      <h2 id="chat-title">{t('chat-title')}</h2>
-      <ol class="lines" ref={lines} aria-live="polite" data-testid="chat-lines">
-        {keyed(room.chat).map(([key, line]) => (
-          <li key={key} data-own={line.seat === session.seat.value}>
-            <b>{personAt(room, line.seat)?.name}</b>
-            <p>{line.text}</p>
-          </li>
+    <aside class="panel" data-open={open} aria-label={t('panel')}>
+      <div class="tabs" role="tablist" aria-label={t('panel')} onKeyDown={onKeyDown}>
+        {tabs.map((of) => (
+          <button
+            key={of}
+            id={`tab-${of}`}
+            role="tab"
+            data-testid={`tab-${of}`}
+            data-mark={marks[of] && of !== shown}
+            aria-selected={of === shown}
+            aria-controls={`panel-${of}`}
+            tabIndex={of === shown ? 0 : -1}
+            onClick={() => setTab(of)}
+          >
+            {t(`tab-${of}`)}
+          </button>
         ))}
-      </ol>
-      {!open && (
-        <p class="fine" id="chat-closed">
-          {t('chat-closed')}
-        </p>
-      )}
-      <form onSubmit={send}>
-        <input
-          data-testid="chat-input"
-          value={text}
-          maxLength={2000}
-          disabled={!open}
-          aria-label={t('chat-label')}
-          placeholder={open ? t('chat-placeholder') : ''}
-          aria-describedby={open ? undefined : 'chat-closed'}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-        <button class="round" aria-label={t('chat-send')} disabled={!open || !text.trim()}>
-          <Icon name="next" />
+        <button class="round quiet panel-close" aria-label={t('close')} onClick={onClose}>
+          <Icon name="close" />
         </button>
-      </form>
-    </section>
+      </div>
+      {tabs.map((of) => (
+        <div
+          key={of}
+          id={`panel-${of}`}
+          class="tab-body"
+          data-tab={of}
+          role="tabpanel"
+          aria-labelledby={`tab-${of}`}
+          hidden={of !== shown}
+        >
+          {of === 'floor' && (
+            <>
+              <Order session={session} room={room} />
+              <Chat session={session} room={room} />
+            </>
+          )}
+          {of === 'record' && <Record session={session} room={room} />}
+          {of === 'notes' && <NotesPad session={session} />}
+          {of === 'conduct' && <Conduct session={session} room={room} />}
+        </div>
+      ))}
+    </aside>
   );
 }

@@ -1,16 +1,23 @@
 /** The room: header, circle, panel, bar; and the words that come and go. */
 import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
-import { currentPhase, personAt } from '../state/derive.ts';
+import { nameAt } from '../state/derive.ts';
 import type { Session, Toast } from '../state/session.ts';
+import { Announcer } from './Announcer.tsx';
+import { Banners } from './Banners.tsx';
 import { Cockpit } from './Cockpit.tsx';
 import { Contract } from './Contract.tsx';
 import { Controls } from './Controls.tsx';
-import { floorSentence, Header } from './Header.tsx';
+import { Ended } from './Ended.tsx';
+import { Fate } from './Export.tsx';
+import { Groups } from './Groups.tsx';
+import { Header } from './Header.tsx';
 import { Icon } from './Icon.tsx';
 import { Panel } from './Panel.tsx';
-import { Ended, Joining, Message } from './Screens.tsx';
+import { Print } from './Print.tsx';
+import { Joining, Message } from './Screens.tsx';
 import { Stage } from './Stage.tsx';
+import { Vote } from './Vote.tsx';
 import { Chimes } from './chimes.ts';
 
 export function Room({ session }: { session: Session }) {
@@ -26,22 +33,29 @@ export function Room({ session }: { session: Session }) {
   if (!room) return <Joining session={session} />;
   if (room.phase.stage.stage === 'ended') return <Ended session={session} reason="session_ended" />;
   return (
-    <div class="room" data-panel={panelOpen} data-mine={room.floor.turn?.seat === session.seat.value}>
+    <div
+      class="room"
+      data-panel={panelOpen}
+      data-mine={room.floor.turn?.seat === session.seat.value}
+      data-drill={room.state.drill !== undefined}
+    >
       <Chimes session={session} />
       <Header session={session} />
-      <Contract session={session} />
+      <div class="news">
+        <Banners session={session} />
+        <Vote session={session} />
+        <Groups session={session} />
+        <Fate session={session} room={room} />
+        <Contract session={session} />
+      </div>
       <Stage session={session} />
       <Cockpit session={session} />
       <Panel session={session} open={panelOpen} onClose={() => setPanelOpen(false)} />
       <Controls session={session} panelOpen={panelOpen} onPanel={() => setPanelOpen(!panelOpen)} />
       <Toasts session={session} />
       {session.needsGesture.value && <HearButton session={session} />}
-      <p class="sr" aria-live="assertive">
-        {floorSentence(session, room)}
-      </p>
-      <p class="sr" aria-live="polite">
-        {currentPhase(room)?.title}
-      </p>
+      <Announcer session={session} />
+      <Print session={session} />
     </div>
   );
 }
@@ -85,12 +99,15 @@ function Toasts({ session }: { session: Session }) {
 }
 
 function words(session: Session, toast: Toast): string {
+  const room = session.room.value;
+  const name = (seat: number) => (room ? nameAt(room, seat) : '');
   switch (toast.kind) {
-    case 'notice': {
-      const room = session.room.value;
-      const name = room ? (personAt(room, toast.notice.seat)?.name ?? '') : '';
-      return t(`notice-${toast.notice.kind}`, { name });
-    }
+    case 'notice':
+      return t(`notice-${toast.notice.kind}`, { name: name(toast.notice.seat) });
+    case 'help':
+      return t('help-arrived', { name: name(toast.seat), text: toast.text });
+    case 'said':
+      return t(toast.word);
     case 'refused':
       return t(`refusal-${toast.code}`);
     case 'device':

@@ -48,30 +48,6 @@ export function Message({ kind }: { kind: MessageKind }) {
   );
 }
 
-export function Ended({ session, reason }: { session: Session; reason: 'left' | 'session_ended' }) {
-  const ended = reason === 'session_ended';
-  const contract = session.room.value?.phase.contract;
-  return (
-    <main class="screen" data-testid={ended ? 'ended' : 'left'}>
-      <Corner />
-      <Mark />
-      <h1>{t(ended ? 'ended-title' : 'left-title')}</h1>
-      <p>{t(ended ? 'ended-text' : 'left-text')}</p>
-      {ended && contract && <blockquote>{contract}</blockquote>}
-      <div class="row">
-        {!ended && (
-          <button class="pill ink" data-testid="rejoin" onClick={() => location.reload()}>
-            {t('left-return')}
-          </button>
-        )}
-        <a class={ended ? 'pill ink' : 'pill'} href="/">
-          {t('message-home')}
-        </a>
-      </div>
-    </main>
-  );
-}
-
 export function Joining({ session }: { session: Session }) {
   const word = connectionWord(session);
   return (
@@ -89,7 +65,7 @@ export function Joining({ session }: { session: Session }) {
   );
 }
 
-function Corner() {
+export function Corner() {
   return (
     <div class="corner">
       <SettingsMenu />

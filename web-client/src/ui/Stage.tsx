@@ -1,7 +1,7 @@
 /** The circle: everyone in their place, the speaker in the middle. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
-import { onStage, personAt } from '../state/derive.ts';
+import { onStage, personAt, setAside } from '../state/derive.ts';
 import { layout, viewSize } from '../state/layout.ts';
 import type { Session } from '../state/session.ts';
 import type { Seat, ViewSize } from '../wire/index.ts';
@@ -51,12 +51,28 @@ export function Stage({ session }: { session: Session }) {
   const people = room?.people ?? [];
   const stage = room ? onStage(room).filter((on) => personAt(room, on)) : [];
   const sharer = room?.state.screen;
+  const aside = room ? setAside(room, seat) : [];
+  // Another breakout is neither heard nor seen; who sits around a circle is.
+  const apart = new Set(room && room.floor.groups.length > 0 ? aside.flat() : []);
   const arranged = useMemo(
     () =>
       size.width > 0
-        ? layout({ ...size, seats: people.map((person) => person.seat), stage, screen: sharer !== undefined })
+        ? layout({
+            ...size,
+            seats: people.map((person) => person.seat),
+            stage,
+            screen: sharer !== undefined,
+            aside,
+          })
         : null,
-    [size.width, size.height, people.map((person) => person.seat).join(), stage.join(), sharer],
+    [
+      size.width,
+      size.height,
+      people.map((person) => person.seat).join(),
+      stage.join(),
+      sharer,
+      JSON.stringify(aside),
+    ],
   );
 
   useEffect(() => {
@@ -65,7 +81,8 @@ export function Stage({ session }: { session: Session }) {
     for (const person of people) {
       if (person.seat === seat) continue;
       const place = arranged.places.get(person.seat);
-      sizes.set(person.seat, outOfSight ? 'hidden' : viewSize(place, window.devicePixelRatio));
+      const hidden = outOfSight || apart.has(person.seat);
+      sizes.set(person.seat, hidden ? 'hidden' : viewSize(place, window.devicePixelRatio));
     }
     session.views(sizes);
   }, [arranged, outOfSight, seat]);
@@ -113,6 +130,7 @@ export function Stage({ session }: { session: Session }) {
             person={person}
             place={arranged?.places.get(person.seat)}
             chair={chair}
+            aside={aside.some((group) => group.includes(person.seat))}
             hand={hand >= 0 ? hand + 1 : null}
           />
         );

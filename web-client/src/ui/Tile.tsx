@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
 import { formatClock, wholeSeconds } from '../state/clock.ts';
-import { canBeGiven, initials } from '../state/derive.ts';
+import { canBeGiven, givesFloor, initials } from '../state/derive.ts';
 import type { Place } from '../state/layout.ts';
 import type { Session } from '../state/session.ts';
 import type { PersonView } from '../wire/index.ts';
@@ -17,11 +17,13 @@ interface Props {
   place: Place | undefined;
   /** Whether this screen may give the floor. */
   chair: boolean;
+  /** Set aside: in another group, or around the circle. */
+  aside: boolean;
   /** The place among the hands, from 1. */
   hand: number | null;
 }
 
-export function Tile({ session, person, place, chair, hand }: Props) {
+export function Tile({ session, person, place, chair, aside, hand }: Props) {
   const [picture, setPicture] = useState(false);
   const room = session.room.value;
   if (!room) return null;
@@ -34,10 +36,14 @@ export function Tile({ session, person, place, chair, hand }: Props) {
   );
   const video = own ? session.ownVideo.value : tracks.find((track) => track.kind === 'video')?.track;
   const audio = own ? undefined : tracks.find((track) => track.kind === 'audio')?.track;
+  // In a drill one person plays the part of whoever is lost: nothing of theirs is really gone.
+  const { drill } = room.state;
+  if (drill) void beat.value;
+  const played = drill?.seat === person.seat && session.serverNow() < drill.back_at;
   const here = person.presence.presence === 'here';
   const shows = own ? session.ownVideo.value !== null : person.camera && here && picture;
   const muted = own ? session.muted.value : person.muted;
-  const grantable = chair && !holds && canBeGiven(person) && room.phase.stage.stage === 'running';
+  const grantable = chair && !holds && canBeGiven(person) && givesFloor(room);
 
   return (
     <article
@@ -48,7 +54,9 @@ export function Tile({ session, person, place, chair, hand }: Props) {
       data-own={own}
       data-holds={holds}
       data-stage={place?.stage ?? false}
-      data-presence={person.presence.presence}
+      data-presence={played ? 'away' : person.presence.presence}
+      data-drill={played}
+      data-aside={aside}
       data-small={place !== undefined && place.d < 100}
       data-role={place?.role ?? true}
       aria-label={person.name}
@@ -97,7 +105,11 @@ export function Tile({ session, person, place, chair, hand }: Props) {
       )}
       <div class="label">
         <strong>{own ? t('tile-you', { name: person.name }) : person.name}</strong>
-        <Doing session={session} person={person} />
+        {played ? (
+          <span class="role away">{t('drill-word')}</span>
+        ) : (
+          <Doing session={session} person={person} />
+        )}
         {holds && turn && <TurnClock session={session} turn={turn} />}
       </div>
     </article>
@@ -110,7 +122,9 @@ function Doing({ session, person }: { session: Session; person: PersonView }) {
   if (presence.presence === 'here') {
     return (
       <span class="role">
-        {person.chair && person.role !== 'facilitator' ? t('role-chair') : t(`role-${person.role}`)}
+        {person.chair && person.role !== 'facilitator'
+          ? t('role-chair')
+          : t(person.expert ? 'role-expert' : `role-${person.role}`)}
       </span>
     );
   }

@@ -12,20 +12,6 @@ export function turnTime(session: Session, turn: TurnView): { left: number; mood
   return { left, mood: turnMood(turn, left) };
 }
 
-/**
- * How long each turn is, as this page first saw it: the wire gives deadlines, and a ring needs a whole.
- * A turn met half way starts with a ring that is full for what is left.
- */
-const wholes = new Map<number, number>();
-const KEPT = 32;
-
-function whole(turn: TurnView, left: number): number {
-  const known = Math.max(wholes.get(turn.turn_id) ?? 0, left, 1);
-  wholes.set(turn.turn_id, known);
-  if (wholes.size > KEPT) wholes.delete(wholes.keys().next().value as number);
-  return known;
-}
-
 /** Drawn in real pixels, so that the line is as thin around a large circle as around a small one. */
 export function TurnRing({ session, turn, d }: { session: Session; turn: TurnView; d: number }) {
   void beat.value;
@@ -34,7 +20,7 @@ export function TurnRing({ session, turn, d }: { session: Session; turn: TurnVie
     ? 1
     : time.mood === 'grace'
       ? Math.max(0, 1 + time.left / Math.max(turn.grace, 1))
-      : Math.max(0, Math.min(1, time.left / whole(turn, time.left)));
+      : Math.max(0, Math.min(1, time.left / Math.max(turn.total ?? time.left, 1)));
   const size = d / 2 + RING_GAP;
   return (
     <svg
@@ -61,6 +47,7 @@ export function TurnClock({ session, turn }: { session: Session; turn: TurnView 
         {t('turn-unlimited')}
       </span>
     );
+  // In the grace what is left until the cut counts, and after it nothing does any more.
   const shown = time.mood === 'grace' ? turn.grace + time.left : time.left;
   return (
     <span

@@ -95,18 +95,33 @@ impl Groups {
                 .map(|(group, seats)| Apart { group, seats, alone: None })
                 .collect();
         }
-        for seat in &here {
-            if !self.now.iter().any(|group| group.seats.contains(seat))
-                && let Some(smallest) = self.smallest(&here, None)
-            {
-                self.now[smallest].seats.push(*seat);
-            }
-        }
+        self.place(&here, usize::from(size));
         self.company_for_the_lone(&here, scene);
         for group in &mut self.now {
             group.seats.sort_unstable();
         }
         self.shown = self.now.iter().map(|apart| (apart.group, apart.seats.clone())).collect();
+    }
+
+    /// Whoever has no group joins the smallest; where nobody is here in any, they are groups of their
+    /// own, or one of them waits for those who are away.
+    fn place(&mut self, here: &[Seat], size: usize) {
+        let grouped = |now: &[Apart], seat: &Seat| now.iter().any(|g| g.seats.contains(seat));
+        let late: Vec<Seat> =
+            here.iter().copied().filter(|seat| !grouped(&self.now, seat)).collect();
+        if late.len() > 1 && self.smallest(here, None).is_none() {
+            let last = self.now.last().map_or(0, |apart| apart.group.0);
+            let numbers = (last.saturating_add(1)..=u8::MAX).map(Group);
+            let sets = numbers.zip(neighbours(&late, size));
+            self.now.extend(sets.map(|(group, seats)| Apart { group, seats, alone: None }));
+            return;
+        }
+        for seat in late {
+            let smallest = self.smallest(here, None).or_else(|| self.now.len().checked_sub(1));
+            if let Some(smallest) = smallest {
+                self.now[smallest].seats.push(seat);
+            }
+        }
     }
 
     fn company_for_the_lone(&mut self, here: &[Seat], scene: Scene<'_>) {

@@ -29,6 +29,35 @@ const codes = (type: string) =>
     ([, code]) => code as string,
   );
 
+/** The tags of a tagged union: every variant the page words. */
+const tags = (type: string, tag: string) => [
+  ...new Set(
+    [
+      ...(new RegExp(`export type ${type} =([^;]+);`).exec(wire)?.[1] ?? '').matchAll(
+        new RegExp(`"${tag}": "([a-z_]+)"`, 'g'),
+      ),
+    ].map(([, code]) => code as string),
+  ),
+];
+
+test.each([
+  ['NextStep', 'step', 'go-', []],
+  ['Presence', 'presence', 'presence-', ['here']],
+  ['RecordFate', 'fate', 'fate-', []],
+  ['VoteOption', 'option', 'vote-', ['person', 'answer']],
+])('every %s has its words', (type, tag, prefix, elsewhere: string[]) => {
+  const all = tags(type, tag);
+  expect(all.length).toBeGreaterThan(1);
+  for (const code of all.filter((code) => !elsewhere.includes(code)))
+    expect(ids(french), code).toContain(`${prefix}${code}`);
+});
+
+test('French has its spaces and apostrophes as printers set them', () => {
+  const values = new FluentResource(french).body.map(({ id, value }) => [id, JSON.stringify(value)]);
+  const wrong = values.filter(([, text]) => / [?!;:»%]|« |[a-zà-ÿ]'[a-zà-ÿ]/i.test(text ?? ''));
+  expect(wrong.map(([id]) => id)).toEqual([]);
+});
+
 test('both languages have the same words with the same blanks', () => {
   expect(ids(english).sort()).toEqual(ids(french).sort());
   expect(variables(english)).toEqual(variables(french));
@@ -58,6 +87,11 @@ test.each([
   ['Blocked', 'blocked-', []],
   ['Role', 'role-', []],
   ['ClosingReason', 'message-', ['left', 'session_ended']],
+  ['EntryKind', 'record-', []],
+  ['EntryKind', 'entry-', []],
+  ['ClientDropChoice', 'drop-', []],
+  ['Band', 'band-', []],
+  ['VoteAbout', 'result-', []],
 ])('every %s has its sentence', (type, prefix, elsewhere: string[]) => {
   const all = codes(type);
   expect(all.length).toBeGreaterThan(1);

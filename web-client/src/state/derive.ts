@@ -167,7 +167,11 @@ export function setAside(room: RoomView, seat: Seat): Seat[][] {
   const { groups, circle, circle_seats } = room.floor;
   if (groups.length > 0) {
     const own = groupOf(room, seat);
-    return groups.filter((group) => group !== own).map((group) => group.seats.filter((of) => of !== seat));
+    const others = groups.filter((group) => group !== own).map((group) => group.seats);
+    // From within a group the plenary is apart as well.
+    const grouped = new Set(groups.flatMap((group) => group.seats));
+    const plenary = room.people.map((person) => person.seat).filter((of) => !grouped.has(of));
+    return own && plenary.length > 0 ? [...others, plenary] : others;
   }
   if (circle_seats === undefined || circle.length === 0) return [];
   const around = room.people.map((person) => person.seat).filter((of) => !circle.includes(of));

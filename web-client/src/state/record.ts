@@ -25,16 +25,22 @@ export interface Section {
   kind: EntryKind;
   entries: Entry[];
   writable: boolean;
+  /** The phase that is on is for it. */
+  asked: boolean;
 }
 
-/** What the panel shows: what is there, and what may be written; in the order of a session. */
+/** What the panel shows: what the phase is for, then what else is there or may be written, in order. */
 export function sections(room: RoomView, seat: Seat): Section[] {
   const writable = mayWrite(room, seat);
+  const asked = currentPhase(room)?.writes ?? [];
   return KINDS.map((kind) => ({
     kind,
     entries: room.entries.filter(({ entry }) => entry.kind === kind),
     writable: writable.has(kind),
-  })).filter(({ entries, writable }) => entries.length > 0 || writable);
+    asked: asked.includes(kind),
+  }))
+    .filter(({ entries, writable }) => entries.length > 0 || writable)
+    .sort((a, b) => Number(b.asked) - Number(a.asked));
 }
 
 /** Whether the phase gives this person something to write. */

@@ -19,8 +19,6 @@ export interface BallotCard {
   votes: boolean;
   voted: number;
   total: number;
-  /** Whether this screen may close it. */
-  closes: boolean;
 }
 
 const chosenBy = (ballot: Ballot | undefined): BallotCard['mine'] =>
@@ -37,7 +35,6 @@ export function ballotCard(room: RoomView, personal: PersonalView | null, seat: 
     votes: me !== undefined && speaks(me.role) && counted,
     voted: vote.voted.length,
     total: vote.voted.length + vote.awaited.length,
-    closes: room.state.chair === seat,
   };
 }
 

@@ -154,7 +154,8 @@ function One({ session, room, banner }: { session: Session; room: RoomView; bann
               aria-pressed={banner.wanted}
               onClick={() => session.ask({ do: 'want_next', wanted: !banner.wanted })}
             >
-              {t(banner.wanted ? 'want-next-not' : 'want-next')}
+              {banner.wanted && <Icon name="check" />}
+              {t('want-next')}
               <b class="tally">{t('want-next-count', { count: banner.count, needed: banner.needed })}</b>
             </button>
           )}
@@ -189,7 +190,7 @@ function One({ session, room, banner }: { session: Session; room: RoomView; bann
       return (
         <Frame
           banner="entering"
-          icon="ear"
+          icon="sound"
           title={
             banner.after === undefined
               ? t('banner-entering')

@@ -23,6 +23,7 @@ export function Cockpit({ session }: { session: Session }) {
   return (
     <div class="conduct">
       <Advance session={session} room={room} chair={chair} />
+      {chair && <Blocked room={room} />}
       {chair ? <Chair session={session} room={room} /> : <Replaced session={session} room={room} />}
     </div>
   );
@@ -90,7 +91,6 @@ function Chair({ session, room }: { session: Session; room: RoomView }) {
   const lobby = stage.stage === 'lobby';
   const paused = room.state.pause !== undefined || room.phase.clock.clock === 'paused';
   const next = nextPhase(room);
-  const { blocked } = room.phase;
   return (
     <section class="cockpit" aria-label={t('cockpit')}>
       <div class="tools">
@@ -123,14 +123,19 @@ function Chair({ session, room }: { session: Session; room: RoomView }) {
         {lobby && <DrillTool session={session} room={room} />}
       </div>
       <GoOn session={session} room={room} />
-      {blocked && (
-        <p class="blocked" id="blocked" data-testid="blocked">
-          {blocked === 'contract_not_accepted' && room.phase.contract_awaits.length > 0
-            ? t('blocked-contract-awaits', { count: room.phase.contract_awaits.length })
-            : t(`blocked-${blocked}`)}
-        </p>
-      )}
     </section>
+  );
+}
+
+/** Why the one key waits. */
+function Blocked({ room }: { room: RoomView }) {
+  const { blocked, contract, contract_awaits } = room.phase;
+  if (!blocked) return null;
+  const awaits = blocked === 'contract_not_accepted' && contract !== undefined && contract_awaits.length > 0;
+  return (
+    <p class="blocked" id="blocked" data-testid="blocked">
+      {awaits ? t('blocked-contract-awaits', { count: contract_awaits.length }) : t(`blocked-${blocked}`)}
+    </p>
   );
 }
 

@@ -22,7 +22,7 @@ export function Groups({ session }: { session: Session }) {
       <header>
         <h2>
           {own
-            ? t('group-with', { names: list(names(room, own.seats, seat)), group: own.group })
+            ? t('group-with', { names: list([t('you'), ...names(room, own.seats, seat)]), group: own.group })
             : t('group-plenary')}
         </h2>
         <p class="group-back">
@@ -52,7 +52,7 @@ export function Groups({ session }: { session: Session }) {
                   aria-label={t('group-visit-number', { group })}
                   onClick={() => session.ask({ do: 'visit_group', group })}
                 >
-                  <Icon name="ear" />
+                  <Icon name="next" />
                   {t('group-visit')}
                 </button>
               )}

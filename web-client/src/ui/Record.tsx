@@ -14,17 +14,19 @@ export function Record({ session, room }: { session: Session; room: RoomView }) 
   const seat = session.seat.value;
   const all = sections(room, seat);
   const { contract } = room.phase;
+  const kind = (section: Section) => (
+    <Kind key={section.kind} session={session} room={room} section={section} />
+  );
   return (
     <div class="record" data-testid="record">
+      {all.filter(({ asked }) => asked).map(kind)}
       {contract && (
         <section>
           <h2>{t('contract-title')}</h2>
           <blockquote>{contract}</blockquote>
         </section>
       )}
-      {all.map((section) => (
-        <Kind key={section.kind} session={session} room={room} section={section} />
-      ))}
+      {all.filter(({ asked }) => !asked).map(kind)}
       {all.length === 0 && !contract && <p class="empty">{t('record-empty')}</p>}
       {recordOwner(room) === seat && (all.some(({ entries }) => entries.length > 0) || contract) && (
         <Take session={session} room={room} />

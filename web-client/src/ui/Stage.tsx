@@ -11,6 +11,9 @@ import { Tile } from './Tile.tsx';
 /** A page out of sight for so long asks for no picture; sound goes on. */
 const HIDDEN_AFTER = 30_000;
 
+/** Below this there is no room for faces: what is written above has the screen, and sound goes on. */
+const LEAST_HEIGHT = 96;
+
 function useSize() {
   const element = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
@@ -56,7 +59,7 @@ export function Stage({ session }: { session: Session }) {
   const apart = new Set(room && room.floor.groups.length > 0 ? aside.flat() : []);
   const arranged = useMemo(
     () =>
-      size.width > 0
+      size.width > 0 && size.height >= LEAST_HEIGHT
         ? layout({
             ...size,
             seats: people.map((person) => person.seat),
@@ -130,7 +133,13 @@ export function Stage({ session }: { session: Session }) {
             person={person}
             place={arranged?.places.get(person.seat)}
             chair={chair}
-            aside={aside.some((group) => group.includes(person.seat))}
+            aside={
+              apart.has(person.seat)
+                ? 'apart'
+                : aside.some((group) => group.includes(person.seat))
+                  ? 'around'
+                  : 'no'
+            }
             hand={hand >= 0 ? hand + 1 : null}
           />
         );

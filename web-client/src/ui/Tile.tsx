@@ -18,7 +18,7 @@ interface Props {
   /** Whether this screen may give the floor. */
   chair: boolean;
   /** Set aside: in another group, or around the circle. */
-  aside: boolean;
+  aside: 'no' | 'apart' | 'around';
   /** The place among the hands, from 1. */
   hand: number | null;
 }

@@ -48,7 +48,7 @@ const subjectOf = (room: RoomView, option: VoteOption): string | undefined => {
 };
 
 function Card({ session, room, card }: { session: Session; room: RoomView; card: BallotCard }) {
-  const { vote, mine, votes, voted, total, closes } = card;
+  const { vote, mine, votes, voted, total } = card;
   const busy = session.busy.value.has('cast_ballot');
   const awaited = vote.awaited.map((seat) => nameAt(room, seat));
   return (
@@ -100,15 +100,6 @@ function Card({ session, room, card }: { session: Session; room: RoomView; card:
             >
               {mine === 'abstain' && <Icon name="check" />}
               {t('vote-abstain')}
-            </button>
-          )}
-          {closes && (
-            <button
-              class="pill small"
-              data-testid="close-vote"
-              onClick={() => session.ask({ do: 'close_vote' })}
-            >
-              {t('vote-close')}
             </button>
           )}
         </div>

@@ -4,9 +4,14 @@ import { spoken } from '../state/budget.ts';
 
 const TAGS = { fr: 'fr-FR', en: 'en-GB' } as const;
 
-/** A time of day: 16:42. */
-export const timeOfDay = (at: number): string =>
-  new Intl.DateTimeFormat(TAGS[language.value], { hour: '2-digit', minute: '2-digit' }).format(at);
+/** A time of day: 16 h 42, 16:42. */
+export const timeOfDay = (at: number): string => {
+  const date = new Date(at);
+  return t('time-of-day', {
+    hour: String(date.getHours()),
+    minute: String(date.getMinutes()).padStart(2, '0'),
+  });
+};
 
 /** A day in full: 23 novembre 2026. */
 export const day = (at: number): string =>

@@ -2,7 +2,7 @@
 
 use palabre_facilitation::speaks;
 use palabre_ids::Seat;
-use palabre_vocabulary::{AutopilotView, Refusal};
+use palabre_vocabulary::{AutopilotView, Blocked, Refusal};
 
 use crate::next::Ending;
 use crate::people::Chair;
@@ -47,7 +47,8 @@ impl Room {
         })?
     }
 
-    /// Goes on when more than half of those here want it; a closed gate keeps their wish.
+    /// Goes on when more than half of those here want it; a gate that can open keeps their wish. One
+    /// that cannot, because there is no client and nobody left who could name one, ends the session.
     pub(crate) fn go_on_together(&mut self) {
         let here: Vec<Seat> = self.present_speakers().collect();
         let by_itself = self.runs_by_itself();
@@ -55,7 +56,15 @@ impl Room {
         let enough = self.session().is_some_and(|session| session.wants.len() >= self.needed());
         if enough && self.go_on().is_ok() {
             self.if_running(|session, _| session.wants.clear());
+        } else if enough && self.nobody_can_name_a_client() {
+            self.end();
         }
+    }
+
+    /// Whether the gate waits for a client whom neither a vote nor a chair can find.
+    fn nobody_can_name_a_client(&self) -> bool {
+        let may_pitch = self.a_client_is_sought() && !self.floor_is_over();
+        self.runs_by_itself() && !may_pitch && self.blocked() == Some(Blocked::ClientNotNamed)
     }
 
     /// Nobody holds the chair: what only a chair could let go on goes on.

@@ -22,7 +22,7 @@ impl Room {
     }
 
     /// Whether the phase is about finding a client, and none was found in it so far.
-    fn a_client_is_sought(&self) -> bool {
+    pub(crate) fn a_client_is_sought(&self) -> bool {
         self.session().is_some_and(|session| {
             let rule = session.rule(&self.template);
             rule.is_some_and(|rule| rule.about == VoteRuleAbout::Client)

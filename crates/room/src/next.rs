@@ -197,7 +197,7 @@ impl Room {
         ways.into_iter().chain(by_vote).chain([by_nobody]).flatten().min()
     }
 
-    fn floor_is_over(&self) -> bool {
+    pub(crate) fn floor_is_over(&self) -> bool {
         self.in_scene(|session, scene| session.floor.is_over(scene)).unwrap_or(false)
     }
 

@@ -45,6 +45,9 @@ pub(crate) fn session_ends(run: &mut Run, with_chair: bool) -> Result<(), TestCa
                 run.give(Input::Command { seat: Seat(0), command })?;
                 let entry = EntryDraft::Subject { text: "canary mine".to_owned() };
                 run.give(Input::Command { seat: Seat(3), command: Command::AddEntry { entry } })?;
+                if !with_chair {
+                    run.everyone(|_| Command::WantNext { wanted: true })?;
+                }
             }
             Some(Blocked::ContractNotAccepted) => {
                 let client = run.room.people().into_iter().find(|one| one.role == Role::Client);

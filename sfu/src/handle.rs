@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use palabre_ids::{RoomId, Seat};
 use palabre_sfu_core::engine::{self, Engine, EngineConfig};
+use palabre_sfu_core::negotiate::Offer;
 use palabre_sfu_core::transport::dtls::Certificate;
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
 use rustix::time::{ClockId, clock_gettime};
@@ -30,9 +31,12 @@ pub enum NegotiateError {
     /// The media plane has ended.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// The engine refuses it.
+    /// It is refused.
     #[error(transparent)]
     Refused(#[from] engine::NegotiateError),
+    /// It cannot be read, for a reason that nobody has thought of.
+    #[error("session: the offer cannot be read")]
+    Unreadable,
 }
 
 /// Talks to the shards. Clones talk to the same ones.
@@ -165,7 +169,7 @@ impl SfuHandle {
         self.on(shard, move |shard, now| shard.engine.close_room(now, &id)).await
     }
 
-    /// Answers a seat's offer.
+    /// Answers a seat's offer. Called within a tokio runtime, whose blocking threads read it.
     ///
     /// # Errors
     /// See [`NegotiateError`].
@@ -177,10 +181,16 @@ impl SfuHandle {
     ) -> Result<String, NegotiateError> {
         let unknown = NegotiateError::Refused(engine::NegotiateError::UnknownRoom);
         let shard = self.shard_of(room).ok_or(unknown)?;
+        // It takes long by the measure of a shard, and what is wrong with an offer, or with how it is
+        // read, is its page's affair: no room waits for it.
+        let parsed = tokio::task::spawn_blocking(move || Offer::parse(&offer)).await;
+        let offer = parsed
+            .map_err(|_| NegotiateError::Unreadable)?
+            .map_err(engine::NegotiateError::from)?;
         let id = room.clone();
-        Ok(self
-            .on(shard, move |shard, now| shard.engine.negotiate(now, &id, seat, &offer))
-            .await??)
+        let answer =
+            self.on(shard, move |shard, now| shard.engine.negotiate(now, &id, seat, offer));
+        answer.await?.map_err(NegotiateError::Refused)
     }
 
     /// Replaces a room's gate. When it returns, what the table forbids is forwarded no more.
@@ -314,4 +324,38 @@ fn busy_nanos() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
         + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Nothing takes so long.
+    const NEVER: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn no_shard_reads_an_offer() {
+        let config =
+            SfuConfig { bind: SocketAddr::from(([127, 0, 0, 1], 0)), ..SfuConfig::default() };
+        let (sfu, _events) = start(&config).expect("it starts");
+        let room = RoomId::parse("the-only-room").expect("a room");
+        sfu.open_room(&room, 9).await.expect("running");
+        let (release, held) = mpsc::channel::<()>();
+        // Without a release it ends by itself, and the test fails.
+        let busy = sfu.inner.shards[0].post(Box::new(move |_, _| {
+            let _released = held.recv_timeout(NEVER);
+        }));
+        assert!(busy);
+        let refused = tokio::time::timeout(
+            NEVER / 2,
+            sfu.negotiate(&room, Seat(0), "v=0\r\nnothing".to_owned()),
+        );
+        let refused = refused.await.expect("nobody waits for the shard");
+        assert!(matches!(refused, Err(NegotiateError::Refused(engine::NegotiateError::Offer(_)))));
+        release.send(()).expect("the shard waits");
+        sfu.shutdown().await;
+    }
 }

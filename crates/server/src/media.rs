@@ -37,7 +37,9 @@ impl MediaPlane for SfuPlane {
     ) -> MediaFuture<'a, Result<String, OfferError>> {
         Box::pin(async move {
             self.0.negotiate(room, seat, offer).await.map_err(|error| match error {
-                NegotiateError::Refused(refusal) => OfferError::Refused(refusal.to_string()),
+                NegotiateError::Refused(_) | NegotiateError::Unreadable => {
+                    OfferError::Refused(error.to_string())
+                }
                 NegotiateError::Stopped(Stopped) => OfferError::Unavailable,
             })
         })

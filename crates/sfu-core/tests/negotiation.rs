@@ -1,7 +1,9 @@
 //! Offers as browsers write them, and as they had better not.
 
 use palabre_ids::{MediaKind, Seat};
-use palabre_sfu_core::negotiate::{AnswerParams, OfferError, answer, answer_restart, same_session};
+use palabre_sfu_core::negotiate::{
+    AnswerParams, Offer, OfferError, answer, answer_restart, same_session,
+};
 use palabre_sfu_core::session::{Codec, Fingerprint, IceCredentials, Session};
 use proptest::prelude::*;
 
@@ -36,7 +38,12 @@ fn with_params<T>(run: impl FnOnce(AnswerParams<'_>) -> T) -> T {
     })
 }
 
+fn parse(offer: &str) -> Offer {
+    Offer::parse(offer).expect("an offer")
+}
+
 fn agree(offer: &str) -> Result<(Session, String), OfferError> {
+    let offer = Offer::parse(offer)?;
     with_params(|params| answer(offer, params))
 }
 
@@ -182,19 +189,19 @@ fn every_ssrc_is_declared_once_with_its_repair() {
 fn a_restart_keeps_everything_but_the_credentials() {
     let (standing, first) = agree(CHROMIUM).unwrap();
     let restart = CHROMIUM.replace("a=ice-ufrag:75Ew", "a=ice-ufrag:Next");
-    assert!(restart != CHROMIUM && same_session(&restart, &standing));
+    assert!(restart != CHROMIUM && same_session(&parse(&restart), &standing));
     let (session, second) =
-        with_params(|params| answer_restart(&restart, &standing, params)).unwrap();
+        with_params(|params| answer_restart(parse(&restart), &standing, params)).unwrap();
     assert_eq!(session.remote_ice.ufrag, "Next");
     assert_eq!(Session { remote_ice: standing.remote_ice.clone(), ..session }, standing);
     assert_eq!(first, second, "our own credentials were the same ones");
 
     let other = CHROMIUM.replace("46:01:E8", "46:01:E9");
-    assert!(!same_session(&other, &standing));
-    assert!(with_params(|params| answer_restart(&other, &standing, params)).is_err());
-    assert!(!same_session(FIREFOX, &standing));
+    assert!(!same_session(&parse(&other), &standing));
+    assert!(with_params(|params| answer_restart(parse(&other), &standing, params)).is_err());
+    assert!(!same_session(&parse(FIREFOX), &standing));
     let shorter = &CHROMIUM[..CHROMIUM.rfind("m=video").unwrap()];
-    assert!(with_params(|params| answer_restart(shorter, &standing, params)).is_err());
+    assert!(with_params(|params| answer_restart(parse(shorter), &standing, params)).is_err());
 }
 
 #[test]
@@ -210,7 +217,8 @@ fn fewer_sections_are_whole_and_more_are_refused() {
 
     const FEW: &[Seat] = &[Seat(4)];
     let (session, text) =
-        with_params(|params| answer(CHROMIUM, AnswerParams { slots: FEW, ..params })).unwrap();
+        with_params(|params| answer(parse(CHROMIUM), AnswerParams { slots: FEW, ..params }))
+            .unwrap();
     let seats: Vec<_> = session.slots.iter().map(|slot| (slot.seat, slot.kind)).collect();
     assert_eq!(
         seats,

@@ -20,7 +20,7 @@ use std::time::Instant;
 use palabre_ids::{RoomId, Seat};
 
 use crate::media::seats::SeatSet;
-use crate::negotiate::{self, AnswerParams, OfferError};
+use crate::negotiate::{self, AnswerParams, Offer, OfferError};
 use crate::outbox::Outbox;
 use crate::session::{IceCredentials, PEER_SILENCE};
 use crate::transport::dtls::{Certificate, DtlsServer};
@@ -210,7 +210,7 @@ impl Engine {
         now: Instant,
         room: &RoomId,
         seat: Seat,
-        offer: &str,
+        offer: Offer,
     ) -> Result<String, NegotiateError> {
         let &at = self.by_id.get(room).ok_or(NegotiateError::UnknownRoom)?;
         let room = self.rooms[at as usize].as_mut().ok_or(NegotiateError::UnknownRoom)?;
@@ -226,7 +226,7 @@ impl Engine {
             ssrcs: &mut unused_ssrc(rand::random),
         };
         if let Some(peer) = place
-            && negotiate::same_session(offer, &peer.session)
+            && negotiate::same_session(&offer, &peer.session)
         {
             let (session, answer) = negotiate::answer_restart(offer, &peer.session, params)?;
             peer.ice.restart(local_ice, &session.remote_ice);
@@ -438,7 +438,9 @@ mod tests {
         let mut engine = Engine::new(EngineConfig { certificate, candidates: Vec::new() });
         let room = RoomId::parse("test-room").expect("a room");
         let now = Instant::now();
-        let offer = |engine: &mut Engine, seat| engine.negotiate(now, &room, seat, OFFER);
+        let offer = |engine: &mut Engine, seat| {
+            engine.negotiate(now, &room, seat, Offer::parse(OFFER).expect("an offer"))
+        };
         assert_eq!(offer(&mut engine, Seat(0)), Err(NegotiateError::UnknownRoom));
         engine.open_room(&room, 9);
         assert_eq!(offer(&mut engine, Seat(9)), Err(NegotiateError::UnknownSeat));

@@ -5,6 +5,9 @@
 //! its screen; those it receives in stand for the other seats in order, and one video section
 //! more for the shared screen. What goes beyond that, or speaks something else, is refused
 //! section by section; an offer of fewer sections is whole.
+//!
+//! To read an offer takes longer than anything that a shard does, and needs nothing of it:
+//! [`Offer::parse`] is for whoever brings the offer.
 
 mod answer;
 mod offer;
@@ -14,7 +17,8 @@ use std::net::SocketAddr;
 use palabre_ids::{MediaKind, Seat};
 
 use crate::session::{ExtensionIds, Fingerprint, Format, IceCredentials, Session, Slot, Uplink};
-use offer::{Direction, Extension, Kind, Offer, Section};
+pub use offer::Offer;
+use offer::{Direction, Extension, Kind, Section};
 
 /// Why an offer is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,20 +66,16 @@ pub fn stream_name(seat: Option<Seat>) -> String {
 
 /// Whether `offer` goes on with the standing session (an ICE restart), or wants a new one: a
 /// session is as old as its peer's certificate.
-///
-/// It reads no more than the first fingerprint: an offer that names two is refused by [`answer`].
 #[must_use]
-pub fn same_session(offer: &str, standing: &Session) -> bool {
-    let first = offer.lines().find_map(|line| line.strip_prefix("a=fingerprint:sha-256 "));
-    first.and_then(offer::parse_fingerprint) == Some(standing.fingerprint)
+pub fn same_session(offer: &Offer, standing: &Session) -> bool {
+    offer.fingerprint == standing.fingerprint
 }
 
 /// Answers the first offer of a session.
 ///
 /// # Errors
 /// [`OfferError`] names the section and what is wrong with it.
-pub fn answer(offer: &str, params: AnswerParams<'_>) -> Result<(Session, String), OfferError> {
-    let mut offer = Offer::parse(offer)?;
+pub fn answer(mut offer: Offer, params: AnswerParams<'_>) -> Result<(Session, String), OfferError> {
     let session = agree(&mut offer, &params, None)?;
     let session = number(session, params.ssrcs);
     let text = answer::write(&offer.sections, &session, &params);
@@ -88,11 +88,10 @@ pub fn answer(offer: &str, params: AnswerParams<'_>) -> Result<(Session, String)
 /// # Errors
 /// [`OfferError`], also when the offer is laid out differently from the standing session.
 pub fn answer_restart(
-    offer: &str,
+    mut offer: Offer,
     standing: &Session,
     params: AnswerParams<'_>,
 ) -> Result<(Session, String), OfferError> {
-    let mut offer = Offer::parse(offer)?;
     let mut session = agree(&mut offer, &params, Some(standing))?;
     let same_slots = session.slots.len() == standing.slots.len()
         && session

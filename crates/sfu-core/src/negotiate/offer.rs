@@ -23,7 +23,7 @@ const MAX_FMTP: usize = 256;
 const MAX_FORMATS: usize = 64;
 
 /// An offer that can be answered.
-pub(super) struct Offer {
+pub struct Offer {
     pub(super) ice: IceCredentials,
     pub(super) fingerprint: Fingerprint,
     pub(super) sections: Vec<Section>,
@@ -124,7 +124,11 @@ impl Feedback {
 }
 
 impl Offer {
-    pub(super) fn parse(text: &str) -> Result<Self, OfferError> {
+    /// Reads an offer.
+    ///
+    /// # Errors
+    /// [`OfferError`] names the section and what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, OfferError> {
         if text.len() > MAX_OFFER {
             return Err(OfferError::session("the offer is too large"));
         }
@@ -273,7 +277,7 @@ fn fingerprint(description: &SessionDescription) -> Result<Fingerprint, OfferErr
     found.ok_or_else(|| OfferError::session("it lacks a=fingerprint:sha-256"))
 }
 
-pub(super) fn parse_fingerprint(hex: &str) -> Option<Fingerprint> {
+fn parse_fingerprint(hex: &str) -> Option<Fingerprint> {
     let mut bytes = [0; 32];
     let mut pairs = hex.trim().split(':');
     for byte in &mut bytes {

@@ -10,6 +10,7 @@ use bytes::BytesMut;
 use palabre_ids::{Epoch, GateEntry, Group, MediaRights, RoomId, Seat};
 use palabre_sfu_core::engine::{Engine, EngineConfig};
 use palabre_sfu_core::media::rtp::Header;
+use palabre_sfu_core::negotiate::Offer;
 use palabre_sfu_core::outbox::Outbox;
 use palabre_sfu_core::session::ExtensionIds;
 use palabre_sfu_core::transport::demux::{Kind, classify};
@@ -515,8 +516,8 @@ impl World {
         self.next_port += 1;
         let mut page = Page::new(self.now, seat, port);
         page.audio = audio;
-        let offer = page.offer(simulcast, self.seats - 1);
-        let answer = self.engine.negotiate(self.now, &self.room, seat, &offer).expect("an answer");
+        let offer = Offer::parse(&page.offer(simulcast, self.seats - 1)).expect("an offer");
+        let answer = self.engine.negotiate(self.now, &self.room, seat, offer).expect("an answer");
         page.take_answer(&answer);
         page
     }
@@ -525,10 +526,10 @@ impl World {
     pub(crate) fn restart_ice(&mut self, at: usize, port: u16, simulcast: bool) {
         let page = &mut self.pages[at];
         page.ufrag = format!("page{port}");
-        let offer = page.offer(simulcast, self.seats - 1);
+        let offer = Offer::parse(&page.offer(simulcast, self.seats - 1)).expect("an offer");
         let before = page.slots.clone();
         let answer =
-            self.engine.negotiate(self.now, &self.room, page.seat, &offer).expect("an answer");
+            self.engine.negotiate(self.now, &self.room, page.seat, offer).expect("an answer");
         page.take_answer(&answer);
         assert_eq!(page.slots, before, "a restart keeps the streams");
         page.path = path(port);

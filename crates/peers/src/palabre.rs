@@ -74,13 +74,15 @@ impl Peer for Palabre {
 
     async fn start(&self, berth: &Berth) -> Result<Box<dyn Running>> {
         let data = berth.folder.join("data");
+        let key = berth.folder.join("operator-key");
+        std::fs::write(&key, OPERATOR_KEY).context("the operator's key cannot be written")?;
         let arguments = [
             "serve".to_owned(),
             format!("--http={SERVER}:{HTTP}"),
             format!("--media={SERVER}:{MEDIA}"),
             format!("--advertise={SERVER}"),
-            format!("--metrics={SERVER}:{METRICS}"),
-            format!("--operator-key={OPERATOR_KEY}"),
+            format!("--private={SERVER}:{METRICS}"),
+            format!("--operator-key-file={}", key.display()),
             format!("--data={}", data.display()),
         ];
         let mut server = Server::start(berth, &self.program, &arguments)?;

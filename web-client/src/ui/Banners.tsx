@@ -4,7 +4,7 @@ import { t } from '../i18n/index.ts';
 import { banners, type Banner } from '../state/banners.ts';
 import { currentPhase, nameAt } from '../state/derive.ts';
 import type { Session } from '../state/session.ts';
-import type { ClientDropChoice, RoomView } from '../wire/index.ts';
+import type { ClientDropChoice, RoomView, Seat } from '../wire/index.ts';
 import { beat } from './clockwork.ts';
 import { Countdown } from './Countdown.tsx';
 import { Icon, type IconName } from './Icon.tsx';
@@ -16,12 +16,51 @@ export function Banners({ session }: { session: Session }) {
   if (!room) return null;
   const list = banners(room, session.seat.value, session.serverNow(), session.signal.value);
   return (
-    <div class="banners" aria-live="polite">
-      {list.map((banner) => (
-        <One key={banner.kind} session={session} room={room} banner={banner} />
-      ))}
-    </div>
+    <>
+      <div class="banners">
+        {list.map((banner) => (
+          <One key={banner.kind} session={session} room={room} banner={banner} />
+        ))}
+      </div>
+      {/* Said once each: the clocks beside them would be read out every second. */}
+      <p class="sr" aria-live="polite">
+        {list.map((banner) => titleOf(room, session.seat.value, banner)).join('. ')}
+      </p>
+    </>
   );
+}
+
+function titleOf(room: RoomView, seat: Seat, banner: Banner): string {
+  switch (banner.kind) {
+    case 'drill': {
+      const you = banner.seat === seat ? '-you' : '';
+      const title = t(`drill-${banner.part}${you}-title`, { name: nameAt(room, banner.seat) });
+      return `${t('drill-word')} ${title}`;
+    }
+    case 'client_away':
+    case 'speaker_away':
+      return t('banner-away', { name: nameAt(room, banner.seat) });
+    case 'chair_away':
+      return t('banner-away', { name: nameAt(room, room.state.chair) });
+    case 'client_gone':
+      return t('banner-gone', { name: nameAt(room, banner.seat) });
+    case 'everybody':
+      return t('banner-everybody');
+    case 'paused':
+      return t('banner-paused');
+    case 'in_writing':
+      return t('banner-writing', { name: nameAt(room, banner.seat) });
+    case 'autopilot':
+      return t('banner-autopilot');
+    case 'entering':
+      return banner.after === undefined
+        ? t('banner-entering')
+        : t('banner-entering-after', { name: nameAt(room, banner.after) });
+    case 'out_of_contract':
+      return t(banner.seat === seat ? 'banner-contract-you' : 'banner-contract', {
+        name: nameAt(room, banner.seat),
+      });
+  }
 }
 
 interface FrameProps {
@@ -53,6 +92,7 @@ const CHOICES: ClientDropChoice[] = ['keep_waiting', 'in_writing', 'another_subj
 function One({ session, room, banner }: { session: Session; room: RoomView; banner: Banner }) {
   const seat = session.seat.value;
   const meanwhile = currentPhase(room)?.meanwhile;
+  const title = titleOf(room, seat, banner);
   const until = (at: number) => <Countdown session={session} until={at} testid={`until-${banner.kind}`} />;
   switch (banner.kind) {
     case 'drill': {
@@ -87,19 +127,18 @@ function One({ session, room, banner }: { session: Session; room: RoomView; bann
         <Frame
           banner="client_away"
           icon="away"
-          title={t('banner-away', { name: nameAt(room, banner.seat) })}
+          title={title}
           text={meanwhile || t('banner-client-text')}
           clock={until(banner.until)}
         />
       );
     case 'client_gone': {
-      const name = nameAt(room, banner.seat);
       const chair = nameAt(room, room.state.chair);
       return (
         <Frame
           banner="client_gone"
           icon="away"
-          title={t('banner-gone', { name })}
+          title={title}
           text={
             banner.choose
               ? t('banner-gone-choose')
@@ -128,25 +167,18 @@ function One({ session, room, banner }: { session: Session; room: RoomView; bann
         <Frame
           banner="everybody"
           icon="away"
-          title={t('banner-everybody')}
+          title={title}
           text={t('banner-everybody-text')}
           clock={banner.until !== undefined && until(banner.until)}
         />
       );
     case 'paused':
-      return <Frame banner="paused" icon="pause" title={t('banner-paused')} text={t('banner-paused-text')} />;
+      return <Frame banner="paused" icon="pause" title={title} text={t('banner-paused-text')} />;
     case 'in_writing':
-      return (
-        <Frame
-          banner="in_writing"
-          icon="pen"
-          title={t('banner-writing', { name: nameAt(room, banner.seat) })}
-          text={t('banner-writing-text')}
-        />
-      );
+      return <Frame banner="in_writing" icon="pen" title={title} text={t('banner-writing-text')} />;
     case 'autopilot':
       return (
-        <Frame banner="autopilot" icon="away" title={t('banner-autopilot')} text={t('banner-autopilot-text')}>
+        <Frame banner="autopilot" icon="away" title={title} text={t('banner-autopilot-text')}>
           {banner.mayWant && (
             <button
               class="pill small"
@@ -168,7 +200,7 @@ function One({ session, room, banner }: { session: Session; room: RoomView; bann
         <Frame
           banner="chair_away"
           icon="away"
-          title={t('banner-away', { name: nameAt(room, room.state.chair) })}
+          title={title}
           text={t(`banner-heir-${heir}`, { name: nameAt(room, banner.heir) })}
           clock={until(banner.until)}
         >
@@ -181,32 +213,19 @@ function One({ session, room, banner }: { session: Session; room: RoomView; bann
         <Frame
           banner="speaker_away"
           icon="away"
-          title={t('banner-away', { name: nameAt(room, banner.seat) })}
+          title={title}
           text={t('banner-speaker-text')}
           clock={until(banner.until)}
         />
       );
     case 'entering':
-      return (
-        <Frame
-          banner="entering"
-          icon="sound"
-          title={
-            banner.after === undefined
-              ? t('banner-entering')
-              : t('banner-entering-after', { name: nameAt(room, banner.after) })
-          }
-          text={t('banner-entering-text')}
-        />
-      );
+      return <Frame banner="entering" icon="sound" title={title} text={t('banner-entering-text')} />;
     case 'out_of_contract':
       return (
         <Frame
           banner="out_of_contract"
           icon="contract"
-          title={t(banner.seat === seat ? 'banner-contract-you' : 'banner-contract', {
-            name: nameAt(room, banner.seat),
-          })}
+          title={title}
           text={
             room.phase.contract
               ? t('banner-contract-text', { contract: room.phase.contract })

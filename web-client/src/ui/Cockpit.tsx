@@ -129,8 +129,8 @@ function Chair({ session, room }: { session: Session; room: RoomView }) {
 
 /** Why the one key waits. */
 function Blocked({ room }: { room: RoomView }) {
-  const { blocked, contract, contract_awaits } = room.phase;
-  if (!blocked) return null;
+  const { blocked, contract, contract_awaits, next } = room.phase;
+  if (!blocked || next.step !== 'wait') return null;
   const awaits = blocked === 'contract_not_accepted' && contract !== undefined && contract_awaits.length > 0;
   return (
     <p class="blocked" id="blocked" data-testid="blocked">
@@ -148,15 +148,25 @@ function TurnTools({ session, room }: { session: Session; room: RoomView }) {
   return (
     <>
       {turn && (
-        <button class="pill small" data-testid="revoke" onClick={() => session.ask({ do: 'revoke_floor' })}>
+        <button
+          class="pill small"
+          data-testid="revoke"
+          title={t('floor-take')}
+          onClick={() => session.ask({ do: 'revoke_floor' })}
+        >
           <Icon name="take" />
-          {t('floor-take')}
+          <span>{t('floor-take')}</span>
         </button>
       )}
       {skips && (
-        <button class="pill small" data-testid="skip" onClick={() => session.ask({ do: 'skip_turn' })}>
+        <button
+          class="pill small"
+          data-testid="skip"
+          title={t(`skip-${skips}`)}
+          onClick={() => session.ask({ do: 'skip_turn' })}
+        >
           <Icon name="skip" />
-          {t(`skip-${skips}`)}
+          <span>{t(`skip-${skips}`)}</span>
         </button>
       )}
     </>
@@ -237,7 +247,7 @@ function GoOn({ session, room }: { session: Session; room: RoomView }) {
       aria-keyshortcuts="N"
       aria-disabled={!able}
       aria-busy={busy}
-      aria-describedby={room.phase.blocked ? 'blocked' : undefined}
+      aria-describedby={room.phase.blocked && step === 'wait' ? 'blocked' : undefined}
       // The second click of a double click was meant for what the button said before.
       onClick={(event) => event.detail < 2 && act()}
     >

@@ -20,7 +20,7 @@ export function Extend({ session, room }: { session: Session; room: RoomView }) 
     <>
       <button class="pill small" popovertarget="extend" data-testid="extend-phase" title={t('extend-title')}>
         <Icon name="plus" />
-        {t('extend')}
+        <span>{t('extend')}</span>
       </button>
       <div id="extend" class="sheet" popover="auto" ref={sheet} role="dialog" aria-labelledby="extend-title">
         <h2 id="extend-title">{t('extend-title')}</h2>

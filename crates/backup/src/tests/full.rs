@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{NEVER, Scene, room, where_is};
+use crate::disk::{Disk as _, FileName};
 use crate::faulty::{Crash, Fault, FaultyDisk};
 use crate::journal::{Change, Journal, JournalError, Kept, Taken, ValueName};
 use crate::store::LogJournal;
@@ -92,11 +93,14 @@ fn a_sync_that_failed_is_not_believed_when_it_succeeds() {
     let mut scene = Scene::new();
     scene.snapshot(1, 0, b"state").expect("made");
     scene.append(1, 1, b"one").expect("taken");
+    let file = scene.disk.open(&FileName::log(&room(1))).expect("there");
     // The write is the next call, the sync the one after it.
     scene.disk.plan(1, Fault::Fails);
     assert_eq!(scene.append(1, 2, b"two").expect("taken"), Kept::Waiting);
     assert_eq!(scene.append(1, 3, b"three").expect("taken"), Kept::Durable);
     assert_eq!(scene.health().waiting_rooms, 0);
+    let same = scene.disk.is(&FileName::log(&room(1)), file.as_ref()).expect("looked up");
+    assert!(!same, "what the disk failed to write is written to another place");
     let mut after = Scene::on(scene.disk.crash(Crash::Power));
     assert_eq!(after.stored(1).entries.len(), 3, "what the failed sync dropped was written anew");
 }

@@ -108,7 +108,8 @@ fn start_twice(file: Vec<u8>) -> (Taken, Vec<String>) {
     match &first {
         Taken::Room(stored) => {
             assert_eq!(first, second, "a repair is a repair");
-            assert_eq!(scene.health().damaged, 0, "damage is found once");
+            let health = scene.health();
+            assert_eq!((health.damaged, health.torn), (0, 0), "damage is found once");
             // And it goes on from there.
             let last = stored.entries.last().map_or(stored.number, |(number, _)| *number);
             assert_eq!(scene.append(1, last + 1, b"more").expect("taken"), Kept::Durable);

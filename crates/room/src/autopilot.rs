@@ -54,7 +54,7 @@ impl Room {
         let by_itself = self.runs_by_itself();
         self.if_running(|session, _| session.wants.retain(|seat| by_itself && here.contains(seat)));
         let enough = self.session().is_some_and(|session| session.wants.len() >= self.needed());
-        if enough && self.go_on().is_ok() {
+        if enough && self.go_on_by_itself().is_ok() {
             self.if_running(|session, _| session.wants.clear());
         } else if enough && self.nobody_can_name_a_client() {
             self.end();

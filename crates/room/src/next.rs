@@ -237,6 +237,17 @@ impl Room {
     pub(crate) fn phase_over(&mut self) {
         self.if_running(|session, _| session.ending = Ending::Open);
         // What was announced is what comes next; a gate that closed since took the announcement back.
-        let _waits = self.go_on();
+        let _waits = self.go_on_by_itself();
+    }
+
+    /// Does what comes next without the chair's word: a phase that stands for the client does not
+    /// begin behind their back.
+    pub(crate) fn go_on_by_itself(&mut self) -> Result<(), Refusal> {
+        let before = self.session().map(|session| session.index);
+        self.go_on()?;
+        if self.session().map(|session| session.index) != before {
+            self.wait_for_the_client_who_is_away();
+        }
+        Ok(())
     }
 }

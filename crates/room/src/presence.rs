@@ -128,6 +128,20 @@ impl Room {
         });
     }
 
+    /// A phase that stands for the client begins, and they are away: they are waited for from now on.
+    pub(crate) fn wait_for_the_client_who_is_away(&mut self) {
+        let away =
+            |seat: &Seat| self.people.get(*seat).is_ok_and(|person| person.away_since().is_some());
+        let client = self.people.client().filter(away);
+        let until = Some(self.now + self.template.drops.client);
+        self.if_running(|session, scene| {
+            if let Some(seat) = client.filter(|_| scene.phase.client_drop == ClientDrop::Pause) {
+                session.pauses.for_client = Some(ClientAway { seat, until });
+                session.stop_clocks(scene.now);
+            }
+        });
+    }
+
     fn hold_chair(&mut self, seat: Seat, since: UnixMillis) {
         let kept = since + self.template.drops.chair;
         if let Chair::Held { seat: chair, until } = &mut self.chair

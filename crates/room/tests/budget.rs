@@ -9,7 +9,7 @@ use palabre_room::Command;
 use palabre_vocabulary::ExtensionQuote;
 
 fn codev(overtime: Overtime) -> Table {
-    let mut template = Template::builtin("codev-1h15").unwrap();
+    let mut template = Template::builtin("codev-1h15").expect("the test's own figures are sound");
     for phase in &mut template.phases {
         phase.overtime = overtime;
     }
@@ -17,7 +17,13 @@ fn codev(overtime: Overtime) -> Table {
 }
 
 fn quotes(table: &Table) -> Vec<ExtensionQuote> {
-    table.room.personal(CHAIR).unwrap().chair.unwrap().extensions
+    table
+        .room
+        .personal(CHAIR)
+        .expect("the test's own figures are sound")
+        .chair
+        .expect("the test's own figures are sound")
+        .extensions
 }
 
 #[test]

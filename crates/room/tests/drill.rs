@@ -9,7 +9,10 @@ use palabre_room::{Command, Effect, Part, Refusal};
 use palabre_vocabulary::{Drill, Stage};
 
 fn lobby() -> Table {
-    let mut table = Table::new(Template::builtin("codev-1h15").unwrap(), eight());
+    let mut table = Table::new(
+        Template::builtin("codev-1h15").expect("the test's own figures are sound"),
+        eight(),
+    );
     table.everyone_comes();
     table
 }

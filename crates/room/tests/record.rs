@@ -202,12 +202,14 @@ fn written() -> Table {
     table.does(Seat(3), Command::Help { text: "kanarienvogel drei".into() });
     table.chair(Command::RevokeFloor);
     table.does(Seat(3), Command::Chat { text: "kanarienvogel vier".into() });
-    table.input(Input::Talked { voices: vec![(Seat(2), Millis(400))] }).unwrap();
+    table
+        .input(Input::Talked { voices: vec![(Seat(2), Millis(400))] })
+        .expect("the test's own figures are sound");
     table
 }
 
 fn whole(table: &Table) -> String {
-    serde_json::to_string(&table.room).unwrap()
+    serde_json::to_string(&table.room).expect("the test's own figures are sound")
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub(crate) fn record_is_erased(run: &mut Run) -> Result<(), TestCaseError> {
     prop_assert_eq!(run.room.chat().count(), 0, "the chat is forgotten at the end");
     let client = run.room.people().into_iter().find(|one| one.role == Role::Client);
     let here = client.filter(|client| client.presence == Presence::Here);
-    if let Some(client) = here.filter(|_| run.now.0 % 2 == 0) {
+    if let Some(client) = here.filter(|_| run.now.0.is_multiple_of(2)) {
         let command = Command::DecideRecord { fate: RecordFate::Erase };
         run.give(Input::Command { seat: client.seat, command })?;
     } else {

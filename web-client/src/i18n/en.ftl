@@ -332,6 +332,7 @@ vote-secret = A secret vote: the room knows who voted, never for what.
 vote-change = Noted, in secret. You can change your mind until it closes.
 vote-count = { $voted } of { $total } have voted.
 vote-awaits = Waiting for { $names }.
+vote-again = Vote again
 vote-abstain = I abstain
 result-client = { $choice } brings their subject
 result-continue = The group chose: { $choice }

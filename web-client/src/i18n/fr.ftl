@@ -332,6 +332,7 @@ vote-secret = Vote secret : la salle sait qui a voté, jamais pour quoi.
 vote-change = C’est noté, en secret. Vous pouvez changer d’avis jusqu’à la clôture.
 vote-count = { $voted } sur { $total } ont voté.
 vote-awaits = On attend { $names }.
+vote-again = Revoter
 vote-abstain = Je m’abstiens
 result-client = { $choice } apporte son sujet
 result-continue = Le groupe a choisi : { $choice }

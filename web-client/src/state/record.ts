@@ -77,10 +77,7 @@ export function decidesRecord(room: RoomView, seat: Seat): boolean {
   const last = room.phases.length - 1;
   const over = room.phase.stage.stage === 'ended' || phaseIndex(room) === last;
   if (!over) return false;
-  const client = clientOf(room);
-  if (client?.seat === seat) return true;
-  const absent = client === undefined || client.presence.presence !== 'here';
-  return absent && room.state.chair === seat;
+  return recordOwner(room) === seat;
 }
 
 /** Whether there is anything in it. */

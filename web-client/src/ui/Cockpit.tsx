@@ -5,7 +5,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
 import { keyWord } from '../state/budget.ts';
-import { clientOf, mayTakeChair, nameAt, needsClient, nextPhase } from '../state/derive.ts';
+import { clientOf, mayTakeChair, nameAt, needsClient, nextPhase, phaseIndex } from '../state/derive.ts';
 import type { Session } from '../state/session.ts';
 import { tiedSeats } from '../state/votes.ts';
 import type { RoomView } from '../wire/index.ts';
@@ -120,6 +120,7 @@ function Chair({ session, room }: { session: Session; room: RoomView }) {
         />
         {!lobby && <TurnTools session={session} room={room} />}
         <NameClient session={session} room={room} />
+        <VoteAgain session={session} room={room} />
         {lobby && <DrillTool session={session} room={room} />}
       </div>
       <GoOn session={session} room={room} />
@@ -170,6 +171,18 @@ function TurnTools({ session, room }: { session: Session; room: RoomView }) {
         </button>
       )}
     </>
+  );
+}
+
+/** A vote that was held in this phase can be held again: after a tie, or when more time was voted. */
+function VoteAgain({ session, room }: { session: Session; room: RoomView }) {
+  const held = room.votes.results.at(-1);
+  if (!held || room.votes.open || room.phase.next.step === 'open_vote' || held.phase !== phaseIndex(room))
+    return null;
+  return (
+    <button class="pill small" data-testid="open-vote" onClick={() => session.ask({ do: 'open_vote' })}>
+      {t('vote-again')}
+    </button>
   );
 }
 

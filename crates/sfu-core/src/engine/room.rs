@@ -190,8 +190,8 @@ impl Room {
         }
         let opus = publisher.publication.opus(packet.origin);
         let mut sent = 0;
-        let receivers = self.peers.iter_mut().flatten();
-        for receiver in receivers.filter(|peer| audience.has(peer.key.seat)) {
+        for to in audience.iter() {
+            let Some(Some(receiver)) = self.peers.get_mut(to.index()) else { continue };
             sent += u64::from(receiver.forward(now, seat, packet, opus, out));
         }
         if sent > 0 {

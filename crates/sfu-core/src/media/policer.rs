@@ -8,20 +8,27 @@ use palabre_ids::MediaKind;
 /// downlink; less cuts into what honest pages send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Allowance {
-    /// Packets per second.
-    packets: u32,
-    /// Bytes per second.
-    bytes: u32,
+    /// What earns a packet: 200 a second are one in 5 ms.
+    packet: Duration,
+    /// What earns a byte, in nanoseconds: 50 kB a second are one in 20,000.
+    byte_nanos: u64,
     /// How much of a second may come at once: a network that held packets back gives them together,
     /// and a keyframe is many packets.
     burst: Duration,
 }
 
 /// Opus at its highest useful rate with redundancy is some 50 packets and 20 kB a second.
-const AUDIO: Allowance = Allowance { packets: 200, bytes: 50_000, burst: Duration::from_secs(2) };
+const AUDIO: Allowance = Allowance {
+    packet: Duration::from_millis(5),
+    byte_nanos: 20_000,
+    burst: Duration::from_secs(2),
+};
 /// All layers of a camera together; pages are asked for less than 4 Mbit/s, and probe above it.
-const VIDEO: Allowance =
-    Allowance { packets: 3_000, bytes: 2_000_000, burst: Duration::from_secs(1) };
+const VIDEO: Allowance = Allowance {
+    packet: Duration::from_nanos(1_000_000_000 / 3_000),
+    byte_nanos: 500,
+    burst: Duration::from_secs(1),
+};
 
 /// Two token buckets, packets and bytes, each counted in the time that it takes to earn.
 #[derive(Debug, Clone)]
@@ -46,16 +53,14 @@ impl Policer {
 
     /// Whether a packet of `len` bytes may pass now; it is counted only when it does.
     pub fn admit(&mut self, now: Instant, len: usize) -> bool {
-        let Allowance { packets, bytes, burst } = self.allowance;
+        let Allowance { packet, byte_nanos, burst } = self.allowance;
         let spend = |until: Option<Instant>, cost: Duration| {
             let until = until.map_or(now, |until| until.max(now)) + cost;
             (until <= now + burst).then_some(until)
         };
-        let nanos = |amount: u64, per_second: u32| {
-            Duration::from_nanos(amount.saturating_mul(1_000_000_000) / u64::from(per_second))
-        };
-        let packets_until = spend(self.packets_until, nanos(1, packets));
-        let bytes_until = spend(self.bytes_until, nanos(len as u64, bytes));
+        let packets_until = spend(self.packets_until, packet);
+        let earned = Duration::from_nanos((len as u64).saturating_mul(byte_nanos));
+        let bytes_until = spend(self.bytes_until, earned);
         let admitted = packets_until.is_some() && bytes_until.is_some();
         if admitted {
             (self.packets_until, self.bytes_until) = (packets_until, bytes_until);

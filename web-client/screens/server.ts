@@ -55,8 +55,8 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
     const json = (value: unknown) =>
       response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
     if (path === '/api/rooms') {
-      const reason = 'line 26: `scribe` sends no media, and has no turn';
-      return response.writeHead(400).end(JSON.stringify({ error: reason }));
+      const error = 'template_text: `scribe` sends no media, and has no turn';
+      return response.writeHead(400).end(JSON.stringify({ error, line: 26 }));
     }
     if (path === '/api/templates') return json(TEMPLATES);
     if (path === '/api/demo') {

@@ -48,7 +48,7 @@ export async function loadTemplates(): Promise<Template[]> {
 }
 
 /** A new room, or what the server says against it. */
-export async function createRoom(request: RoomRequest): Promise<CreatedRoom | { problem: string }> {
+export async function createRoom(request: RoomRequest): Promise<CreatedRoom | Problem> {
   try {
     const answer = await fetch('/api/rooms', {
       method: 'POST',
@@ -56,24 +56,32 @@ export async function createRoom(request: RoomRequest): Promise<CreatedRoom | { 
       body: JSON.stringify(request),
     });
     if (answer.ok) return (await answer.json()) as CreatedRoom;
-    return { problem: problemText(await answer.text(), answer.status) };
+    return problemOf(await answer.text(), answer.status);
   } catch {
     return { problem: 'unreachable' };
   }
 }
 
-/** The reason in a refusal's body, be it JSON or plain text. */
-export function problemText(body: string, status: number): string {
+/** What the server, or something before it, says against a request. */
+export interface Problem {
+  problem: string;
+  /** In a file of one's own: where, from 1. */
+  line?: number;
+}
+
+/** What the server calls the field of a file of one's own; a person never sees fields. */
+const FIELD = /^template_text: /;
+
+/** The reason in a refusal's body, be it the server's JSON or a proxy's plain text. */
+export function problemOf(body: string, status: number): Problem {
   try {
     const value: unknown = JSON.parse(body);
-    if (typeof value === 'object' && value !== null) {
-      for (const key of ['detail', 'message', 'error', 'reason']) {
-        const text = (value as Record<string, unknown>)[key];
-        if (typeof text === 'string') return text;
-      }
+    if (typeof value === 'object' && value !== null && 'error' in value && typeof value.error === 'string') {
+      const line = 'line' in value && typeof value.line === 'number' ? { line: value.line } : {};
+      return { problem: value.error.replace(FIELD, ''), ...line };
     }
   } catch {
-    if (body.trim()) return body.trim().slice(0, 300);
+    if (body.trim()) return { problem: body.trim().slice(0, 300) };
   }
-  return String(status);
+  return { problem: String(status) };
 }

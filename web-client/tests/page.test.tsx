@@ -2,7 +2,7 @@
 import { act } from 'preact/test-utils';
 import { expect, test } from 'vitest';
 import { comesBack, COME_BACK_WITHIN, loadVisit, mark, saveVisit } from '../src/state/memory.ts';
-import { problemText } from '../src/api.ts';
+import { problemOf as refusalOf } from '../src/api.ts';
 import { loudness } from '../src/media/audio.ts';
 import { problemOf } from '../src/media/devices.ts';
 import { route } from '../src/ui/App.tsx';
@@ -156,12 +156,16 @@ test('a voice moves the needle, silence lets it fall', () => {
 });
 
 test.each([
-  ['{"detail":"no such template"}', 'no such template'],
-  ['plain words', 'plain words'],
-  ['{}', '422'],
-  ['', '422'],
-])('a refusal of the server is shown: %s', (body, text) => {
-  expect(problemText(body, 422)).toBe(text);
+  ['{"error":"template: there is no `x`"}', { problem: 'template: there is no `x`' }],
+  [
+    '{"error":"template_text: `scribe` has no turn","line":26}',
+    { problem: '`scribe` has no turn', line: 26 },
+  ],
+  ['plain words', { problem: 'plain words' }],
+  ['{}', { problem: '422' }],
+  ['', { problem: '422' }],
+])('a refusal of the server is shown: %s', (body, problem) => {
+  expect(refusalOf(body, 422)).toEqual(problem);
 });
 
 test('the button that gives the floor has a short label beside its whole name', () => {

@@ -428,6 +428,7 @@ create-sized = { $minutes ->
     [0] no set length
    *[other] { $minutes } min
   }, made for { $people }
+create-file-line = Line { $line }:
 create-file-refused = This format will not do yet:
 presence-entering = enters when the turn ends
 you = you

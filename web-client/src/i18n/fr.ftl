@@ -428,6 +428,7 @@ create-sized = { $minutes ->
     [0] durée libre
    *[other] { $minutes } min
   }, prévu pour { $people }
+create-file-line = Ligne { $line } :
 create-file-refused = Ce déroulé ne convient pas encore :
 presence-entering = entre à la fin du tour
 you = vous

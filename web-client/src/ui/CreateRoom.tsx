@@ -6,6 +6,7 @@ import {
   MAX_TEMPLATE_BYTES,
   type CreatedRoom,
   type Invited,
+  type Problem,
   type RoleName,
   type Template,
 } from '../api.ts';
@@ -36,7 +37,7 @@ export function CreateRoom() {
     { name: '', role: 'consultant' },
   ]);
   const [created, setCreated] = useState<CreatedRoom | null>(null);
-  const [problem, setProblem] = useState<string | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
   useEffect(() => {
     loadTemplates().then(
@@ -44,7 +45,7 @@ export function CreateRoom() {
         setTemplates(all);
         setTemplate((chosen) => chosen || (all.find(({ id }) => id === FIRST)?.id ?? all[0]?.id ?? OWN));
       },
-      () => setProblem('unreachable'),
+      () => setProblem({ problem: 'unreachable' }),
     );
   }, []);
   const own = template === OWN;
@@ -65,7 +66,7 @@ export function CreateRoom() {
     });
     setBusy(false);
     if ('room' in answer) setCreated(answer);
-    else setProblem(answer.problem);
+    else setProblem(answer);
   };
 
   if (created) {
@@ -94,11 +95,11 @@ export function CreateRoom() {
           }}
           onFile={(given, reason) => {
             setFile(given);
-            setProblem(reason);
+            setProblem(reason === null ? null : { problem: reason });
           }}
         />
         <People people={people} onPeople={setPeople} />
-        {problem && <Problem problem={problem} own={own} />}
+        {problem && <Refused problem={problem} own={own} />}
         <button class="pill ink large" disabled={!able} data-testid="create">
           {t('create-submit')}
         </button>
@@ -111,7 +112,7 @@ export function CreateRoom() {
 /** What most rooms are made for: it is chosen already. */
 const FIRST = 'codev-1h15';
 
-function Problem({ problem, own }: { problem: string; own: boolean }) {
+function Refused({ problem: { problem, line }, own }: { problem: Problem; own: boolean }) {
   if (problem === 'unreachable' || problem === 'too_large') {
     return (
       <p class="problem" role="alert" data-testid="create-problem">
@@ -124,7 +125,10 @@ function Problem({ problem, own }: { problem: string; own: boolean }) {
       {own ? (
         <>
           <p>{t('create-file-refused')}</p>
-          <pre>{problem}</pre>
+          <pre>
+            {line !== undefined && <strong>{t('create-file-line', { line })} </strong>}
+            {problem}
+          </pre>
         </>
       ) : (
         t('create-refused', { reason: problem })

@@ -3,6 +3,7 @@ import {
   chairHeir,
   floorChoices,
   floorWord,
+  given,
   givesFloor,
   groupOf,
   mayTakeChair,
@@ -129,4 +130,10 @@ test('a client is looked for while the next phase needs one, or after a tie', ()
   expect(needsClient(tied)).toBe(true);
   tied.people[1]!.role = 'client';
   expect(needsClient(tied)).toBe(false);
+});
+
+test('a tile shows who has voted or accepted, never what for', () => {
+  expect([2, 3].map((seat) => given(room('vote'), seat))).toEqual(['voted', null]);
+  expect([2, 4].map((seat) => given(room('contract'), seat))).toEqual(['accepted', null]);
+  expect(given(room('round'), 2)).toBeNull();
 });

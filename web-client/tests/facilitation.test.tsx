@@ -240,6 +240,11 @@ describe('the record', () => {
     expect(page().textContent).not.toContain('Keep a written list');
   });
 
+  test('everyone keeps their own notes in sight', () => {
+    enter('ended', 3);
+    expect(page().querySelector('.notes-left')?.textContent).toContain('Monday');
+  });
+
   test('others learn whose it is, and have nothing to take', () => {
     enter('ended', 3);
     expect(page().textContent).toContain('belongs to Laura');

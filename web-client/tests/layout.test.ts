@@ -70,6 +70,34 @@ describe.each(rooms)('%s', (_name, room) => {
   });
 });
 
+describe.each(Object.entries(SIZES))('%s, people set aside', (_name, [width, height]) => {
+  const aside = [[3, 4], [5, 6, 7], [0]];
+  const arranged = layout({ width, height, seats: seats(8), stage: [], screen: false, aside });
+  const apart = new Set(aside.flat());
+
+  test('everyone has a place in sight, and nobody covers anybody', () => {
+    expect([...arranged.places.keys()].sort()).toEqual(seats(8));
+    const all = [...arranged.places.values()];
+    all.forEach((place, index) => {
+      expect(place.x - place.d / 2).toBeGreaterThanOrEqual(-1);
+      expect(place.x + place.d / 2).toBeLessThanOrEqual(width + 1);
+      expect(place.y + place.d / 2).toBeLessThanOrEqual(height + 1);
+      for (const other of all.slice(index + 1)) {
+        expect(Math.hypot(place.x - other.x, place.y - other.y)).toBeGreaterThan((place.d + other.d) / 2);
+      }
+    });
+  });
+
+  test('they are below and no larger than one’s own group', () => {
+    const own = [...arranged.places].filter(([seat]) => !apart.has(seat)).map(([, place]) => place);
+    for (const seat of apart) {
+      const place = arranged.places.get(seat)!;
+      expect(place.y).toBeGreaterThan(Math.max(...own.map(({ y }) => y)));
+      expect(place.d).toBeLessThanOrEqual(Math.max(...own.map(({ d }) => d)));
+    }
+  });
+});
+
 test('names of the arcs stay clear of the speaker’s ring on a desktop', () => {
   const { places } = layout({ width: 1040, height: 700, seats: seats(8), stage: [0], screen: false });
   const speaker = places.get(0)!;

@@ -112,6 +112,8 @@ turn-paused = paused
 turn-speaker-away = their time is kept
 tile-you = { $name } (you)
 tile-muted = Microphone off
+tile-voted = has voted
+tile-accepted = has accepted
 tile-hand = Hand raised, number { $place }
 give = Give
 give-to = Give the floor to { $name }
@@ -383,6 +385,7 @@ rating-stars = { $count ->
    *[other] { $count } stars
   }
 notes-title = My notes
+notes-yours = Your private notes
 notes-private = Only you read them. They save themselves, and go with the room.
 notes-placeholder = Write here…
 notes-unknown = One moment…

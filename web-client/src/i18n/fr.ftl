@@ -112,6 +112,8 @@ turn-paused = en pause
 turn-speaker-away = son temps l’attend
 tile-you = { $name } (vous)
 tile-muted = Micro coupé
+tile-voted = a voté
+tile-accepted = a accepté
 tile-hand = Main levée, { $place } dans l’ordre
 give = Donner
 give-to = Donner la parole à { $name }
@@ -383,6 +385,7 @@ rating-stars = { $count ->
    *[other] { $count } étoiles
   }
 notes-title = Mes notes
+notes-yours = Vos notes personnelles
 notes-private = Vous seul les lisez. Elles s’enregistrent d’elles-mêmes et s’effacent avec la salle.
 notes-placeholder = Écrivez ici…
 notes-unknown = Un instant…

@@ -210,6 +210,13 @@ export function needsClient(room: RoomView): boolean {
   );
 }
 
+/** What somebody has done that the group waits for: given a ballot, or accepted the contract. */
+export function given(room: RoomView, seat: Seat): 'voted' | 'accepted' | null {
+  if (room.votes.open) return room.votes.open.voted.includes(seat) ? 'voted' : null;
+  if (!currentPhase(room)?.takes_contract || room.phase.contract === undefined) return null;
+  return room.phase.contract_accepted_by.includes(seat) ? 'accepted' : null;
+}
+
 /** Initials for a tile without a picture: two letters at most. */
 export function initials(name: string): string {
   const words = name.split(/[\s\-’']+/u).filter(Boolean);

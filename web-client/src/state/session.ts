@@ -55,7 +55,7 @@ export type Toast =
   | { id: number; kind: 'refused'; code: Refusal }
   /** Somebody asks the facilitator for help, in private. */
   | { id: number; kind: 'help'; seat: Seat; text: string }
-  | { id: number; kind: 'said'; word: 'help-sent' | 'copied' }
+  | { id: number; kind: 'said'; word: 'help-sent' }
   | { id: number; kind: 'device'; device: 'microphone' | 'camera' | 'screen'; problem: DeviceProblem };
 
 type ToastWord = Toast extends infer T ? (T extends Toast ? Omit<T, 'id'> : never) : never;
@@ -180,11 +180,6 @@ export class Session {
   /** Writes one's private notes; they are saved by themselves. */
   write(text: string): void {
     this.#notes({ type: 'typed', text, now: performance.now() });
-  }
-
-  /** Says for a moment that something was copied. */
-  copied(): void {
-    this.#toast({ kind: 'said', word: 'copied' });
   }
 
   async setMuted(muted: boolean): Promise<void> {

@@ -6,6 +6,7 @@ import type { Session } from '../state/session.ts';
 import type { RoomView } from '../wire/index.ts';
 import { Fate } from './Export.tsx';
 import { Mark } from './Icon.tsx';
+import { NotesLeft } from './NotesPad.tsx';
 import { Print } from './Print.tsx';
 import { Record } from './Record.tsx';
 import { Corner } from './Screens.tsx';
@@ -20,6 +21,7 @@ export function Ended({ session, reason }: { session: Session; reason: 'left' | 
       <h1>{t(ended ? 'ended-title' : 'left-title')}</h1>
       <p>{t(ended ? 'ended-text' : 'left-text')}</p>
       {ended && room && <Legacy session={session} room={room} />}
+      {ended && <NotesLeft session={session} />}
       <div class="row">
         {!ended && (
           <button class="pill ink" data-testid="rejoin" onClick={() => location.reload()}>

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
 import { formatClock, wholeSeconds } from '../state/clock.ts';
-import { canBeGiven, givesFloor, initials } from '../state/derive.ts';
+import { canBeGiven, given, givesFloor, initials } from '../state/derive.ts';
 import type { Place } from '../state/layout.ts';
 import type { Session } from '../state/session.ts';
 import type { PersonView } from '../wire/index.ts';
@@ -43,6 +43,7 @@ export function Tile({ session, person, place, chair, aside, hand }: Props) {
   const here = person.presence.presence === 'here';
   const shows = own ? session.ownVideo.value !== null : person.camera && here && picture;
   const muted = own ? session.muted.value : person.muted;
+  const done = given(room, person.seat);
   const grantable = chair && !holds && canBeGiven(person) && givesFloor(room);
 
   return (
@@ -90,6 +91,12 @@ export function Tile({ session, person, place, chair, aside, hand }: Props) {
         <span class="badge raised" title={t('tile-hand', { place: hand })}>
           <Icon name="hand" />
           <b>{hand}</b>
+        </span>
+      )}
+      {done && (
+        <span class="badge given" data-given={done} title={t(`tile-${done}`)}>
+          <Icon name="check" />
+          <span class="sr">{t(`tile-${done}`)}</span>
         </span>
       )}
       {grantable && (

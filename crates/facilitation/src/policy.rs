@@ -240,6 +240,26 @@ impl FloorPolicy {
         }
     }
 
+    /// How long one round takes in a group of `people`, one facilitator, one client and consultants;
+    /// nothing where there is no round.
+    pub(crate) fn one_round(&self, people: u8) -> Millis {
+        let heads = |who: RoleSet| {
+            let count = |role: Role| u64::from(who.contains(role));
+            count(Role::Facilitator)
+                + count(Role::Client)
+                + count(Role::Consultant) * u64::from(people.saturating_sub(2))
+        };
+        Millis(match self {
+            Self::RoundRobin { who, turn, volunteers, .. } => {
+                volunteers.map_or(heads(*who), u64::from) * turn.length.0
+            }
+            Self::Pair { ask, ask_turn, answer_turn, by: PairBy::Round(_), .. } => {
+                heads(*ask) * (ask_turn.length.0 + answer_turn.length.0)
+            }
+            _ => 0,
+        })
+    }
+
     /// Whether the policy comes to an end of its own: a round when everyone had their place, a
     /// holder when they release.
     #[must_use]

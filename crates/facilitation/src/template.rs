@@ -202,7 +202,26 @@ pub enum ClientDrop {
     GoOn,
 }
 
+impl Step {
+    /// How long `steps` take at the least in a group of `people`, one facilitator, one client and
+    /// consultants: everyone's turn in each round, and what has a time of its own.
+    pub(crate) fn least_for(steps: &[Self], people: u8) -> Millis {
+        steps.iter().fold(Millis::ZERO, |sum, step| {
+            sum + step.floor.one_round(people) + step.lasts.unwrap_or(Millis::ZERO)
+        })
+    }
+}
+
 impl Phase {
+    /// How long the phase takes at the least in a group of `people`, one facilitator, one client and
+    /// consultants: everyone's turn in each round, what has a time of its own, and its vote, if it
+    /// is held within its time.
+    #[must_use]
+    pub fn least_for(&self, people: u8) -> Millis {
+        let vote = self.vote.as_ref().filter(|rule| rule.about.kind() != VoteAbout::Continue);
+        Step::least_for(&self.steps, people) + vote.map_or(Millis::ZERO, |rule| rule.lasts)
+    }
+
     /// The phase's first floor policy: the one its name is shown with.
     #[must_use]
     pub fn first_floor(&self) -> &FloorPolicy {

@@ -14,6 +14,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("palabre-vocabulary", &["palabre-ids"]),
     ("palabre-facilitation", &["palabre-ids", "palabre-vocabulary"]),
     ("palabre-room", &["palabre-ids", "palabre-vocabulary", "palabre-facilitation"]),
+    (
+        "palabre-sim",
+        &["palabre-ids", "palabre-vocabulary", "palabre-facilitation", "palabre-room"],
+    ),
     ("palabre-wire", &["palabre-ids", "palabre-vocabulary"]),
     ("palabre-backup", &["palabre-ids", "palabre-facilitation", "palabre-room"]),
     ("palabre-sfu-core", &["palabre-ids"]),
@@ -36,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "palabre-vocabulary",
             "palabre-facilitation",
             "palabre-room",
+            "palabre-sim",
             "palabre-wire",
             "palabre-backup",
             "palabre-signaling",
@@ -54,6 +59,7 @@ const PURE: &[&str] = &[
     "crates/vocabulary",
     "crates/facilitation",
     "crates/room",
+    "crates/sim",
     "crates/wire",
     "crates/sfu-core",
 ];

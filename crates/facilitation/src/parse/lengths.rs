@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use palabre_ids::{Millis, Role};
+use palabre_ids::Millis;
 use toml::Spanned;
 
 use super::raw::RawList;
 use super::{Parsed, fault, length, length_of};
-use crate::{FloorPolicy, RoleSet, Step};
 
 /// The lengths of a phase, checked against each other.
 pub(super) struct Lengths {
@@ -91,29 +90,4 @@ fn warnings(raw: &Spanned<RawList>, target: Millis) -> Parsed<Vec<Millis>> {
     }
     warnings.sort_by(|one, other| other.cmp(one));
     Ok(warnings)
-}
-
-/// How long the steps take at the least, in a group of `people`: one facilitator, one client, the
-/// others consultants.
-pub(super) fn least_of(steps: &[Step], people: u8) -> Millis {
-    steps.iter().fold(Millis::ZERO, |sum, step| sum + least_of_step(step, people))
-}
-
-fn least_of_step(step: &Step, people: u8) -> Millis {
-    let heads = |who: RoleSet| {
-        let count = |role: Role| u64::from(who.contains(role));
-        count(Role::Facilitator)
-            + count(Role::Client)
-            + count(Role::Consultant) * u64::from(people.saturating_sub(2))
-    };
-    let round = match &step.floor {
-        FloorPolicy::RoundRobin { who, turn, volunteers, .. } => {
-            volunteers.map_or(heads(*who), u64::from) * turn.length.0
-        }
-        FloorPolicy::Pair { ask, ask_turn, answer_turn, .. } if step.floor.round().is_some() => {
-            heads(*ask) * (ask_turn.length.0 + answer_turn.length.0)
-        }
-        _ => 0,
-    };
-    Millis(round) + step.lasts.unwrap_or(Millis::ZERO)
 }

@@ -50,7 +50,7 @@ pub(super) fn lower(raw: Spanned<RawPhase>, before: &mut Before) -> Parsed<Phase
     let overtime = choice(raw.overtime, "overtime", &OVERTIME, Overtime::Soft)?;
     let transition_at = raw.transition.as_ref().map(Spanned::span);
     let transition = choice(raw.transition, "transition", &TRANSITION, Transition::Manual)?;
-    let needed = lengths::least_of(&steps, before.people) + vote_time(raw.vote.as_ref())?;
+    let needed = Step::least_for(&steps, before.people) + vote_time(raw.vote.as_ref())?;
     let written = RawLengths {
         target: &raw.target,
         min: raw.min.as_ref(),

@@ -13,7 +13,8 @@ import { TakeChair } from './Banners.tsx';
 import { Countdown } from './Countdown.tsx';
 import { Dialog } from './Dialog.tsx';
 import { Extend } from './Extend.tsx';
-import { Icon, type IconName } from './Icon.tsx';
+import { Icon } from './Icon.tsx';
+import { Round } from './Round.tsx';
 
 export function Cockpit({ session }: { session: Session }) {
   const room = session.room.value;
@@ -63,29 +64,6 @@ function Replaced({ session, room }: { session: Session; room: RoomView }) {
   );
 }
 
-interface ToolProps {
-  icon: IconName;
-  label: string;
-  testid: string;
-  disabled?: boolean;
-  onClick(): void;
-}
-
-function Tool({ icon, label, testid, disabled, onClick }: ToolProps) {
-  return (
-    <button
-      class="round"
-      data-testid={testid}
-      aria-label={label}
-      title={label}
-      disabled={disabled}
-      onClick={onClick}
-    >
-      <Icon name={icon} />
-    </button>
-  );
-}
-
 function Chair({ session, room }: { session: Session; room: RoomView }) {
   const { stage } = room.phase;
   const lobby = stage.stage === 'lobby';
@@ -96,14 +74,14 @@ function Chair({ session, room }: { session: Session; room: RoomView }) {
       <div class="tools">
         {!lobby && (
           <>
-            <Tool
+            <Round
               icon="back"
               label={t('phase-back')}
               testid="previous-phase"
               disabled={stage.stage === 'running' && stage.index === 0}
               onClick={() => session.ask({ do: 'previous_phase' })}
             />
-            <Tool
+            <Round
               icon={paused ? 'play' : 'pause'}
               label={t(paused ? 'phase-resume' : 'phase-pause')}
               testid={paused ? 'resume-phase' : 'pause-phase'}
@@ -112,7 +90,7 @@ function Chair({ session, room }: { session: Session; room: RoomView }) {
             <Extend session={session} room={room} />
           </>
         )}
-        <Tool
+        <Round
           icon="skipPhase"
           label={next ? t('phase-next', { title: next.title }) : t('end-session')}
           testid="next-phase"

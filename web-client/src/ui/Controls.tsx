@@ -7,35 +7,8 @@ import { hasToWrite } from '../state/record.ts';
 import type { Session } from '../state/session.ts';
 import type { RoomView, Seat } from '../wire/index.ts';
 import { Help } from './Help.tsx';
-import { Icon, type IconName } from './Icon.tsx';
-
-interface RoundProps {
-  icon: IconName;
-  label: string;
-  testid: string;
-  pressed?: boolean;
-  off?: boolean;
-  disabled?: boolean;
-  onClick(): void;
-  class?: string;
-}
-
-function Round({ icon, label, testid, pressed, off, disabled, onClick, ...rest }: RoundProps) {
-  return (
-    <button
-      class={`round ${rest.class ?? ''}`}
-      data-testid={testid}
-      data-off={off}
-      aria-pressed={pressed}
-      aria-label={label}
-      title={label}
-      disabled={disabled}
-      onClick={onClick}
-    >
-      <Icon name={icon} />
-    </button>
-  );
-}
+import { Icon } from './Icon.tsx';
+import { Round } from './Round.tsx';
 
 interface Props {
   session: Session;

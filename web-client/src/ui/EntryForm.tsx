@@ -60,6 +60,13 @@ export function EntryForm({ start, word, onWrite, onCancel }: Props) {
   );
 }
 
+/** What a plan asks for: the field, its hook's ending, its words, the most characters. */
+const ACTION = [
+  ['what', '', 'entry-action', MOST],
+  ['when', '-when', 'entry-when', MOST_WHEN],
+  ['first_step', '-first_step', 'entry-first', MOST],
+] as const;
+
 interface FieldsProps {
   draft: EntryDraft;
   onDraft(draft: EntryDraft): void;
@@ -73,30 +80,17 @@ function Fields({ draft, onDraft, onKeyDown }: FieldsProps) {
     case 'action':
       return (
         <>
-          <input
-            data-testid={testid}
-            aria-label={label}
-            placeholder={label}
-            maxLength={MOST}
-            value={draft.what}
-            onInput={(event) => onDraft({ ...draft, what: event.currentTarget.value })}
-          />
-          <input
-            data-testid={`${testid}-when`}
-            aria-label={t('entry-when')}
-            placeholder={t('entry-when')}
-            maxLength={MOST_WHEN}
-            value={draft.when}
-            onInput={(event) => onDraft({ ...draft, when: event.currentTarget.value })}
-          />
-          <input
-            data-testid={`${testid}-first_step`}
-            aria-label={t('entry-first')}
-            placeholder={t('entry-first')}
-            maxLength={MOST}
-            value={draft.first_step}
-            onInput={(event) => onDraft({ ...draft, first_step: event.currentTarget.value })}
-          />
+          {ACTION.map(([field, id, word, most]) => (
+            <input
+              key={field}
+              data-testid={`${testid}${id}`}
+              aria-label={t(word)}
+              placeholder={t(word)}
+              maxLength={most}
+              value={draft[field]}
+              onInput={(event) => onDraft({ ...draft, [field]: event.currentTarget.value })}
+            />
+          ))}
         </>
       );
     case 'rating':

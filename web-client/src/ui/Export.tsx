@@ -5,7 +5,7 @@ import { fileName, toMarkdown } from '../state/export.ts';
 import { decidesRecord } from '../state/record.ts';
 import type { Session } from '../state/session.ts';
 import type { RoomView } from '../wire/index.ts';
-import { Dialog } from './Dialog.tsx';
+import { Confirm } from './Dialog.tsx';
 import { Icon } from './Icon.tsx';
 import { day } from './words.ts';
 
@@ -73,24 +73,14 @@ export function Fate({ session, room }: { session: Session; room: RoomView }) {
         </button>
       </div>
       {asking && (
-        <Dialog title={t('erase-title')} onClose={() => setAsking(false)}>
-          <p>{t(over ? 'erase-text-over' : 'erase-text')}</p>
-          <div class="dialog-actions">
-            <button class="pill" onClick={() => setAsking(false)}>
-              {t('cancel')}
-            </button>
-            <button
-              class="pill danger"
-              data-testid="record-erase-confirm"
-              onClick={() => {
-                setAsking(false);
-                session.ask({ do: 'decide_record', fate: { fate: 'erase' } });
-              }}
-            >
-              {t('fate-choose-erase')}
-            </button>
-          </div>
-        </Dialog>
+        <Confirm
+          title={t('erase-title')}
+          text={t(over ? 'erase-text-over' : 'erase-text')}
+          word={t('fate-choose-erase')}
+          testid="record-erase-confirm"
+          onConfirm={() => session.ask({ do: 'decide_record', fate: { fate: 'erase' } })}
+          onClose={() => setAsking(false)}
+        />
       )}
     </section>
   );

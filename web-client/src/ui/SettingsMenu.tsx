@@ -5,7 +5,7 @@ import { listDevices, type Choice } from '../media/devices.ts';
 import { saveChoice, type Theme } from '../state/memory.ts';
 import type { Session } from '../state/session.ts';
 import type { Language } from '../wire/index.ts';
-import { Dialog } from './Dialog.tsx';
+import { Confirm } from './Dialog.tsx';
 import { Icon } from './Icon.tsx';
 import { sounds, theme } from './settings.ts';
 
@@ -97,24 +97,14 @@ function EndSession({ session }: { session: Session }) {
         {t('end-session')}
       </button>
       {asking && (
-        <Dialog title={t('end-title')} onClose={() => setAsking(false)}>
-          <p>{t('end-text')}</p>
-          <div class="dialog-actions">
-            <button class="pill" onClick={() => setAsking(false)}>
-              {t('cancel')}
-            </button>
-            <button
-              class="pill danger"
-              data-testid="end-session-confirm"
-              onClick={() => {
-                setAsking(false);
-                session.ask({ do: 'end_session' });
-              }}
-            >
-              {t('end-session')}
-            </button>
-          </div>
-        </Dialog>
+        <Confirm
+          title={t('end-title')}
+          text={t('end-text')}
+          word={t('end-session')}
+          testid="end-session-confirm"
+          onConfirm={() => session.ask({ do: 'end_session' })}
+          onClose={() => setAsking(false)}
+        />
       )}
     </>
   );

@@ -18,6 +18,7 @@ mod seat;
 mod service;
 mod upgrade;
 mod view;
+mod voices;
 
 pub use clock::ServerClock;
 pub use media::{MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, OfferError};

@@ -2,7 +2,7 @@
 //! comes back by resuming.
 
 use axum::extract::ws::Utf8Bytes;
-use palabre_wire::{ClosingReason, MAX_MESSAGE_BYTES, ServerMessage};
+use palabre_wire::{ClosingReason, MAX_SERVER_MESSAGE_BYTES, ServerMessage};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -90,6 +90,6 @@ impl Drop for Outbox {
 #[must_use]
 pub(crate) fn encode(message: &ServerMessage) -> Utf8Bytes {
     let text = serde_json::to_string(message).expect("a message of plain data encodes");
-    debug_assert!(text.len() <= MAX_MESSAGE_BYTES, "what we send keeps the limit we set");
+    debug_assert!(text.len() <= MAX_SERVER_MESSAGE_BYTES, "what we send keeps the limit we set");
     text.into()
 }

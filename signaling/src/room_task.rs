@@ -4,27 +4,30 @@
 //! follows (acknowledged), then everyone is told.
 
 mod joining;
+mod media;
 mod pages;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use palabre_backup::{About, Entry, Journal, JournalError, Kept, Snapshot};
 use palabre_ids::{Group, Millis, RoomId, Seat, UnixMillis};
-use palabre_room::{Effect, Effects, GateChange, Input, Part, Refusal, Room};
-use palabre_wire::{ClosingReason, CommandId, RoomEvent, ServerMessage};
+use palabre_room::{Effect, Effects, Input, Part, Refusal, Room};
+use palabre_wire::{ClosingReason, CommandId, RoomEvent, Stage};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep_until, timeout};
 
 use crate::clock::ServerClock;
 use crate::history::History;
-use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
+use crate::media::MediaPlane;
 use crate::metrics::Metrics;
-use crate::outbox::{End, Outbox};
+use crate::outbox::Outbox;
 use crate::seat::{ConnectionId, Line, Loss, SeatState};
 use crate::view;
+use crate::voices::Voices;
 
 /// Messages that may wait for a room. A page that sends more waits itself.
 pub(crate) const INBOX: usize = 256;
@@ -103,6 +106,8 @@ pub(crate) struct Inlets {
     pub(crate) inbox: mpsc::Receiver<ToRoom>,
     /// Who is heard: the last word is enough, and it waits for nobody.
     pub(crate) speaking: watch::Receiver<Vec<Seat>>,
+    /// Where it says that its session is over.
+    pub(crate) over: Arc<AtomicBool>,
 }
 
 /// What a room cannot go on without has failed. Nothing can be promised any more.
@@ -119,8 +124,8 @@ pub(crate) enum Failure {
 /// Why a room's task ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The session is over, or nobody came for long: it is forgotten.
-    Over,
+    /// The record's time is over, or nobody came for long: nothing is left of it.
+    Erased,
     /// The server stops: the room comes back with it.
     Stopped,
     /// The server must stop.
@@ -143,10 +148,30 @@ pub(crate) struct RoomTask {
     since_snapshot: u32,
     history: History,
     seats: Vec<SeatState>,
-    speaking: Vec<Seat>,
+    voices: Voices,
     /// The group of each seat in the gate that is in force.
     groups: Vec<Group>,
     entered: bool,
+    /// Whether the media plane has the room: not once the session is over.
+    has_media: bool,
+    /// Whether the journal has forgotten the room.
+    erased: bool,
+}
+
+/// A room's task has ended, and its pages are still to be told.
+pub(crate) struct Ending {
+    pub(crate) outcome: Outcome,
+    pub(crate) pages: Vec<Outbox>,
+}
+
+impl Ending {
+    /// Why the pages' connections close.
+    pub(crate) fn reason(&self) -> ClosingReason {
+        match &self.outcome {
+            Outcome::Erased => ClosingReason::SessionEnded,
+            Outcome::Stopped | Outcome::Failed(_) => ClosingReason::Restarting,
+        }
+    }
 }
 
 impl RoomTask {
@@ -164,6 +189,7 @@ impl RoomTask {
         let Snapshot { room, about, last_input_at, last_commands: _ } = snapshot;
         let entered =
             room.people().iter().any(|person| person.presence != palabre_wire::Presence::Expected);
+        let voices = Voices::new(shared.clock.now());
         Self {
             id,
             shared,
@@ -176,7 +202,9 @@ impl RoomTask {
             history: History::default(),
             groups: vec![Group::PLENARY; seats.len()],
             seats,
-            speaking: Vec::new(),
+            voices,
+            has_media: false,
+            erased: false,
         }
     }
 
@@ -186,44 +214,34 @@ impl RoomTask {
         mut self,
         mut inlets: Inlets,
         restarted: Option<Option<UnixMillis>>,
-    ) -> Outcome {
+    ) -> Ending {
         let outcome = match self.live(&mut inlets, restarted).await {
             Ok(outcome) => outcome,
             Err(failure) => Outcome::Failed(failure),
         };
-        let reason = match &outcome {
-            Outcome::Over => ClosingReason::SessionEnded,
-            Outcome::Stopped | Outcome::Failed(_) => ClosingReason::Restarting,
-        };
-        for seat in &mut self.seats {
-            if let Line::Open { outbox, .. } = std::mem::take(&mut seat.line) {
-                outbox.end(End::Closing(reason));
-            }
-        }
-        // A server that failed ends, with all its media: it does not wait for a plane that is stuck.
-        if !matches!(outcome, Outcome::Failed(_)) {
-            self.media(|media, id| media.close_room(id)).await;
-        }
-        outcome
+        let lines = self.seats.iter_mut().map(|seat| std::mem::take(&mut seat.line));
+        let pages = lines.filter_map(|line| match line {
+            Line::Open { outbox, .. } => Some(outbox),
+            Line::None | Line::Lost { .. } => None,
+        });
+        Ending { outcome, pages: pages.collect() }
     }
 
     async fn live(
         &mut self,
-        Inlets { inbox, speaking }: &mut Inlets,
+        Inlets { inbox, speaking, over }: &mut Inlets,
         restarted: Option<Option<UnixMillis>>,
     ) -> Result<Outcome, Failure> {
-        let seats = u8::try_from(self.seats.len()).expect("a room has at most MAX_SEATS seats");
-        self.media(|media, id| media.open_room(id, seats)).await.ok_or(Failure::Media)?;
-        let gate = self.room.gate_table();
-        self.set_gate(gate).await?;
-        let screen = self.room.state().screen;
-        self.media(|media, id| media.set_screen(id, screen)).await;
+        if !self.is_over() {
+            self.open_media().await?;
+        }
         if let Some(down_since) = restarted {
-            // A refusal (the session was over) changes nothing, and the room goes on as it is.
+            // A refusal changes nothing, and the room goes on as it is.
             let _ = self.apply(Input::Restarted { down_since }, None).await?;
         }
         loop {
-            if self.room.phase().stage == palabre_wire::Stage::Ended {
+            over.store(self.is_over(), Ordering::Relaxed);
+            if self.erased || self.room.is_erased() {
                 return self.forget().await;
             }
             let timer = self.next_timer();
@@ -243,16 +261,28 @@ impl RoomTask {
             };
             match next {
                 Next::Go => {}
-                Next::End(Outcome::Over) => return self.forget().await,
+                Next::End(Outcome::Erased) => return self.forget().await,
                 Next::End(outcome) => return Ok(outcome),
             }
         }
     }
 
     async fn forget(&mut self) -> Result<Outcome, Failure> {
-        let erased = palabre_backup::Change::Erase { room: self.id.clone() };
-        self.shared.commit(erased).await?;
-        Ok(Outcome::Over)
+        self.erase().await?;
+        Ok(Outcome::Erased)
+    }
+
+    /// Has the journal destroy everything of the room: once this returns no file holds any of it.
+    async fn erase(&mut self) -> Result<(), Failure> {
+        if !std::mem::replace(&mut self.erased, true) {
+            let erased = palabre_backup::Change::Erase { room: self.id.clone() };
+            self.shared.commit(erased).await?;
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.room.phase().stage == Stage::Ended
     }
 
     async fn take(&mut self, message: ToRoom) -> Result<Next, Failure> {
@@ -261,9 +291,7 @@ impl RoomTask {
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
             ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss),
             ToRoom::MediaLost(seat) => self.media_lost(seat).await,
-            ToRoom::MediaBlocked(seat) => {
-                let _ = seat;
-            }
+            ToRoom::MediaBlocked(seat) => self.blocked(seat).await?,
             ToRoom::Stop(done) => {
                 // Whoever stops the server may have given up waiting.
                 let _ = done.send(());
@@ -278,15 +306,17 @@ impl RoomTask {
     fn next_timer(&self) -> UnixMillis {
         let lost = self.seats.iter().filter_map(SeatState::due);
         let alone = self.seats.iter().filter_map(SeatState::media_due);
-        lost.chain(alone).chain(self.room.poll_timeout()).fold(self.ends_unused_at(), Ord::min)
+        let room = self.room.poll_timeout();
+        let voices = self.voices_due(room);
+        lost.chain(alone).chain(room).chain(voices).fold(self.ends_unused_at(), Ord::min)
     }
 
-    /// When the room ends if nobody comes.
+    /// When the room ends if nobody comes. A record that is kept has a time of its own.
     fn ends_unused_at(&self) -> UnixMillis {
         let in_use = self.seats.iter().any(|seat| matches!(seat.line, Line::Open { .. }));
         if in_use {
             UnixMillis(u64::MAX)
-        } else if self.entered && !self.about.demo {
+        } else if self.entered && !self.about.demo && !self.is_over() {
             (self.last_input_at + IDLE).min(self.about.links_expire_at)
         } else {
             self.about.links_expire_at
@@ -296,7 +326,7 @@ impl RoomTask {
     async fn on_time(&mut self) -> Result<Next, Failure> {
         let now = self.shared.clock.now();
         if self.ends_unused_at() <= now {
-            return Ok(Next::End(Outcome::Over));
+            return Ok(Next::End(Outcome::Erased));
         }
         for seat in self.all_seats() {
             if self.seats[seat.index()].end_media(now) {
@@ -311,6 +341,9 @@ impl RoomTask {
                 }
             }
         }
+        if self.voices_due(self.room.poll_timeout()).is_some_and(|due| due <= now) {
+            self.say_who_talked().await?;
+        }
         if self.room.poll_timeout().is_some_and(|due| due <= now) {
             let _ = self.apply(Input::Tick, None).await?;
         }
@@ -323,14 +356,26 @@ impl RoomTask {
 
     // ---- inputs and what follows from them
 
-    /// Takes an input in. The inner result is the room's own.
+    /// Takes an input in, after what was heard until then where the order matters. The inner result
+    /// is the room's own.
     async fn apply(
         &mut self,
         input: Input,
         command: Option<u64>,
     ) -> Result<Result<(), Refusal>, Failure> {
+        if self.voices_go_before(&input) {
+            self.say_who_talked().await?;
+        }
+        self.take_in(input, command).await
+    }
+
+    async fn take_in(
+        &mut self,
+        input: Input,
+        command: Option<u64>,
+    ) -> Result<Result<(), Refusal>, Failure> {
         let at = self.shared.clock.now().max(self.last_input_at);
-        let stage = self.room.phase().stage;
+        let (stage, fate) = (self.room.phase().stage, self.room.state().record);
         let effects = match self.room.handle(at, input.clone()) {
             Ok(effects) => effects,
             Err(refusal) => return Ok(Err(refusal)),
@@ -340,10 +385,21 @@ impl RoomTask {
         if let (Some(id), Input::Command { seat, .. }) = (command, &input) {
             self.seats[seat.index()].carried_out(CommandId(id));
         }
-        self.remember(Entry { at, command, input }.change(self.id.clone(), self.number)).await?;
+        if effects.contains(&Effect::Erase) {
+            // Nobody is told that it is gone while a file still holds it.
+            self.erase().await?;
+        } else {
+            self.remember(Entry { at, command, input }.change(self.id.clone(), self.number))
+                .await?;
+        }
         self.carry_out(at, effects).await?;
+        self.stage_changed(stage).await;
         self.since_snapshot += 1;
-        if self.since_snapshot >= SNAPSHOT_EVERY || self.room.phase().stage != stage {
+        let ripe = self.since_snapshot >= SNAPSHOT_EVERY
+            || self.room.phase().stage != stage
+            || self.room.state().record != fate;
+        if ripe && !self.erased {
+            // Of a session that is over it holds the record alone: what was said goes with it.
             self.since_snapshot = 0;
             self.remember(self.snapshot().change(self.id.clone(), self.number)).await?;
         }
@@ -373,6 +429,7 @@ impl RoomTask {
     async fn carry_out(&mut self, at: UnixMillis, effects: Effects) -> Result<(), Failure> {
         let mut events = Vec::new();
         let mut screen = None;
+        let mut personal = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Rights(gate) => self.set_gate(gate).await?,
@@ -385,85 +442,21 @@ impl RoomTask {
                 Effect::Chat(line) => events.push(RoomEvent::Chat(line)),
                 Effect::CannotHear { seat } => events.push(RoomEvent::CannotHear { seat }),
                 Effect::OutOfContract { seat } => events.push(RoomEvent::OutOfContract { seat }),
-                Effect::Personal(_) | Effect::Erase => {}
-                // The loop sees the room's stage.
-                Effect::Ended => {}
+                Effect::Personal(seat) => personal.push(seat),
+                // Done ahead of this, and seen by the room's stage.
+                Effect::Erase | Effect::Ended => {}
             }
         }
-        if let Some(seat) = screen {
+        if let Some(seat) = screen.filter(|_| self.has_media) {
             self.media(|media, id| media.set_screen(id, seat)).await;
         }
         for event in events {
             self.tell_everyone(at, event);
         }
+        for seat in personal {
+            self.tell_personal(seat);
+        }
         self.show_new_roles();
         Ok(())
-    }
-
-    /// Puts a gate in force. Without the plane's word for it nobody may be told of the floor behind
-    /// it: the server stops, and with it everything that is forwarded.
-    async fn set_gate(&mut self, gate: GateChange) -> Result<(), Failure> {
-        let mut groups = vec![Group::PLENARY; self.seats.len()];
-        for entry in &gate.table {
-            if let Some(group) = groups.get_mut(entry.seat.index()) {
-                *group = entry.group;
-            }
-        }
-        match self.media(|media, id| media.set_gate(id, gate.epoch, gate.table)).await {
-            Some(Ok(())) => {
-                if std::mem::replace(&mut self.groups, groups) != self.groups {
-                    self.tell_who_speaks();
-                }
-                Ok(())
-            }
-            Some(Err(MediaStopped)) | None => Err(Failure::Media),
-        }
-    }
-
-    async fn media<T>(
-        &self,
-        call: impl for<'a> FnOnce(&'a dyn MediaPlane, &'a RoomId) -> MediaFuture<'a, T>,
-    ) -> Option<T> {
-        let call = call(self.shared.media.as_ref(), &self.id);
-        match timeout(MEDIA_PATIENCE, call).await {
-            Ok(done) => Some(done),
-            Err(_) => {
-                self.shared.metrics.media_timeouts.add();
-                tracing::error!("the media plane did not answer in time");
-                None
-            }
-        }
-    }
-
-    async fn media_alive(&self, seat: Seat) -> bool {
-        self.media(|media, id| media.has_session(id, seat)).await.unwrap_or(false)
-    }
-
-    /// The media plane lost a seat's session.
-    async fn media_lost(&mut self, seat: Seat) {
-        // It may have been replaced since: the plane has the last word.
-        if seat.index() >= self.seats.len() || self.media_alive(seat).await {
-            return;
-        }
-        self.seats[seat.index()].media_lost(self.shared.clock.now());
-        self.tell(seat, &ServerMessage::MediaLost);
-    }
-
-    fn heard(&mut self, speaking: Vec<Seat>) {
-        self.speaking = speaking;
-        self.tell_who_speaks();
-    }
-
-    fn tell_who_speaks(&mut self) {
-        for seat in self.all_seats() {
-            self.tell(seat, &self.speaking_near(seat));
-        }
-    }
-
-    /// Who speaks in a seat's group: whether anybody does in another one is not its business.
-    fn speaking_near(&self, seat: Seat) -> ServerMessage {
-        let group = self.groups.get(seat.index());
-        let near = |other: &&Seat| self.groups.get(other.index()) == group;
-        ServerMessage::Speaking { seats: self.speaking.iter().filter(near).copied().collect() }
     }
 }

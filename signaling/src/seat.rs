@@ -80,6 +80,12 @@ pub(crate) enum Line {
     },
 }
 
+impl Line {
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Open { .. })
+    }
+}
+
 /// A secret that gives a connection's place back, once.
 pub(crate) struct ResumeToken([u8; 16]);
 

@@ -21,6 +21,7 @@ use crate::door::Door;
 use crate::links::{Link, LinkError, LinkKey};
 use crate::media::{MEDIA_PATIENCE, MediaNotice, MediaPlane};
 use crate::metrics::Metrics;
+use crate::outbox::End;
 use crate::room_task::{INBOX, Inlets, JOURNAL_PATIENCE, Outcome, RoomTask, Shared, ToRoom};
 use crate::seat::ConnectionId;
 
@@ -125,13 +126,17 @@ struct RoomHandle {
     inbox: mpsc::Sender<ToRoom>,
     speaking: watch::Sender<Vec<Seat>>,
     about: About,
+    /// Whether its session is over, and only its record is read.
+    over: Arc<AtomicBool>,
 }
 
 impl RoomHandle {
     fn new(about: About) -> (Self, Inlets) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let (speaking, heard) = watch::channel(Vec::new());
-        (Self { inbox, speaking, about }, Inlets { inbox: messages, speaking: heard })
+        let over = Arc::new(AtomicBool::new(false));
+        let inlets = Inlets { inbox: messages, speaking: heard, over: Arc::clone(&over) };
+        (Self { inbox, speaking, about, over }, inlets)
     }
 }
 
@@ -251,10 +256,20 @@ impl Service {
     ) {
         for _ in 0..=FAILURES {
             match tokio::spawn(task.run(inlets, restarted)).await {
-                Ok(outcome) => {
+                Ok(ending) => {
+                    // Whoever is told that it ended and comes back finds no room.
                     self.0.rooms.remove(&id);
-                    match outcome {
-                        Outcome::Over => self.metrics().rooms_closed.add(),
+                    let reason = ending.reason();
+                    for page in ending.pages {
+                        page.end(End::Closing(reason));
+                    }
+                    // A server that failed ends, with all its media: it does not wait for a plane
+                    // that is stuck.
+                    if !matches!(ending.outcome, Outcome::Failed(_)) {
+                        self.close_media(&id).await;
+                    }
+                    match ending.outcome {
+                        Outcome::Erased => self.metrics().rooms_closed.add(),
                         Outcome::Stopped => {}
                         Outcome::Failed(failure) => self.fail(&failure),
                     }
@@ -270,9 +285,8 @@ impl Service {
             // Pages that come back meanwhile wait in the new inbox.
             let (handle, fresh) = RoomHandle::new(about);
             self.0.rooms.insert(id.clone(), handle);
-            let closed = timeout(MEDIA_PATIENCE, self.0.shared.media.close_room(&id)).await;
-            let Some((snapshot, number)) = self.bring_back(&id).await.filter(|_| closed.is_ok())
-            else {
+            let closed = self.close_media(&id).await;
+            let Some((snapshot, number)) = self.bring_back(&id).await.filter(|_| closed) else {
                 break;
             };
             task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
@@ -284,6 +298,16 @@ impl Service {
         if let Err(error) = self.0.shared.journal.release(&id).await {
             tracing::error!(%error, "a room cannot be let go");
         }
+    }
+
+    /// Closes a room's media; false when the plane does not answer.
+    async fn close_media(&self, id: &RoomId) -> bool {
+        let closed = timeout(MEDIA_PATIENCE, self.0.shared.media.close_room(id)).await;
+        if closed.is_err() {
+            self.metrics().media_timeouts.add();
+            tracing::error!("the media plane did not answer in time");
+        }
+        closed.is_ok()
     }
 
     /// A room as the journal has it.
@@ -305,10 +329,11 @@ impl Service {
         Some(invitations.collect())
     }
 
-    /// The ready-made room, if there is one.
+    /// The ready-made room, if there is one whose session is not over.
     #[must_use]
     pub fn demo_room(&self) -> Option<RoomId> {
-        self.0.rooms.iter().find(|entry| entry.about.demo).map(|entry| entry.key().clone())
+        let open = |room: &RoomHandle| room.about.demo && !room.over.load(Ordering::Relaxed);
+        self.0.rooms.iter().find(|entry| open(entry)).map(|entry| entry.key().clone())
     }
 
     /// How many rooms there are.

@@ -64,6 +64,17 @@ fn phase_info(phase: &facilitation::Phase, role: Role, language: Language) -> wi
             .collect(),
         takes_contract: phase.takes_contract,
         out_of_contract: phase.out_of_contract,
-        vote: None,
+        vote: phase.vote.as_ref().and_then(|vote| vote_info(&vote.about, language)),
+    }
+}
+
+/// The words of a vote of the phase's own; those of the others are the page's.
+fn vote_info(about: &facilitation::VoteRuleAbout, language: Language) -> Option<wire::VoteInfo> {
+    match about {
+        facilitation::VoteRuleAbout::Question { question, answers } => Some(wire::VoteInfo {
+            question: question.get(language).to_owned(),
+            answers: answers.iter().map(|answer| answer.get(language).to_owned()).collect(),
+        }),
+        facilitation::VoteRuleAbout::Client | facilitation::VoteRuleAbout::Continue { .. } => None,
     }
 }

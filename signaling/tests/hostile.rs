@@ -31,7 +31,7 @@ async fn what_is_not_understood_is_said_and_the_connection_goes_on() {
         "null",
         r#"{"type":"whistle"}"#,
         r#"{"type":"ping","at":-1}"#,
-        r#"{"type":"hello","version":1,"token":"a","language":"fr"}"#,
+        r#"{"type":"hello","version":2,"token":"a","language":"fr"}"#,
         r#"{"type":"command","id":1,"command":{"do":"grant_floor","seat":900}}"#,
         &long,
     ] {

@@ -10,7 +10,10 @@ use palabre_backup::{Journal, LogJournal};
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, EventSeq, Language, Role, Seat};
 use palabre_room::{PersonConfig, RoomConfig};
-use palabre_wire::{Answer, Command, CommandId, Presence, Resume, RoomEvent, ServerMessage, Stage};
+use palabre_wire::{
+    Answer, ClosingReason, Command, CommandId, Presence, RecordFate, Resume, RoomEvent,
+    ServerMessage, Stage,
+};
 
 fn config() -> RoomConfig {
     let person = |name: &str, role| PersonConfig {
@@ -89,7 +92,7 @@ async fn the_same_links_lead_to_the_same_room() {
 }
 
 #[tokio::test]
-async fn an_ended_room_is_forgotten() {
+async fn a_room_that_was_erased_does_not_come_back() {
     let live = tempfile::tempdir().expect("dir");
     let (service, _media) = Server::service(open(live.path())).await;
     let room = service.create_room(config(), false).await.expect("made");
@@ -101,8 +104,13 @@ async fn an_ended_room_is_forgotten() {
     let server = Server::restart(Arc::clone(&journal), room).await;
     assert_eq!(server.tokens, tokens);
     let mut chair = server.join(CHAIR).await;
+    let mut laura = server.join(LAURA).await;
+    assert_eq!(
+        laura.command(Command::DecideRecord { fate: RecordFate::Erase }).await,
+        Answer::Done
+    );
     chair.send_command(Command::EndSession).await;
-    chair.closing().await;
+    assert_eq!(chair.closing().await, ClosingReason::SessionEnded);
     let gone = async {
         while server.service.room_count() > 0 {
             tokio::task::yield_now().await;

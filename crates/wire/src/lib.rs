@@ -24,8 +24,12 @@ pub use view::{PhaseInfo, RoomView, TemplateInfo, VoteInfo};
 /// The wire version this crate speaks. A page of another version is told to reload.
 pub const WIRE_VERSION: u32 = 2;
 
-/// The largest message either side may send, in bytes.
+/// The largest message a page may send, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// The largest message the server sends, in bytes: a whole room, with the texts of a template that
+/// somebody brought (64 KiB of TOML) and a full record (24 KiB of text), both as JSON at its longest.
+pub const MAX_SERVER_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Parses a message of a page.
 ///

@@ -3,7 +3,8 @@
 use palabre_ids::{EventSeq, Role, Seat};
 use palabre_room::Input;
 use palabre_wire::{
-    ClosingReason, MAX_MESSAGE_BYTES, MediaPlan, Missed, ServerMessage, WIRE_VERSION, Welcome,
+    ClosingReason, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES, MediaPlan, Missed, ServerMessage,
+    WIRE_VERSION, Welcome,
 };
 
 use super::{Failure, Join, RoomTask};
@@ -37,7 +38,7 @@ impl RoomTask {
         }
         // The line is still closed: what this causes reaches the page within its first message.
         let resumed = resumed_at.is_some();
-        // A session that is over refuses; the page is told when the loop closes the room.
+        // Nothing but a record that was erased refuses; the loop closes the room then.
         let _ = self.apply(Input::Connected { seat, resumed }, None).await?;
         self.entered = true;
 
@@ -59,7 +60,7 @@ impl RoomTask {
             counters.resumes.add()
         }
 
-        if shown_role.is_some() {
+        if shown_role.is_some() && self.has_media {
             // A page that starts anew makes new media: those of the page before it end with it.
             self.media(|media, id| media.close_seat(id, seat)).await;
         }
@@ -71,6 +72,7 @@ impl RoomTask {
             .unwrap_or_else(|| Role::ALL.into_iter().find(|other| *other != role).unwrap_or(role));
         state.open(Line::Open { connection, outbox, language, shown_role });
         self.push(seat, message);
+        self.tell_personal(seat);
         self.show_new_roles();
         self.tell(seat, &self.speaking_near(seat));
         Ok(())
@@ -115,7 +117,7 @@ impl RoomTask {
             room: view::room(&self.room, role, language),
         };
         // The chat is the one part without a small bound: its oldest lines go first.
-        let mut spare = MAX_MESSAGE_BYTES.saturating_sub(size_without_chat(&mut welcome));
+        let mut spare = MAX_SERVER_MESSAGE_BYTES.saturating_sub(size_without_chat(&mut welcome));
         let fitting = welcome.room.chat.iter().rev().take_while(|line| {
             let bytes = serde_json::to_string(line).map_or(usize::MAX, |text| text.len() + 1);
             spare.checked_sub(bytes).inspect(|left| spare = *left).is_some()
@@ -130,5 +132,5 @@ fn size_without_chat(welcome: &mut Welcome) -> usize {
     let chat = std::mem::take(&mut welcome.room.chat);
     let message = ServerMessage::Welcome(Box::new(welcome.clone()));
     welcome.room.chat = chat;
-    serde_json::to_string(&message).map_or(MAX_MESSAGE_BYTES, |text| text.len())
+    serde_json::to_string(&message).map_or(MAX_SERVER_MESSAGE_BYTES, |text| text.len())
 }

@@ -4,8 +4,8 @@ use axum::extract::ws::Utf8Bytes;
 use palabre_ids::{Seat, UnixMillis};
 use palabre_room::Input;
 use palabre_wire::{
-    Answer, ClosingReason, Command, CommandId, MAX_MESSAGE_BYTES, MediaAnswer, MediaOffer,
-    RoomEvent, SeatView, ServerMessage,
+    Answer, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, RoomEvent, SeatView,
+    ServerMessage,
 };
 
 use super::{Failure, RoomTask, Said};
@@ -85,6 +85,11 @@ impl RoomTask {
 
     async fn offer(&mut self, seat: Seat, offer: MediaOffer) {
         let MediaOffer { generation, sdp } = offer;
+        if !self.has_media {
+            let detail = "the session is over".to_owned();
+            self.tell(seat, &ServerMessage::MediaRefused { generation, detail });
+            return;
+        }
         if !self.seats[seat.index()].may_offer(self.shared.clock.now()) {
             self.shared.metrics.messages_too_fast.add();
             let detail = "too many offers in a short time".to_owned();
@@ -112,6 +117,9 @@ impl RoomTask {
     async fn views(&mut self, seat: Seat, views: &[SeatView]) {
         let seats = self.seats.len();
         let views = self.seats[seat.index()].show(seats, views);
+        if !self.has_media {
+            return;
+        }
         self.media(|media, id| media.set_views(id, seat, views)).await;
     }
 
@@ -122,7 +130,6 @@ impl RoomTask {
         if let Line::Open { outbox, .. } = std::mem::take(&mut state.line) {
             outbox.end(End::Closing(ClosingReason::Left));
         }
-        // A session that is over refuses: nobody is in it any more.
         let _ = self.apply(Input::Left { seat }, None).await?;
         self.media(|media, id| media.close_seat(id, seat)).await;
         Ok(())
@@ -133,11 +140,18 @@ impl RoomTask {
         let event = self.history.number(at, event);
         let message = ServerMessage::Event(event.clone());
         let text = encode(&message);
-        debug_assert!(text.len() <= MAX_MESSAGE_BYTES, "a part of a room fits a message");
         self.history.keep(event, text.len());
         self.shared.metrics.events.add();
         for seat in self.all_seats() {
             self.push(seat, text.clone());
+        }
+    }
+
+    /// Tells somebody what they alone are shown.
+    pub(super) fn tell_personal(&mut self, seat: Seat) {
+        let open = self.seats.get(seat.index()).is_some_and(|seat| seat.line.is_open());
+        if let Some(view) = self.room.personal(seat).filter(|_| open) {
+            self.tell(seat, &ServerMessage::Personal(Box::new(view)));
         }
     }
 

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use palabre_backup::MemoryJournal;
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaRights, Role};
-use palabre_room::{PersonConfig, RoomConfig};
-use palabre_wire::Presence;
-use palabre_wire::SeatView;
+use palabre_room::{GateChange, PersonConfig, RoomConfig};
+use palabre_wire::{Command, Presence, RecordFate, SeatView, ServerMessage};
 
 use super::*;
-use crate::media::OfferError;
+use crate::media::{MediaFuture, MediaStopped, OfferError};
 use crate::outbox::{OutboxReader, outbox};
 
 const SEAT: Seat = Seat(0);
@@ -69,7 +68,7 @@ impl MediaPlane for Plane {
 struct Scene {
     task: RoomTask,
     plane: Arc<Plane>,
-    _page: OutboxReader,
+    page: OutboxReader,
 }
 
 impl Scene {
@@ -95,7 +94,7 @@ impl Scene {
         };
         let about = About {
             created_at: now,
-            links_expire_at: now + Millis::from_secs(86_400),
+            links_expire_at: now + Millis::from_secs(30 * 86_400),
             invited: Vec::new(),
             demo: false,
         };
@@ -104,6 +103,7 @@ impl Scene {
         let id = RoomId::parse("test-room").expect("an identifier");
         shared.commit(snapshot.change(id.clone(), 0)).await.expect("journal");
         let mut task = RoomTask::new(id, shared, snapshot, 0);
+        task.open_media().await.expect("media");
         let (sender, page) = outbox();
         let join = Join {
             seat: SEAT,
@@ -114,12 +114,33 @@ impl Scene {
         };
         task.join(join).await.expect("journal");
         plane.closed.lock().expect("lock").clear();
-        Self { task, plane, _page: page }
+        Self { task, plane, page }
     }
 
     async fn pass(&mut self, seconds: u64) {
         self.task.shared.clock.pass(Duration::from_secs(seconds));
         self.task.on_time().await.expect("journal");
+    }
+
+    async fn command(&mut self, command: Command) {
+        let input = Input::Command { seat: SEAT, command };
+        self.task.apply(input, None).await.expect("journal").expect("not refused");
+    }
+
+    /// How many inputs the room took that no person made.
+    fn inputs(&self) -> u64 {
+        self.task.number
+    }
+
+    /// What the page was last told of its own speech, in seconds.
+    fn told_spoke(&mut self) -> Option<u64> {
+        let mut told = None;
+        while let Ok(text) = self.page.messages.try_recv() {
+            if let Ok(ServerMessage::Personal(view)) = serde_json::from_str(&text) {
+                told = Some(view.talk.spoke.0 / 1_000);
+            }
+        }
+        told
     }
 
     fn media_ended(&self) -> bool {
@@ -183,4 +204,85 @@ async fn nobody_is_told_that_another_group_speaks() {
     assert_eq!(scene.task.speaking_near(Seat(1)), speaking(&[1]));
     scene.task.set_gate(table(101, [2, 2])).await.expect("taken");
     assert_eq!(scene.task.speaking_near(SEAT), speaking(&[0, 1]));
+}
+
+#[tokio::test]
+async fn everyone_is_told_how_long_they_spoke_every_five_seconds() {
+    let mut scene = Scene::new().await;
+    scene.task.heard(vec![SEAT]);
+    scene.pass(7).await;
+    scene.command(Command::NextPhase).await;
+    assert_eq!(scene.told_spoke(), Some(0), "the lobby does not count");
+    let before = scene.inputs();
+    for second in 1..=20 {
+        scene.pass(1).await;
+        let due = scene.task.next_timer();
+        assert!(due <= scene.task.shared.clock.now() + Millis::from_secs(5), "it wakes up for it");
+        if let Some(told) = scene.told_spoke() {
+            assert_eq!((told, second % 5), (second, 0));
+        }
+    }
+    assert_eq!(scene.inputs() - before, 4, "sums, not words");
+    scene.task.heard(vec![]);
+    scene.pass(100).await;
+    assert_eq!(scene.told_spoke(), None);
+    let quiet = scene.inputs();
+    scene.pass(100).await;
+    assert_eq!(scene.inputs(), quiet, "silence costs nothing");
+}
+
+#[tokio::test]
+async fn what_was_heard_goes_before_what_ends_a_turn() {
+    let mut scene = Scene::new().await;
+    scene.command(Command::NextPhase).await;
+    scene.task.heard(vec![SEAT]);
+    scene.task.shared.clock.pass(Duration::from_secs(3));
+    scene.command(Command::SetMuted { muted: true }).await;
+    scene.command(Command::SetMuted { muted: false }).await;
+    assert_eq!(scene.told_spoke(), Some(0));
+    scene.command(Command::GrantFloor { seat: SEAT }).await;
+    assert_eq!(scene.told_spoke(), Some(3));
+    let before = scene.inputs();
+    for _ in 0..50 {
+        let input = Input::Command { seat: SEAT, command: Command::Pass };
+        let _refused = scene.task.apply(input, None).await.expect("journal");
+    }
+    assert!(scene.inputs() <= before + 1, "whoever presses a button without end adds nothing");
+}
+
+#[tokio::test]
+async fn attempts_to_speak_while_closed_are_the_chairs_to_know() {
+    let mut scene = Scene::new().await;
+    scene.task.blocked(Seat(1)).await.expect("journal");
+    let before = scene.inputs();
+    scene.command(Command::NextPhase).await;
+    scene.task.blocked(Seat(1)).await.expect("journal");
+    scene.task.blocked(Seat(9)).await.expect("a seat that is not there is refused");
+    assert_eq!(scene.inputs(), before + 2, "in the lobby it says nothing of anybody");
+    let view = scene.task.room.personal(SEAT).expect("a seat").chair.expect("the chair");
+    let blocked: Vec<_> = view.balance.iter().map(|b| (b.seat, b.blocked)).collect();
+    assert_eq!(blocked, [(Seat(1), 1)]);
+}
+
+#[tokio::test]
+async fn a_record_is_erased_when_its_time_is_over() {
+    for (fate, hours) in [(None, 1), (Some(RecordFate::Keep), 24)] {
+        let mut scene = Scene::new().await;
+        let client = Input::Connected { seat: Seat(1), resumed: false };
+        scene.task.apply(client, None).await.expect("journal").expect("let in");
+        scene.command(Command::NextPhase).await;
+        scene.command(Command::EndSession).await;
+        if let Some(fate) = fate {
+            let input = Input::Command { seat: Seat(1), command: Command::DecideRecord { fate } };
+            scene.task.apply(input, None).await.expect("journal").expect("the client decides");
+        }
+        scene.task.gone(SEAT, CONNECTION, Loss::Closed);
+        scene.pass(hours * 3_600 - 60).await;
+        assert!(!scene.task.erased, "an hour is an hour, also when nobody is there");
+        let due = scene.task.next_timer();
+        assert!(due <= scene.task.shared.clock.now() + Millis::from_secs(60), "it wakes up for it");
+        scene.pass(60).await;
+        assert!(scene.task.erased);
+        assert_eq!(scene.task.shared.journal.rooms().expect("read"), []);
+    }
 }

@@ -194,6 +194,7 @@ const PEOPLE: [(&str, Role); 4] = [
 pub(crate) const CHAIR: usize = 0;
 pub(crate) const LAURA: usize = 1;
 pub(crate) const AMADOU: usize = 2;
+pub(crate) const SOFIA: usize = 3;
 
 impl Server {
     /// A server with one room that follows `template`.
@@ -208,7 +209,12 @@ impl Server {
             language: Language::Fr,
             people: people.to_vec(),
         };
-        let (service, media) = Self::service(Arc::new(MemoryJournal::new())).await;
+        Self::start_with(Arc::new(MemoryJournal::new()), config).await
+    }
+
+    /// A server with one room that `config` describes, over `journal`.
+    pub(crate) async fn start_with(journal: Arc<dyn Journal>, config: RoomConfig) -> Self {
+        let (service, media) = Self::service(journal).await;
         let room = service.create_room(config, false).await.expect("made");
         Self::serve(service, media, room).await
     }
@@ -249,7 +255,7 @@ impl Server {
     /// An open WebSocket that has not said hello.
     pub(crate) async fn connect(&self) -> Page {
         let (socket, _) = connect_async(self.request(None)).await.expect("connected");
-        Page { socket, next_command: 1, welcome: None }
+        Page { socket, next_command: 1, welcome: None, frames: Vec::new() }
     }
 
     /// A page that is in.
@@ -266,6 +272,8 @@ pub(crate) struct Page {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) next_command: u64,
     pub(crate) welcome: Option<Welcome>,
+    /// Every frame so far, as it came.
+    pub(crate) frames: Vec<String>,
 }
 
 impl Page {
@@ -307,6 +315,7 @@ impl Page {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.expect("something comes") {
                 Some(Ok(Message::Text(text))) => {
+                    self.frames.push(text.to_string());
                     return Some(serde_json::from_str(&text).expect("a message of the wire"));
                 }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,

@@ -1,0 +1,146 @@
+//! What a room tells its media plane, and hears from it.
+
+use palabre_ids::{Group, RoomId, Seat, UnixMillis};
+use palabre_room::{GateChange, Input};
+use palabre_wire::{ServerMessage, Stage};
+use tokio::time::timeout;
+
+use super::{Failure, RoomTask};
+use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
+use crate::voices;
+
+impl RoomTask {
+    /// Opens the room in the plane, with what holds now.
+    pub(super) async fn open_media(&mut self) -> Result<(), Failure> {
+        let seats = u8::try_from(self.seats.len()).expect("a room has at most MAX_SEATS seats");
+        self.media(|media, id| media.open_room(id, seats)).await.ok_or(Failure::Media)?;
+        self.has_media = true;
+        let gate = self.room.gate_table();
+        self.set_gate(gate).await?;
+        let screen = self.room.state().screen;
+        self.media(|media, id| media.set_screen(id, screen)).await;
+        Ok(())
+    }
+
+    /// A session that begins is counted from nothing; one that is over has no media.
+    pub(super) async fn stage_changed(&mut self, before: Stage) {
+        match (before, self.room.phase().stage) {
+            (Stage::Lobby, Stage::Running { .. }) => self.voices.restart(self.shared.clock.now()),
+            (_, Stage::Ended) if std::mem::take(&mut self.has_media) => {
+                self.heard(Vec::new());
+                self.media(|media, id| media.close_room(id)).await;
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts a gate in force. Without the plane's word for it nobody may be told of the floor behind
+    /// it: the server stops, and with it everything that is forwarded.
+    pub(super) async fn set_gate(&mut self, gate: GateChange) -> Result<(), Failure> {
+        if !self.has_media {
+            return Ok(());
+        }
+        let mut groups = vec![Group::PLENARY; self.seats.len()];
+        for entry in &gate.table {
+            if let Some(group) = groups.get_mut(entry.seat.index()) {
+                *group = entry.group;
+            }
+        }
+        match self.media(|media, id| media.set_gate(id, gate.epoch, gate.table)).await {
+            Some(Ok(())) => {
+                if std::mem::replace(&mut self.groups, groups) != self.groups {
+                    self.tell_who_speaks();
+                }
+                Ok(())
+            }
+            Some(Err(MediaStopped)) | None => Err(Failure::Media),
+        }
+    }
+
+    pub(super) async fn media<T>(
+        &self,
+        call: impl for<'a> FnOnce(&'a dyn MediaPlane, &'a RoomId) -> MediaFuture<'a, T>,
+    ) -> Option<T> {
+        let call = call(self.shared.media.as_ref(), &self.id);
+        match timeout(MEDIA_PATIENCE, call).await {
+            Ok(done) => Some(done),
+            Err(_) => {
+                self.shared.metrics.media_timeouts.add();
+                tracing::error!("the media plane did not answer in time");
+                None
+            }
+        }
+    }
+
+    pub(super) async fn media_alive(&self, seat: Seat) -> bool {
+        self.has_media && self.media(|media, id| media.has_session(id, seat)).await.unwrap_or(false)
+    }
+
+    /// The media plane lost a seat's session.
+    pub(super) async fn media_lost(&mut self, seat: Seat) {
+        // It may have been replaced since: the plane has the last word.
+        if !self.has_media || seat.index() >= self.seats.len() || self.media_alive(seat).await {
+            return;
+        }
+        self.seats[seat.index()].media_lost(self.shared.clock.now());
+        self.tell(seat, &ServerMessage::MediaLost);
+    }
+
+    pub(super) fn heard(&mut self, speaking: Vec<Seat>) {
+        self.voices.hear(self.shared.clock.now(), speaking);
+        self.tell_who_speaks();
+    }
+
+    fn tell_who_speaks(&mut self) {
+        for seat in self.all_seats() {
+            self.tell(seat, &self.speaking_near(seat));
+        }
+    }
+
+    /// Who speaks in a seat's group: whether anybody does in another one is not its business.
+    pub(super) fn speaking_near(&self, seat: Seat) -> ServerMessage {
+        let group = self.groups.get(seat.index());
+        let near = |other: &&Seat| self.groups.get(other.index()) == group;
+        let seats = self.voices.speaking().iter().filter(near).copied().collect();
+        ServerMessage::Speaking { seats }
+    }
+
+    // ---- who was heard, for the balance of speech
+
+    fn is_running(&self) -> bool {
+        matches!(self.room.phase().stage, Stage::Running { .. })
+    }
+
+    /// When the room is to be told how long each was heard, if it does something itself at `next`.
+    pub(super) fn voices_due(&self, next: Option<UnixMillis>) -> Option<UnixMillis> {
+        self.voices.due(next).filter(|_| self.is_running())
+    }
+
+    /// Whether what was heard must be told before `input`, which may end a turn or a phase.
+    pub(super) fn voices_go_before(&self, input: &Input) -> bool {
+        let ends =
+            matches!(input, Input::Command { command, .. } if voices::may_end_a_turn(command));
+        ends && self.is_running() && self.voices.may_be_told(self.shared.clock.now())
+    }
+
+    /// Tells the room how long each was heard since it was last told.
+    pub(super) async fn say_who_talked(&mut self) -> Result<(), Failure> {
+        let mut voices = self.voices.take(self.shared.clock.now());
+        voices.retain(|(seat, _)| seat.index() < self.seats.len());
+        if !voices.is_empty() {
+            // No room refuses it while its session runs.
+            let _ = self.take_in(Input::Talked { voices }, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Somebody tried to speak while they could not be heard. The plane tells of it once in some
+    /// seconds; outside of a session it says nothing about anybody.
+    pub(super) async fn blocked(&mut self, seat: Seat) -> Result<(), Failure> {
+        if self.is_running() {
+            // A seat that is not there refuses.
+            let _ = self.take_in(Input::Blocked { seat }, None).await?;
+        }
+        Ok(())
+    }
+}

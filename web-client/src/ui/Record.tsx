@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { t } from '../i18n/index.ts';
 import { nameAt } from '../state/derive.ts';
 import { stars } from '../state/export.ts';
-import { entryChoices, recordOwner, sections, type Section } from '../state/record.ts';
+import { entryChoices, isRecordEmpty, recordOwner, sections, type Section } from '../state/record.ts';
 import type { Session } from '../state/session.ts';
 import type { Entry, RoomView } from '../wire/index.ts';
 import { blank, EntryForm } from './EntryForm.tsx';
@@ -14,11 +14,15 @@ export function Record({ session, room }: { session: Session; room: RoomView }) 
   const seat = session.seat.value;
   const all = sections(room, seat);
   const { contract } = room.phase;
+  // After the end it is there to be taken: that comes first.
+  const over = room.phase.stage.stage === 'ended';
+  const take = recordOwner(room) === seat && !isRecordEmpty(room) && <Take session={session} room={room} />;
   const kind = (section: Section) => (
     <Kind key={section.kind} session={session} room={room} section={section} />
   );
   return (
     <div class="record" data-testid="record">
+      {over && take}
       {all.filter(({ asked }) => asked).map(kind)}
       {contract && (
         <section>
@@ -28,9 +32,7 @@ export function Record({ session, room }: { session: Session; room: RoomView }) 
       )}
       {all.filter(({ asked }) => !asked).map(kind)}
       {all.length === 0 && !contract && <p class="empty">{t('record-empty')}</p>}
-      {recordOwner(room) === seat && (all.some(({ entries }) => entries.length > 0) || contract) && (
-        <Take session={session} room={room} />
-      )}
+      {!over && take}
     </div>
   );
 }

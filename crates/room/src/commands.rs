@@ -63,7 +63,7 @@ impl Room {
             Command::ChangeEntry { id, entry } => self.change_entry(seat, id, &entry)?,
             Command::RemoveEntry { id } => self.remove_entry(seat, id)?,
             Command::KeepEntry { id, kept } => self.keep_entry(seat, id, kept)?,
-            Command::SetNotes { text } => self.set_notes(seat, &text)?,
+            Command::SetNotes { text } => self.set_notes(seat, text)?,
             Command::DecideRecord { fate } => self.decide_record(seat, fate)?,
             Command::WantNext { wanted } => self.want_next(seat, wanted)?,
             Command::OutOfContract => return self.out_of_contract(seat).map(Some),

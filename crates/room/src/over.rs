@@ -50,7 +50,7 @@ impl Room {
     pub(crate) fn erase(&mut self) {
         self.progress = Progress::Over(Over::Erased);
         self.record = Record::erased();
-        self.notes.clear();
+        self.notes.forget();
         self.results.clear();
     }
 

@@ -1,16 +1,42 @@
 //! What one person alone is shown.
 
+use std::collections::BTreeMap;
+
 use palabre_ids::Seat;
 use palabre_vocabulary::{ChairView, DropRecord, HelpLine, PersonalView, Refusal};
+use serde::{Deserialize, Serialize};
 
 use crate::room::Room;
 use crate::text::clean;
 
+/// The longest private notes, in characters.
+const NOTES_CHARS: usize = 8_000;
 /// The longest call for help, in characters.
 const HELP_CHARS: usize = 500;
 /// How many calls for help, and how many drops, are kept for the chair.
 const HELP_LINES: usize = 20;
 const DROPS: usize = 50;
+
+/// Everyone's private notes, which nobody else is shown.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Notes(BTreeMap<Seat, String>);
+
+impl std::fmt::Debug for Notes {
+    /// No content.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Notes {
+    fn of(&self, seat: Seat) -> &str {
+        self.0.get(&seat).map_or("", String::as_str)
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
 
 impl Room {
     /// What somebody alone is shown; `None` for a seat that is not there.
@@ -19,7 +45,7 @@ impl Room {
         self.people.get(seat).ok()?;
         Some(PersonalView {
             ballot: self.session().and_then(|session| session.vote.ballot_of(seat)),
-            notes: self.notes.get(&seat).cloned().unwrap_or_default(),
+            notes: self.notes.of(seat).to_owned(),
             talk: self.talk_share(seat),
             chair: self.holds_chair(seat).then(|| self.chair_view()),
         })
@@ -41,7 +67,7 @@ impl Room {
     /// Whether somebody's own view is another one than `before`; notes are compared where they are.
     pub(crate) fn personal_changed(&self, before: &Self, seat: Seat) -> bool {
         let ballot = |room: &Self| room.session().and_then(|session| session.vote.ballot_of(seat));
-        self.notes.get(&seat) != before.notes.get(&seat)
+        self.notes.of(seat) != before.notes.of(seat)
             || ballot(self) != ballot(before)
             || self.talk_share(seat) != before.talk_share(seat)
             || self.holds_chair(seat) != before.holds_chair(seat)
@@ -50,6 +76,21 @@ impl Room {
                     || self.quotes() != before.quotes()
                     || self.help != before.help
                     || self.drops != before.drops))
+    }
+
+    /// Replaces somebody's private notes.
+    pub(crate) fn set_notes(&mut self, seat: Seat, text: String) -> Result<(), Refusal> {
+        // As they are typed: white space at the ends is theirs.
+        let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        if text.chars().count() > NOTES_CHARS || text.chars().any(control) {
+            return Err(Refusal::BadText);
+        }
+        if text.is_empty() {
+            self.notes.0.remove(&seat);
+        } else {
+            self.notes.0.insert(seat, text);
+        }
+        Ok(())
     }
 
     /// Somebody asks the facilitator for help, in private.

@@ -23,8 +23,6 @@ const ENTRIES: usize = 200;
 const ENTRIES_OF_ONE: usize = 40;
 /// How many bytes of text they have in all.
 const BYTES: usize = 24 * 1024;
-/// The longest private notes, in characters.
-const NOTES_CHARS: usize = 8_000;
 
 /// The record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -192,21 +190,6 @@ impl Room {
             return Err(Refusal::NoChange);
         }
         entry.kept = kept;
-        Ok(())
-    }
-
-    /// Replaces somebody's private notes.
-    pub(crate) fn set_notes(&mut self, seat: Seat, text: &str) -> Result<(), Refusal> {
-        // As they are typed: white space at the ends is theirs.
-        let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-        if text.chars().count() > NOTES_CHARS || text.chars().any(control) {
-            return Err(Refusal::BadText);
-        }
-        if text.is_empty() {
-            self.notes.remove(&seat);
-        } else {
-            self.notes.insert(seat, text.to_owned());
-        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The room itself: its state, and the way of an input through it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use palabre_facilitation::{Member, Scene, Template, speaks};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::over::Over;
 use crate::people::{Chair, People};
+use crate::personal::Notes;
 use crate::record::Record;
 use crate::session::Session;
 use crate::talk::Talk;
@@ -31,8 +32,7 @@ pub struct Room {
     pub(crate) drops: VecDeque<DropRecord>,
     pub(crate) talk: Talk,
     pub(crate) record: Record,
-    /// Everyone's own, which nobody else is shown.
-    pub(crate) notes: BTreeMap<Seat, String>,
+    pub(crate) notes: Notes,
     /// The votes that were closed.
     pub(crate) results: VecDeque<VoteResult>,
     pub(crate) epoch: Epoch,
@@ -110,7 +110,7 @@ impl Room {
             drops: VecDeque::new(),
             talk: Talk::default(),
             record: Record::default(),
-            notes: BTreeMap::new(),
+            notes: Notes::default(),
             results: VecDeque::new(),
             epoch: Epoch::default(),
             now,

@@ -213,6 +213,14 @@ fn whole(table: &Table) -> String {
 }
 
 #[test]
+fn a_room_that_is_printed_shows_no_content() {
+    let mut table = written();
+    table.chair(Command::PreviousPhase);
+    assert!(!format!("{:?}", table.room).contains("kanarienvogel"));
+    assert!(!format!("{:?}", Command::Help { text: "kanarienvogel".into() }).contains("kana"));
+}
+
+#[test]
 fn an_undecided_record_stays_for_an_hour() {
     let mut table = written();
     let effects = table.chair(Command::EndSession);

@@ -188,6 +188,18 @@ fn without_a_chair_the_first_of_the_equal_is_taken() {
 }
 
 #[test]
+fn whoever_has_fewer_ballots_is_not_among_the_equal() {
+    let mut table = choice(&[2, 5, 6]);
+    table.chair(Command::GoOn);
+    table.does(Seat(3), cast(1));
+    table.does(Seat(4), cast(2));
+    table.input(Input::Left { seat: CHAIR }).unwrap();
+    table.wait_s(45);
+    assert_eq!(last_result(&table).chosen, Some(1));
+    assert_eq!(role_of(&table, 5), Role::Client);
+}
+
+#[test]
 fn what_the_chair_left_undecided_is_decided_when_they_leave() {
     let mut table = choice(&[2, 5]);
     table.chair(Command::GoOn);

@@ -10,6 +10,7 @@ mod page;
 mod private;
 mod serve;
 mod settings;
+mod simulate;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -17,7 +18,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use palabre_facilitation::Template;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -60,6 +60,8 @@ enum TemplateCommand {
         /// The template (TOML)
         file: PathBuf,
     },
+    /// Plays whole sessions in virtual time, prints what happens, and names what is wrong
+    Simulate(simulate::Simulate),
 }
 
 fn main() -> ExitCode {
@@ -87,14 +89,14 @@ fn execute(command: Command) -> Result<()> {
         Command::Config { table: true, .. } => say(&settings::table()),
         Command::Config { table: false, flags } => say(&Config::show(flags)?),
         Command::Template { command: TemplateCommand::Check { file } } => check(&file),
+        Command::Template { command: TemplateCommand::Simulate(what) } => simulate::run(&what),
     }
 }
 
 fn check(file: &std::path::Path) -> Result<()> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let template = Template::parse(&text)
-        .map_err(|error| anyhow::anyhow!("{}:{}: {}", file.display(), error.line, error.reason))?;
+    let template = simulate::parse(file, &text)?;
     let minutes = template.target().0 / 60_000;
     say(&format!("{}: {} phases, {minutes} min\n", template.id, template.phases.len()))
 }

@@ -121,6 +121,7 @@ impl Room {
         self.if_running(|session, scene| {
             let pauses = is_client && scene.phase.client_drop == ClientDrop::Pause;
             if pauses {
+                session.in_writing = None;
                 session.pauses.for_client = Some(ClientAway { seat, until: Some(until) });
                 session.stop_clocks(since);
             }

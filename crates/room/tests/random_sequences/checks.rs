@@ -275,6 +275,19 @@ pub(crate) fn clocks(before: &Room, run: &Run) -> Checked {
     Ok(())
 }
 
+/// Nobody is waited for and gone on without at once.
+pub(crate) fn client(room: &Room) -> Checked {
+    let state = room.state();
+    let waits = matches!(state.pause, Some(Pause::ForClient { .. }));
+    prop_assert!(!(waits && state.in_writing), "the group waits, or it writes");
+    if state.in_writing {
+        let client = room.people().into_iter().find(|one| one.role == Role::Client);
+        let here = client.is_none_or(|one| one.presence == Presence::Here);
+        prop_assert!(!here, "it writes for a client who is not here, and whose link still works");
+    }
+    Ok(())
+}
+
 pub(crate) fn turn(before: &Room, run: &Run) -> Checked {
     let room = &run.room;
     let Some(turn) = room.floor().turn else { return Ok(()) };

@@ -23,7 +23,7 @@ use inputs::{SEATS, Step, people, step};
 use run::Run;
 
 /// How many sequences for each template; `PROPTEST_CASES` sets another number.
-const CASES: u32 = 24;
+const CASES: u32 = 48;
 
 fn new_room(template: &Template) -> Room {
     let config = RoomConfig {

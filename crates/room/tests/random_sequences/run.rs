@@ -75,6 +75,7 @@ impl Run {
         checks::clocks(before, self)?;
         checks::rights(&self.room)?;
         checks::groups(&self.room)?;
+        checks::client(&self.room)?;
         checks::turn(before, self)?;
         checks::hands(before, self, input)?;
         checks::nobody_starves(self)?;

@@ -623,66 +623,7 @@ fn run(
 }
 
 /// What no template that ships uses, but anybody's own file may.
-const OWN: &str = r#"id = "own"
-title = { fr = "Le nôtre", en = "Our own" }
-purpose = { fr = "But", en = "Purpose" }
-people = 8
-[[phase]]
-id = "queues"
-title = { fr = "Files", en = "Queues" }
-purpose = { fr = "But", en = "Purpose" }
-target = "30 min"
-prompts = { everyone = { fr = "Vous", en = "You" } }
-[[phase.floor]]
-policy = "open"
-hands = true
-lasts = "2 min"
-[[phase.floor]]
-policy = "chair_queue"
-who = ["client", "consultant"]
-turn = "60 s"
-[[phase]]
-id = "quiet"
-title = { fr = "Discrets", en = "Quiet" }
-purpose = { fr = "But", en = "Purpose" }
-target = "30 min"
-prompts = { everyone = { fr = "Vous", en = "You" } }
-[[phase.floor]]
-policy = "quiet_first"
-who = ["facilitator", "client", "consultant"]
-turn = "30 s"
-[[phase]]
-id = "apart"
-title = { fr = "À part", en = "Apart" }
-purpose = { fr = "But", en = "Purpose" }
-target = "30 min"
-prompts = { everyone = { fr = "Vous", en = "You" } }
-[[phase.floor]]
-policy = "breakout"
-size = 2
-lasts = "2 min"
-[[phase.floor]]
-policy = "breakout"
-size = 2
-mix = "rotate"
-lasts = "2 min"
-[[phase.floor]]
-policy = "breakout"
-size = 3
-mix = "rotate"
-lasts = "5 min"
-[[phase.floor]]
-policy = "open"
-seats = 2
-lasts = "10 min"
-[[phase.floor]]
-policy = "pair"
-ask = ["client", "consultant"]
-ask_turn = "10 s"
-answer = ["client", "consultant"]
-answer_turn = "20 s"
-by = "round"
-"#;
+const OWN: &str = include_str!("templates/own.toml");
 
 /// How many sequences for each template; `PALABRE_FLOOR_CASES` says otherwise.
 const CASES: u32 = 256;

@@ -15,6 +15,8 @@ pub(crate) struct Chair {
     quiet_since: Option<UnixMillis>,
     /// The phase that was extended last: once is enough.
     extended: Option<u16>,
+    /// How often they went back: a facilitator who always does never comes to the end.
+    back: u8,
 }
 
 /// After so long without anything to wait for, a facilitator goes on.
@@ -66,7 +68,10 @@ impl Chair {
             match dice.between(0, 999) {
                 0..=2 => return Some(Command::PausePhase),
                 3..=4 if floor.turn.is_some() => return Some(Command::RevokeFloor),
-                5 => return Some(Command::PreviousPhase),
+                5 if self.back < 2 => {
+                    self.back += 1;
+                    return Some(Command::PreviousPhase);
+                }
                 6..=7 if floor.turn.is_some() => return Some(Command::SkipTurn),
                 8..=9 => return Some(Command::NameBackup { seat: somebody(room, dice) }),
                 _ => {}

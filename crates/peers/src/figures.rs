@@ -32,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) latencies: Vec<Duration>,
     /// The server's memory, in bytes.
     pub(crate) resident: u64,
+    /// What was agreed for media that are sent, and for media that are received.
+    pub(crate) terms: [String; 2],
 }
 
 impl Run {
@@ -132,6 +134,7 @@ mod tests {
             nacks: 0,
             latencies: (1..=100).map(Duration::from_millis).collect(),
             resident: 0,
+            terms: Default::default(),
         }
     }
 

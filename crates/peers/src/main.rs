@@ -63,6 +63,9 @@ struct Cli {
     /// The servers' interface cuts no batches (UDP segmentation offload off)
     #[arg(long)]
     no_segmentation: bool,
+    /// The niceness of servers and clients: below 0, other work on the machine disturbs them less
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    nice: i8,
     /// The namespace of the servers; this process is in the clients' then
     #[arg(long, hide = true)]
     inside: Option<String>,
@@ -128,7 +131,8 @@ async fn outside(cli: &Cli) -> Result<()> {
     debug_assert_eq!(clients, place.clients());
     let mut command = Command::new("setpriv");
     command
-        .args(["--pdeathsig", "TERM", "--", "ip", "netns", "exec", place.clients()])
+        .args(["--pdeathsig", "TERM", "--", "nice", "-n", &cli.nice.to_string()])
+        .args(["setsid", "ip", "netns", "exec", place.clients()])
         .args(["taskset", "--cpu-list", &cli.clients_processor.to_string()])
         .arg(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
@@ -172,12 +176,14 @@ fn servers(cli: &Cli) -> Result<Vec<Box<dyn Peer>>> {
 
 async fn compare(cli: &Cli, namespace: String) -> Result<()> {
     let peers = servers(cli)?;
+    // Where the kernel shares processors out by session, niceness is the session's. This one is ours.
+    let _ = std::fs::write("/proc/self/autogroup", cli.nice.to_string());
     let times = Times {
         warm_up: Duration::try_from_secs_f64(cli.warm_up)?,
         measured: Duration::try_from_secs_f64(cli.seconds)?,
     };
     ensure!(times.measured >= Duration::from_millis(100) && cli.repeats > 0, "nothing to measure");
-    report::about(&peers, cli.no_segmentation, (cli.server_processor, cli.clients_processor))?;
+    report::about(&peers, cli)?;
     let mut wrong = Vec::new();
     let mut lines = Lines::default();
     for rate in loads(cli)? {

@@ -66,8 +66,7 @@ impl Peer for Palabre {
         Ok(vec![
             format!("{version}; defaults, so one shard for the one processor it has; journal on disk"),
             "the room in its lobby: an open floor, rights checked for each packet; voice activity by \
-             the audio level; NACK with RTX from its caches, PLI, transport-cc both ways, reports; no \
-             simulcast; one peer connection for each participant"
+             the audio level; no simulcast; one peer connection for each participant"
                 .to_owned(),
         ])
     }

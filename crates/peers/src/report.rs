@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 
+use crate::Cli;
 use crate::client::camera::{AUDIO_BYTES, Rate, Size, VIDEO_BYTES};
 use crate::figures::{Run, Spread, ratios};
 use crate::measure::PEOPLE;
@@ -21,11 +22,7 @@ fn print(text: &str) -> Result<()> {
 }
 
 /// What is compared, on what.
-pub(crate) fn about(
-    peers: &[Box<dyn Peer>],
-    no_segmentation: bool,
-    (server, clients): (usize, usize),
-) -> Result<()> {
+pub(crate) fn about(peers: &[Box<dyn Peer>], cli: &Cli) -> Result<()> {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let processor = read("/proc/cpuinfo");
     let processor = processor.lines().find_map(|line| line.strip_prefix("model name\t: "));
@@ -37,12 +34,19 @@ pub(crate) fn about(
     )?;
     writeln!(
         text,
-        "Linux {}, {}; load average {}; servers on processor {server}, clients on {clients}.",
+        "Linux {}, {}; load average {}; servers on processor {}, clients on {}, nice {}; {} repeats \
+         of {} s after {} s.",
         read("/proc/sys/kernel/osrelease").trim(),
         processor.unwrap_or("unknown processor"),
         load_average(),
+        cli.server_processor,
+        cli.clients_processor,
+        cli.nice,
+        cli.repeats,
+        cli.seconds,
+        cli.warm_up,
     )?;
-    let segmentation = if no_segmentation { "cuts no batches" } else { "takes batches (GSO)" };
+    let segmentation = if cli.no_segmentation { "cuts no batches" } else { "takes batches (GSO)" };
     writeln!(text, "Two network namespaces joined by veth; the servers' end {segmentation}.")?;
     for peer in peers {
         writeln!(text, "\n{}:", peer.name())?;
@@ -82,6 +86,8 @@ pub(crate) struct Lines {
     figures: String,
     ratios: String,
     work: String,
+    /// What each server agreed to, as long as it is the same at all loads.
+    terms: Vec<String>,
 }
 
 fn spread(runs: &[Run], digits: usize, pick: impl Fn(&Run) -> f64) -> String {
@@ -123,6 +129,12 @@ impl Lines {
                 spread(runs, 2, Run::clients_share),
             ];
             let _ = writeln!(self.work, "| {load} | {name} | {} |", work.join(" | "));
+            for [up, down] in runs.iter().map(|run| &run.terms) {
+                let line = format!("{name}:\n  sent: {up}\n  received: {down}\n");
+                if !self.terms.contains(&line) {
+                    self.terms.push(line);
+                }
+            }
             if std::ptr::eq(runs, ours) {
                 continue;
             }
@@ -153,10 +165,12 @@ impl Lines {
              The work, all repeats together: packets, and shares of a processor.\n\n\
              | video | | forwarded each second | sent | expected | received | server's own count | \
              RTX | RTCP | NACK | server | clients |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n{}\n\
+             What was agreed, by the descriptions:\n{}\n\
              Load average at the end: {}.\n",
             self.figures,
             self.ratios,
             self.work,
+            self.terms.concat(),
             load_average()
         );
         print(&text)

@@ -1,11 +1,12 @@
 //! The figures of `docs/BENCHMARKS.md`. It prints and judges nothing: a figure without the machine
 //! and the hour it was taken in is no test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
+use crate::machine;
 use crate::shell::{cargo, has, output, root, run, say};
 
 /// Frames that are counted under callgrind, which is fifty times slower.
@@ -29,10 +30,32 @@ pub(crate) fn run_all(seconds: u32) -> Result<()> {
     }
 }
 
+/// Palabre beside other servers on the same media work, `seconds` for each measurement.
+pub(crate) fn peers(seconds: u32, options: &[String]) -> Result<()> {
+    ensure!(
+        has("janus") || !Path::new("/run/systemd/system").exists(),
+        "installing the package `janus` starts a service: do that yourself (apt-get install \
+         --no-install-recommends janus && systemctl disable --now janus)"
+    );
+    machine::need(machine::PEERS)?;
+    let mut build = cargo();
+    build.args(["build", "--locked", "--release", "--bins"]);
+    run(build.args(["--package", "palabre", "--package", "palabre-peers"]))?;
+    let built = target().join("release");
+    let mut compare = Command::new(built.join("palabre-peers"));
+    compare.arg("--palabre").arg(built.join("palabre")).args(["--seconds", &seconds.to_string()]);
+    run(compare.args(options))
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    root().join(target.unwrap_or_else(|| "target".into()))
+}
+
 /// Instructions of the engine for each packet it forwards, user mode.
 fn count_instructions() -> Result<()> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = root().join(target.unwrap_or_else(|| "target".into()));
+    let target = target();
     let mut valgrind = Command::new("valgrind");
     valgrind
         .args(["--tool=callgrind", "--toggle-collect=*measured_*"])

@@ -36,6 +36,16 @@ pub(crate) const TEST: &[Need] = &[
     },
 ];
 
+/// What comparing with other servers needs beyond [`RUN`], but for the page.
+pub(crate) const PEERS: &[Need] = &[
+    Need { program: "cc", package: "build-essential", why: "compiles the cryptography library" },
+    Need { program: "cmake", package: "cmake", why: "builds the Opus library of the load test" },
+    Need { program: "janus", package: "janus", why: "is the server that Palabre is compared with" },
+    Need { program: "ip", package: "iproute2", why: "makes the network namespaces of a run" },
+    Need { program: "taskset", package: "util-linux", why: "gives each side its processor" },
+    Need { program: "setpriv", package: "util-linux", why: "ends what a killed run leaves" },
+];
+
 /// Makes sure that every program is there: installs the missing ones when that is possible.
 ///
 /// # Errors

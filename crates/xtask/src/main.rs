@@ -43,9 +43,15 @@ enum Command {
     },
     /// Print the figures of docs/BENCHMARKS.md
     Bench {
-        /// How long each of three rounds of a load lasts
+        /// How long each round of a load lasts
         #[arg(long, default_value_t = 3)]
         seconds: u32,
+        /// Instead, Palabre beside Janus on the same media work (root; installs Janus)
+        #[arg(long)]
+        peers: bool,
+        /// Passed on to `palabre-peers`
+        #[arg(last = true, requires = "peers")]
+        options: Vec<String>,
     },
     /// Check the arrows between crates and that pure crates read no clock
     Tidy,
@@ -80,7 +86,8 @@ fn execute(command: Command) -> Result<()> {
             shell::run(cargo.args(["--", "serve"]).args(serve))
         }
         Command::Test { only, skip } => suite::run(&only, &skip),
-        Command::Bench { seconds } => bench::run_all(seconds),
+        Command::Bench { seconds, peers: true, options } => bench::peers(seconds, &options),
+        Command::Bench { seconds, .. } => bench::run_all(seconds),
         Command::Tidy => tidy::check(),
         Command::Codegen { check } => codegen::run(check),
     }

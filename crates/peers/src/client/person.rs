@@ -66,6 +66,11 @@ impl Person {
         std::iter::once(&self.up).chain(&self.down)
     }
 
+    /// What was agreed for media that are sent, and for media that are received.
+    pub(crate) fn terms(&self) -> [String; 2] {
+        [self.up.terms(false), self.down.as_ref().unwrap_or(&self.up).terms(true)]
+    }
+
     /// How many streams of others ever came.
     pub(crate) fn streams(&self) -> usize {
         self.transports().map(Transport::streams).sum()

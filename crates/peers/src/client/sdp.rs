@@ -65,6 +65,8 @@ pub(crate) struct Description {
 pub(crate) struct Section {
     pub(crate) kind: Kind,
     pub(crate) mid: String,
+    /// Whether who describes it sends in it.
+    pub(crate) sends: bool,
     pub(crate) extensions: Extensions,
     /// Its payload types, as they stand in the first line.
     formats: String,
@@ -196,6 +198,27 @@ fn candidate(text: &str) -> Option<SocketAddr> {
 }
 
 impl Section {
+    /// What both ends do for each other in it, beside carrying media.
+    pub(crate) fn terms(&self) -> String {
+        let feedback = self.agreed.iter().filter_map(|line| {
+            let (_, feedback) = line.strip_prefix("a=rtcp-fb:")?.split_once(' ')?;
+            Some(format!("feedback {feedback}"))
+        });
+        let Extensions { mid, level, transport_cc } = self.extensions;
+        let extensions = [(mid, "mid"), (level, "audio level"), (transport_cc, "transport-cc")];
+        let extensions = extensions.into_iter().filter(|(id, _)| id.is_some());
+        let mut terms: Vec<String> = feedback.collect();
+        terms.extend(extensions.map(|(_, name)| format!("extension {name}")));
+        terms.extend(self.rtx.map(|_| "RTX".to_owned()));
+        terms.sort();
+        terms.dedup();
+        let kind = match self.kind {
+            Kind::Audio => "sound",
+            Kind::Video => "video",
+        };
+        format!("{kind}: {}", terms.join(", "))
+    }
+
     fn parse(text: &str) -> Result<Self> {
         let mut lines = text.lines().map(str::trim_end);
         let first = lines.next().unwrap_or_default();
@@ -224,6 +247,7 @@ impl Section {
         Ok(Self {
             kind,
             mid: find("a=mid:").context("a section has no a=mid")?.to_owned(),
+            sends: lines.contains(&"a=sendonly") || lines.contains(&"a=sendrecv"),
             extensions: Extensions {
                 mid: extension(MID),
                 level: extension(AUDIO_LEVEL),
@@ -266,10 +290,17 @@ mod tests {
         assert_eq!((read.ufrag.as_str(), read.address), ("abcd", own().address));
         let kinds: Vec<_> = read.sections.iter().map(|section| section.kind).collect();
         assert_eq!(kinds, [Kind::Audio, Kind::Video, Kind::Video]);
+        let sends: Vec<_> = read.sections.iter().map(|section| section.sends).collect();
+        assert_eq!(sends, [true, true, false]);
         let ids = Extensions { mid: Some(4), level: Some(1), transport_cc: Some(3) };
         assert_eq!(read.sections[0].extensions, ids);
         assert_eq!(read.sections[1].extensions, Extensions { level: None, ..ids });
         assert_eq!((read.sections[0].rtx, read.sections[1].rtx), (None, Some(97)));
+        assert_eq!(
+            read.sections[1].terms(),
+            "video: RTX, extension mid, extension transport-cc, feedback ccm fir, feedback nack, \
+             feedback nack pli, feedback transport-cc"
+        );
     }
 
     #[test]

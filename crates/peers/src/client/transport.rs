@@ -61,6 +61,8 @@ struct Remote {
     password: String,
     /// Payload types of retransmissions.
     rtx: Vec<u8>,
+    /// What was agreed, section by section, and whether media is received in it.
+    terms: Vec<(bool, String)>,
 }
 
 struct Secure {
@@ -160,6 +162,7 @@ impl Transport {
             ufrag: remote.ufrag.clone(),
             password: remote.password.clone(),
             rtx: remote.sections.iter().filter_map(|section| section.rtx).collect(),
+            terms: remote.sections.iter().map(|s| (s.sends, s.terms())).collect(),
         });
         let end = Instant::now() + PATIENCE;
         let mut dtls: Option<Endpoint> = None;
@@ -188,7 +191,8 @@ impl Transport {
             };
             match classify(datagram) {
                 Datagram::Stun => {
-                    if self.stun(datagram)? && dtls.is_none() {
+                    let answered = self.stun(datagram)?;
+                    if answered && dtls.is_none() {
                         let mut endpoint = self.endpoint(remote.address)?;
                         flush(&mut endpoint, &self.socket)?;
                         dtls = Some(endpoint);
@@ -291,8 +295,8 @@ impl Transport {
         let mut compound = Vec::new();
         let seconds = since.elapsed();
         // Any epoch does, as long as it is one for all.
-        let ntp = ((seconds.as_secs() + 3_900_000_000) << 32)
-            | (u64::from(seconds.subsec_nanos()) << 32) / 1_000_000_000;
+        let fraction = (u64::from(seconds.subsec_nanos()) << 32) / 1_000_000_000;
+        let ntp = ((seconds.as_secs() + 3_900_000_000) << 32) | fraction;
         for (at, stream) in streams.iter().enumerate() {
             let blocks = if at == 0 { &blocks[..] } else { &[] };
             stream.report(ntp, seconds.as_secs_f64(), blocks, &mut compound);
@@ -384,6 +388,13 @@ impl Transport {
             sampled(u64::from_be_bytes(*time));
         }
         Ok(())
+    }
+
+    /// What was agreed for one sound and one picture that are received, or sent.
+    pub(crate) fn terms(&self, received: bool) -> String {
+        let all = self.remote.iter().flat_map(|remote| &remote.terms);
+        let these = all.filter(|(receives, _)| *receives == received);
+        these.take(2).map(|(_, terms)| terms.as_str()).collect::<Vec<_>>().join("; ")
     }
 
     /// How many streams ever came.

@@ -140,8 +140,8 @@ impl Peer for Janus {
                  shipped, min_nack_queue and twcc_period as shipped (200 ms)"
             ),
             "VideoRoom: bitrate 0 (no cap), no recording, no RTP forwarding, no audio level events, \
-             audio level and transport-cc extensions on, NACK, PLI and RTX negotiated; no simulcast; \
-             two peer connections for each participant, one publishes, one receives all others"
+             audio level and transport-cc extensions on; no simulcast; two peer connections for \
+             each participant, one publishes, one receives all others"
                 .to_owned(),
         ])
     }

@@ -7,9 +7,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use palabre_facilitation::Template;
+use palabre_facilitation::{Template, TemplateError};
 use palabre_ids::{DisplayName, Language, Role, RoomId, Seat};
-use palabre_room::{PersonConfig, RoomConfig};
+use palabre_room::{ConfigError, PersonConfig, RoomConfig};
 use palabre_signaling::{CreateError, Service};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
@@ -17,14 +17,16 @@ use subtle::ConstantTimeEq as _;
 use crate::demo;
 use crate::http::App;
 
-/// The largest request, in bytes: twelve people with long names take two thousand.
-pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024;
+/// The largest request, in bytes: a template of one's own (64 KiB, as its parser has it), of which
+/// every character may take two in JSON, and twelve people with long names.
+pub(crate) const MAX_BODY_BYTES: usize = 2 * 64 * 1024 + 16 * 1024;
 
 /// What `POST /api/rooms` takes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewRoom {
-    template: String,
+    template: Option<String>,
+    template_text: Option<String>,
     language: Language,
     people: Vec<NewPerson>,
     speed: Option<u32>,
@@ -68,16 +70,34 @@ pub(crate) fn links(service: &Service, room: RoomId, base: &str) -> Option<Vec<L
 }
 
 /// Why a request is refused.
-pub(crate) struct Problem(StatusCode, String);
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    body: ProblemBody,
+}
+
+#[derive(Debug, Serialize)]
+struct ProblemBody {
+    error: String,
+    /// Of a template that was brought: where, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, body: ProblemBody { error: error.into(), line: None } }
+    }
+}
 
 impl axum::response::IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.0, Json(serde_json::json!({ "error": self.1 }))).into_response()
+        (self.status, Json(self.body)).into_response()
     }
 }
 
 fn bad(reason: impl Into<String>) -> Problem {
-    Problem(StatusCode::BAD_REQUEST, reason.into())
+    Problem::new(StatusCode::BAD_REQUEST, reason)
 }
 
 pub(crate) async fn create_room(
@@ -94,11 +114,11 @@ pub(crate) async fn create_room(
         });
     if !json {
         let reason = "the content type must be application/json".to_owned();
-        return Err(Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
     }
     let config = parse(&body, app.allow_rehearsal)?;
     let room = app.service.create_room(config, false).await.map_err(refused)?;
-    let gone = || Problem(StatusCode::SERVICE_UNAVAILABLE, "the room ended at once".to_owned());
+    let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the room ended at once");
     let links = links(&app.service, room.clone(), &app.base_url(&headers)).ok_or_else(gone)?;
     Ok((StatusCode::CREATED, Json(Links { room, links })).into_response())
 }
@@ -107,7 +127,7 @@ pub(crate) async fn demo(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<Json<Links>, Problem> {
-    let none = || Problem(StatusCode::NOT_FOUND, "this server has no demo room".to_owned());
+    let none = || Problem::new(StatusCode::NOT_FOUND, "this server has no demo room");
     if !app.demo {
         return Err(none());
     }
@@ -122,11 +142,13 @@ pub(crate) struct TemplateCard {
     title: palabre_facilitation::Text,
     purpose: palabre_facilitation::Text,
     minutes: u64,
+    people: u8,
 }
 
 pub(crate) async fn templates() -> Json<Vec<TemplateCard>> {
     let card = |template: Template| TemplateCard {
         minutes: template.target().0 / 60_000,
+        people: template.people,
         id: template.id,
         title: template.title,
         purpose: template.purpose,
@@ -145,25 +167,31 @@ fn authorise(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
                 Ok(())
             } else {
                 let reason = "making a room takes the operator's key".to_owned();
-                Err(Problem(StatusCode::UNAUTHORIZED, reason))
+                Err(Problem::new(StatusCode::UNAUTHORIZED, reason))
             }
         }
         None if app.own_machine => Ok(()),
         None => {
             let reason =
                 "no operator's key is set on this server: nobody can make rooms".to_owned();
-            Err(Problem(StatusCode::FORBIDDEN, reason))
+            Err(Problem::new(StatusCode::FORBIDDEN, reason))
         }
     }
 }
 
 fn parse(body: &[u8], allow_rehearsal: bool) -> Result<RoomConfig, Problem> {
-    let NewRoom { template, language, people, speed } =
+    let NewRoom { template, template_text, language, people, speed } =
         serde_json::from_slice(body).map_err(|error| bad(format!("the request: {error}")))?;
-    let template = Template::builtin(&template).ok_or_else(|| {
-        let known: Vec<String> = Template::all_builtin().into_iter().map(|t| t.id).collect();
-        bad(format!("template: there is no `{template}` (there are: {})", known.join(", ")))
-    })?;
+    let template = match (template, template_text) {
+        (Some(id), None) => Template::builtin(&id).ok_or_else(|| {
+            let known: Vec<String> = Template::all_builtin().into_iter().map(|t| t.id).collect();
+            bad(format!("template: there is no `{id}` (there are: {})", known.join(", ")))
+        })?,
+        (None, Some(text)) => Template::parse(&text).map_err(brought)?,
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(bad("template: either its name or, as `template_text`, its whole text"));
+        }
+    };
     let template = match speed {
         None | Some(1) => template,
         Some(_) if !allow_rehearsal => {
@@ -177,14 +205,22 @@ fn parse(body: &[u8], allow_rehearsal: bool) -> Result<RoomConfig, Problem> {
         .enumerate()
         .map(|(index, NewPerson { name, role, expert })| {
             let at = |field, reason: String| bad(format!("people[{index}].{field}: {reason}"));
-            Ok(PersonConfig {
-                name: DisplayName::parse(&name).map_err(|error| at("name", error.to_string()))?,
-                role: role.parse::<Role>().map_err(|error| at("role", error.to_string()))?,
-                expert,
-            })
+            let name = DisplayName::parse(&name).map_err(|error| at("name", error.to_string()))?;
+            let role = role.parse::<Role>().map_err(|error| at("role", error.to_string()))?;
+            if expert && role != Role::Consultant {
+                return Err(at("expert", ConfigError::ExpertRole.to_string()));
+            }
+            Ok(PersonConfig { name, role, expert })
         })
         .collect::<Result<_, Problem>>()?;
     Ok(RoomConfig { template: Arc::new(template), language, people })
+}
+
+/// Why a template that was brought is none, and in which line.
+fn brought(error: TemplateError) -> Problem {
+    let TemplateError { line, reason } = error;
+    let body = ProblemBody { error: format!("template_text: {reason}"), line: Some(line) };
+    Problem { status: StatusCode::BAD_REQUEST, body }
 }
 
 fn refused(error: CreateError) -> Problem {
@@ -199,7 +235,7 @@ fn refused(error: CreateError) -> Problem {
         // What the disk said is for the log, not for the caller.
         CreateError::Journal(_) => "the room cannot be remembered".to_owned(),
     };
-    Problem(status, reason)
+    Problem::new(status, reason)
 }
 
 #[cfg(test)]
@@ -209,11 +245,57 @@ mod tests {
     const ROOM: &str = r#"{"template":"codev-1h15","language":"fr","people":[
         {"name":"Camille","role":"facilitator"},{"name":"Laura","role":"client"}]}"#;
 
+    const MINE: &str = r#"title = { fr = "À moi", en = "Mine" }
+purpose = { fr = "Parler.", en = "To talk." }
+people = 4
+[[phase]]
+id = "parole"
+title = { fr = "Parole", en = "Word" }
+purpose = { fr = "Parler.", en = "To talk." }
+target = "1 min"
+[phase.prompts]
+everyone = { fr = "Parlez.", en = "Talk." }
+[[phase.floor]]
+policy = "open"
+"#;
+
+    /// The request with a template of one's own.
+    fn with_text(text: &str) -> String {
+        let text = serde_json::to_string(text).expect("encodes");
+        ROOM.replacen(r#""template":"codev-1h15""#, &format!(r#""template_text":{text}"#), 1)
+    }
+
     #[test]
     fn a_room_is_what_was_asked_for() {
         let config = parse(ROOM.as_bytes(), false).ok().expect("valid");
         assert_eq!(config.template.id, "codev-1h15");
         assert_eq!(config.people[1].role, Role::Client);
+    }
+
+    #[test]
+    fn a_template_that_is_brought_is_followed() {
+        let text = "id = \"mine\"\n".to_owned() + MINE;
+        let config = parse(with_text(&text).as_bytes(), false).ok().expect("valid");
+        assert_eq!((config.template.id.as_str(), config.template.phases.len()), ("mine", 1));
+        let faster = with_text(&text).replace(r#""language""#, r#""speed":2,"language""#);
+        let config = parse(faster.as_bytes(), true).ok().expect("valid");
+        assert_eq!(config.template.target().0, 30_000);
+    }
+
+    #[test]
+    fn a_broken_template_is_refused_with_line_and_reason() {
+        for (text, line, reason) in [
+            (MINE.to_owned(), 1, "id"),
+            (format!("id = \"mine\"\n{MINE}nonsense = 1\n"), 14, "nonsense"),
+            (format!("id = \"mine\"\n{MINE}#{}", "é".repeat(32 * 1024)), 1, "at most"),
+        ] {
+            let Err(problem) = parse(with_text(&text).as_bytes(), false) else {
+                panic!("{text} was taken");
+            };
+            assert_eq!((problem.status, problem.body.line), (StatusCode::BAD_REQUEST, Some(line)));
+            let words = problem.body.error;
+            assert!(words.starts_with("template_text: ") && words.contains(reason), "{words}");
+        }
     }
 
     #[test]
@@ -237,13 +319,21 @@ mod tests {
             (r#""language""#, r#""speed":1.5,"language""#, "the request"),
             (r#""language""#, r#""colour":1,"language""#, "unknown field `colour`"),
             (r#""people""#, r#""persons""#, "persons"),
+            (r#""template":"codev-1h15","#, "", "either its name or"),
+            (r#""language""#, r#""template_text":"","language""#, "either its name or"),
+            (
+                r#""client"}"#,
+                r#""client","expert":true}"#,
+                "people[1].expert: only a consultant can be an expert",
+            ),
         ] {
             let text = ROOM.replacen(from, to, 1);
-            let Err(Problem(status, why)) = parse(text.as_bytes(), true) else {
+            let Err(Problem { status, body }) = parse(text.as_bytes(), true) else {
                 panic!("{text} was taken");
             };
             assert_eq!(status, StatusCode::BAD_REQUEST);
-            assert!(why.contains(reason), "{why} does not say {reason}");
+            assert!(body.error.contains(reason), "{body:?} does not say {reason}");
+            assert_eq!(body.line, None);
         }
     }
 }

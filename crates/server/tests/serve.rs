@@ -98,7 +98,14 @@ fn pages_calls_and_headers() {
     assert_eq!(demo["links"].as_array().map(Vec::len), Some(8));
     let templates: Value = serde_json::from_str(&server.get("/api/templates").2).expect("JSON");
     assert_eq!(templates[0]["id"], "codev-1h15");
-    assert_eq!(templates[0]["minutes"], 75);
+    assert_eq!((&templates[0]["minutes"], &templates[0]["people"]), (&json!(75), &json!(9)));
+    for card in templates.as_array().expect("a list") {
+        for text in ["title", "purpose"] {
+            for language in ["fr", "en"] {
+                assert!(card[text][language].as_str().is_some_and(|t| !t.is_empty()), "{card}");
+            }
+        }
+    }
 
     // A page of another site that took our address cannot ask.
     assert_eq!(server.ask("GET", "/api/demo", "Host: evil.example\r\n", "").0, 421);
@@ -112,7 +119,7 @@ fn pages_calls_and_headers() {
         (status, problem["error"].as_str()),
         (400, Some("people: a room has exactly one facilitator, here are 0"))
     );
-    let large = json!({"template": "x".repeat(20_000)});
+    let large = json!({"template": "x".repeat(200_000)});
     let headers = "Content-Type: application/json\r\n";
     assert_eq!(server.ask("POST", "/api/rooms", headers, &large.to_string()).0, 413);
     let mut fast = room();

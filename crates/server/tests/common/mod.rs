@@ -167,9 +167,12 @@ impl Page {
         }
     }
 
-    pub(crate) async fn command(&mut self, id: u64, command: Value) -> Value {
-        let message = json!({"type": "command", "id": id, "command": command});
+    pub(crate) async fn say(&mut self, message: &Value) {
         self.0.send(Message::text(message.to_string())).await.expect("sent");
+    }
+
+    pub(crate) async fn command(&mut self, id: u64, command: Value) -> Value {
+        self.say(&json!({"type": "command", "id": id, "command": command})).await;
         self.until("answer").await["answer"].clone()
     }
 }

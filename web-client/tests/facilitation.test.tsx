@@ -240,6 +240,16 @@ describe('the record', () => {
     expect(page().textContent).not.toContain('Keep a written list');
   });
 
+  test('a room that is no more leaves nothing on the page either', () => {
+    const { socket } = enter('ended', 1);
+    expect(page().textContent).toContain('help me say no');
+    socket.say({ type: 'closing', reason: 'session_ended' });
+    expect(hook('record-gone')).not.toBeNull();
+    for (const gone of ['help me say no', 'Keep a written list', 'Monday']) {
+      expect(page().textContent).not.toContain(gone);
+    }
+  });
+
   test('everyone keeps their own notes in sight', () => {
     enter('ended', 3);
     expect(page().querySelector('.notes-left')?.textContent).toContain('Monday');
@@ -273,6 +283,32 @@ describe('private notes', () => {
     expect(next.commands()).toContainEqual({ do: 'set_notes', text: 'Half a thought, then whole' });
     next.answer();
     expect(session.notes.value.at).toBe('saved');
+  });
+});
+
+describe('the panel', () => {
+  const tab = () => page().querySelector('[role=tab][aria-selected=true]')?.textContent;
+  const floorOf = (name: 'silence' | 'round') => scene(name, 'en', Date.now());
+
+  test('has the writing at hand where everyone writes, and goes back by itself', () => {
+    const { socket } = enter('round', 3);
+    expect(tab()).toBe('Floor');
+    const silence = floorOf('silence');
+    socket.say({ type: 'event', seq: 2, at: 0, event: { part: 'phase', ...silence.phase } });
+    socket.say({ type: 'event', seq: 3, at: 0, event: { part: 'floor', ...silence.floor } });
+    expect(tab()).toBe('Record');
+    const round = floorOf('round');
+    socket.say({ type: 'event', seq: 4, at: 0, event: { part: 'phase', ...round.phase } });
+    socket.say({ type: 'event', seq: 5, at: 0, event: { part: 'floor', ...round.floor } });
+    expect(tab()).toBe('Floor');
+  });
+
+  test('leaves alone what a person chose', () => {
+    const { socket } = enter('holder', 3);
+    click('tab-notes');
+    const round = floorOf('round');
+    socket.say({ type: 'event', seq: 2, at: 0, event: { part: 'phase', ...round.phase } });
+    expect(tab()).toBe('Notes');
   });
 });
 

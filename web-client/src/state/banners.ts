@@ -1,6 +1,6 @@
 /** What everyone should know now besides the phase: who dropped, what is waited for, what is played. */
 import type { RoomView, Seat, UnixMillis } from '../wire/index.ts';
-import { chairHeir, facilitates, mayTakeChair, personAt, speaks } from './derive.ts';
+import { chairHeir, currentPhase, facilitates, mayTakeChair, personAt, speaks } from './derive.ts';
 
 /** One thing to know. */
 export type Banner =
@@ -95,6 +95,8 @@ export function banners(
   if (me?.presence.presence === 'entering') {
     list.push({ kind: 'entering', ...(floor.turn ? { after: floor.turn.seat } : {}) });
   }
-  if (signal && now - signal.at < SIGNAL_LIFE) list.push({ kind: 'out_of_contract', seat: signal.seat });
+  const signalled = signal !== null && now - signal.at < SIGNAL_LIFE;
+  if (signalled && currentPhase(room)?.out_of_contract)
+    list.push({ kind: 'out_of_contract', seat: signal.seat });
   return list;
 }

@@ -41,6 +41,19 @@ export function reduce(room: RoomView, { event }: Event): RoomView {
   }
 }
 
+/** The room once it is erased: its people and its phases, and nothing that anybody wrote. */
+export function withoutRecord(room: RoomView): RoomView {
+  const { contract: _, ...phase } = room.phase;
+  return {
+    ...room,
+    phase: { ...phase, stage: { stage: 'ended' } },
+    state: { ...room.state, record: { fate: 'erase' } },
+    votes: { results: [] },
+    entries: [],
+    chat: [],
+  };
+}
+
 /** A moment's word to everybody, which is no part of the room; « hors contrat » has its own banner. */
 export type Notice = { kind: 'cannot_hear'; seat: Seat };
 

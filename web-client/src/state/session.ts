@@ -34,7 +34,7 @@ import { personAt, rightsOf } from './derive.ts';
 import { HEARTBEAT, saveVisit } from './memory.ts';
 import type { OutOfContract } from './banners.ts';
 import { initialNotes, notesTransition, type Notes, type NotesInput } from './notes.ts';
-import { noticeOf, reduce, type Notice } from './room.ts';
+import { noticeOf, reduce, withoutRecord, type Notice } from './room.ts';
 
 /** How a person enters. */
 export interface Entry {
@@ -266,6 +266,7 @@ export class Session {
       this.#controller.signalingLost();
     }
     if (phase.kind === 'closed') {
+      if (phase.reason === 'session_ended') this.#forget();
       saveVisit(this.#entry.token, { at: 0, muted: this.muted.value, camera: this.camera.value });
       this.#stopMedia();
     }
@@ -376,6 +377,16 @@ export class Session {
     this.#disposers.push(() => {
       clearInterval(tick);
       document.removeEventListener('visibilitychange', leaving);
+    });
+  }
+
+  /** The room is no more on the server, and what was written in it is no more on this page. */
+  #forget(): void {
+    const room = this.room.value;
+    batch(() => {
+      this.room.value = room && withoutRecord(room);
+      this.personal.value = null;
+      this.notes.value = initialNotes;
     });
   }
 

@@ -20,14 +20,17 @@ interface Props {
   onClose(): void;
 }
 
-/** The tab a phase is about, if it is about one: where everyone writes, the writing is at hand. */
+/**
+ * The tab a moment is about, if it is about one: where everyone writes, the writing is at hand. Whoever
+ * conducts has their own tab to keep.
+ */
 export function tabOf(room: RoomView, seat: number): Tab | null {
-  if (room.floor.policy === 'silence') return hasToWrite(room, seat) ? 'record' : 'notes';
-  return null;
+  if (room.floor.policy !== 'silence' || room.state.chair === seat) return null;
+  return hasToWrite(room, seat) ? 'record' : 'notes';
 }
 
 export function Panel({ session, open, onClose }: Props) {
-  const [tab, setTab] = useState<Tab>('floor');
+  const [{ tab, chosen }, setTab] = useState<{ tab: Tab; chosen: boolean }>({ tab: 'floor', chosen: false });
   const room = session.room.value;
   const seat = session.seat.value;
   const phase = room ? (phaseIndex(room) ?? -1) : -1;
@@ -37,8 +40,8 @@ export function Panel({ session, open, onClose }: Props) {
     // Whoever is writing is not taken away from it.
     if (document.activeElement?.matches('.panel input, .panel textarea')) return;
     const about = tabOf(room, seat);
-    if (about) setTab(about);
-    else setTab((before) => (before === 'conduct' || before === 'record' ? before : 'floor'));
+    if (about) setTab({ tab: about, chosen: false });
+    else if (!chosen) setTab({ tab: 'floor', chosen: false });
   }, [phase, policy]);
   if (!room) return null;
   const chair = room.state.chair === seat;
@@ -50,7 +53,7 @@ export function Panel({ session, open, onClose }: Props) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined) return;
     const to = tabs[(tabs.indexOf(shown) + step + tabs.length) % tabs.length] ?? 'floor';
-    setTab(to);
+    setTab({ tab: to, chosen: true });
     document.getElementById(`tab-${to}`)?.focus();
   };
   return (
@@ -66,7 +69,7 @@ export function Panel({ session, open, onClose }: Props) {
             aria-selected={of === shown}
             aria-controls={`panel-${of}`}
             tabIndex={of === shown ? 0 : -1}
-            onClick={() => setTab(of)}
+            onClick={() => setTab({ tab: of, chosen: true })}
           >
             {t(`tab-${of}`)}
           </button>

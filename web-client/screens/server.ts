@@ -105,7 +105,11 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
       if (message.type === 'media_offer')
         say({ type: 'media_answer', generation: message.generation, sdp: 'v=0' });
       if (message.type === 'ping') say({ type: 'pong', at: message.at, now });
-      if (message.type === 'command') say({ type: 'answer', id: message.id, answer: { result: 'done' } });
+      if (message.type !== 'command') return;
+      if (message.command.do === 'cannot_hear') {
+        say({ type: 'event', seq: 2, at: now, event: { part: 'cannot_hear', seat: 3 } });
+      }
+      say({ type: 'answer', id: message.id, answer: { result: 'done' } });
     });
   });
   await new Promise<void>((ready) => server.listen(port, '127.0.0.1', ready));

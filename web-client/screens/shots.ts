@@ -117,6 +117,15 @@ export const SHOTS: Shot[] = [
   { name: 'agenda-phone', path: room('round', 3), size: PHONE, then: click('steps') },
   { name: 'help', path: room('holder', 3), then: click('help') },
   { name: 'help-phone', path: room('holder', 3), size: PHONE, then: click('help') },
+  ...[undefined, PHONE].map((size) => ({
+    name: size ? 'toast-phone' : 'toast',
+    path: room('round', 0),
+    ...(size ? { size } : {}),
+    then: async (page: Page) => {
+      await page.getByTestId('help').click();
+      await page.getByTestId('cannot-hear').click();
+    },
+  })),
   { name: 'advance', path: room('advance', 0) },
   { name: 'advance-phone', path: room('advance', 3), size: PHONE },
   { name: 'warning', path: room('warning', 2) },

@@ -12,8 +12,13 @@ proof(
     const [bots] = await Promise.all([stage.bring(room, [2, 3, 4, 5, 6, 7]), laura.join(), karim.join()]);
     stage.expected.push(/WebSocket connection to .* failed/, /ERR_CONNECTION_REFUSED/);
     await laura.on('mic').click();
-    await laura.on('next-phase').click();
-    await laura.on('next-phase').click();
+    // Clarification: questions and answers, and hands for more of them.
+    for (const phase of ['Accueil', 'Choix du sujet', 'Exposé', 'Clarification']) {
+      await laura.on('next-phase').click();
+      await until(`it is ${phase}`, async () =>
+        expectNow((await laura.phase()) === phase, await laura.phase()),
+      );
+    }
     await laura.give(1);
     await until('Karim has the floor', async () =>
       expectNow((await laura.holder()) === 1, `${await laura.holder()}`),

@@ -6,6 +6,7 @@ import { WebSocket, type RawData } from 'ws';
 import type { Link, Server } from '../harness/server.ts';
 import { EIGHT, proof } from '../harness/stage.ts';
 import { expectNow, pause, until } from '../harness/until.ts';
+import { WIRE_VERSION } from '../../src/wire/generated.ts';
 
 interface Message {
   readonly type: string;
@@ -55,7 +56,13 @@ class Stranger {
 }
 
 const hello = (link: Link, change: object = {}) =>
-  JSON.stringify({ type: 'hello', version: 1, token: link.url.split('#')[1], language: 'fr', ...change });
+  JSON.stringify({
+    type: 'hello',
+    version: WIRE_VERSION,
+    token: link.url.split('#')[1],
+    language: 'fr',
+    ...change,
+  });
 
 const MALFORMED = [
   '',

@@ -12,7 +12,7 @@ import { Tile } from './Tile.tsx';
 const HIDDEN_AFTER = 30_000;
 
 /** Below this there is no room for faces: what is written above has the screen, and sound goes on. */
-const LEAST_HEIGHT = 96;
+const LEAST_HEIGHT = 128;
 
 function useSize() {
   const element = useRef<HTMLDivElement>(null);

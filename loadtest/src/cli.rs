@@ -191,6 +191,7 @@ async fn bots(args: BotsArgs) -> Result<()> {
             microphone: args.microphone,
             camera: (!args.no_camera).then_some(camera),
             decode: true,
+            play: None,
         }));
     }
     ensure!(!bots.is_empty(), "no seats were given");

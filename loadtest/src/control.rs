@@ -12,12 +12,15 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::sync::mpsc;
 
 use crate::bot::listener::HeardReport;
-use crate::bot::{Bot, Drop, Microphone, Note, Order, Report, Return};
+use crate::bot::{Bot, Drop, Microphone, Note, Order, Play, Report, Return};
 use crate::hostile::{Attack, Finding, HostileBot};
 use crate::ledger::Ledger;
 
 /// How often it is looked at who is heard.
 const LISTEN_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a bot that plays stays in a phase that does not end by itself, when it holds the chair.
+const STAY: Duration = Duration::from_secs(6);
 
 /// A line read from the driver.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ enum Action {
     Camera { on: bool },
     Screen { on: bool },
     View { seats: Vec<SeatView> },
+    Play { on: bool },
+    Command { command: Command },
     Attack { how: Attack },
     Report,
     Quit,
@@ -52,7 +57,7 @@ enum Action {
 /// # Errors
 /// When it is not one of the README's.
 pub fn parse(line: &str) -> Result<Line> {
-    const ACTIONS: [&str; 10] = [
+    const ACTIONS: [&str; 12] = [
         "drop",
         "return",
         "restart_ice",
@@ -60,6 +65,8 @@ pub fn parse(line: &str) -> Result<Line> {
         "camera",
         "screen",
         "view",
+        "play",
+        "command",
         "attack",
         "report",
         "quit",
@@ -74,8 +81,10 @@ pub fn parse(line: &str) -> Result<Line> {
     };
     let name = fields.get("do").and_then(Value::as_str).context("a line says what to \"do\"")?;
     if !ACTIONS.contains(&name) {
-        // A command of the wire. Its own seat is `to` here, since `seat` is the bot.
-        if let Some(to) = fields.remove("to") {
+        // A command of the wire. Its own seat is `to` here, since `seat` is the bot; one command has a
+        // `to` of its own.
+        let to_is_own = name == "yield_floor";
+        if !to_is_own && let Some(to) = fields.remove("to") {
             fields.insert("seat".to_owned(), to);
         }
         let command: Command =
@@ -99,6 +108,8 @@ pub fn parse(line: &str) -> Result<Line> {
             Action::Camera { on } => Order::Camera(on),
             Action::Screen { on } => Order::Screen(on),
             Action::View { seats } => Order::View(seats),
+            Action::Play { on } => Order::Play(on.then_some(Play { stay: STAY })),
+            Action::Command { command } => Order::Ask(command),
         };
     Ok(Line::Bot(seat.context("which \"seat\" is to do it")?, Box::new(order)))
 }
@@ -291,6 +302,21 @@ mod tests {
             parse(r#"{"seat":6,"do":"attack","how":"forge_ssrc"}"#).expect("valid"),
             Line::Attack(Seat(6), Attack::ForgeSsrc)
         ));
+        let asked = |line: &str| match parse(line).expect("valid") {
+            Line::Bot(_, order) => match *order {
+                Order::Ask(command) => command,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        let line = r#"{"seat":1,"do":"yield_floor","to":4}"#;
+        assert_eq!(asked(line), Command::YieldFloor { to: Some(Seat(4)) });
+        let line = r#"{"seat":1,"do":"cast_ballot","ballot":{"ballot":"for","option":1}}"#;
+        assert_eq!(asked(line).name(), "cast_ballot");
+        let line = r#"{"seat":1,"do":"add_entry","entry":{"kind":"note","text":"x"}}"#;
+        assert_eq!(asked(line).name(), "add_entry");
+        let line = r#"{"seat":0,"do":"command","command":{"do":"name_client","seat":4}}"#;
+        assert_eq!(asked(line), Command::NameClient { seat: Seat(4) });
         assert!(matches!(parse(r#"{"do":"report"}"#).expect("valid"), Line::Report(None)));
         assert!(matches!(parse(r#"{"do":"quit"}"#).expect("valid"), Line::Quit));
     }

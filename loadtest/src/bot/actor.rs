@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use palabre_ids::MediaRights;
+use palabre_ids::{Group, MediaRights};
 use palabre_wire::{
     ClientMessage, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, MediaPlan, Resume,
     ServerMessage, Welcome,
@@ -17,6 +17,7 @@ use super::listener::Listener;
 use super::mouth::Mouth;
 use super::peer::{Camera, Peer, PeerState};
 use super::plan::SlotMap;
+use super::player::Player;
 use super::room::Room;
 use super::tap::Tapped;
 use super::{BotConfig, Drop, Note, Order, Report, Return};
@@ -61,6 +62,7 @@ pub(super) async fn run(
     let listener = Listener::new(config.cast.clone(), config.ledger.clone(), config.decode);
     let now = Instant::now();
     let mut actor = Actor {
+        player: config.play.map(|play| Player::new(play.stay)),
         config,
         notes,
         wire: Wire::Away { retry: Some(now), how: Return::Anew },
@@ -125,6 +127,7 @@ struct Actor {
     place: Option<Place>,
     media: Option<Media>,
     generation: u32,
+    player: Option<Player>,
     mouth: Mouth,
     listener: Listener,
     joins: Vec<f64>,
@@ -261,6 +264,7 @@ impl Actor {
                 self.ask(Command::SetCamera { on }, now).await?;
             }
             Order::Screen(on) => self.mouth.screen = on,
+            Order::Play(play) => self.player = play.map(|play| Player::new(play.stay)),
             Order::Report(answer) => {
                 // Whoever asked may have gone.
                 let _ = answer.send(self.report(now));
@@ -377,7 +381,8 @@ impl Actor {
             }
             ServerMessage::Personal(personal) => {
                 let place = self.place.as_mut().context("a personal view before the welcome")?;
-                place.room.personal = Some(*personal);
+                place.room.personal = Some(*personal.clone());
+                self.note(Note::Personal { personal });
             }
             ServerMessage::Answer { id, answer } => {
                 let place = self.place.as_mut().context("an answer before the welcome")?;
@@ -509,6 +514,13 @@ impl Actor {
         }
         self.next_care = now + CARE_EVERY;
         self.listener.tick(now);
+        if let (Some(player), Some(place), Wire::Open { .. }) =
+            (&mut self.player, &self.place, &self.wire)
+            && place.asked.is_empty()
+            && let Some(command) = player.next(now, &place.room)
+        {
+            self.ask(command, now).await?;
+        }
         if let Some(media) = &self.media {
             for (_, ssrc) in self.listener.key_frames_wanted(now) {
                 media.peer.ask_key_frame(ssrc).await?;
@@ -561,7 +573,7 @@ impl Actor {
         let allowed = |allows: fn(MediaRights) -> bool| {
             room.map_or_else(Vec::new, |room| {
                 let seats = room.view.people.iter().map(|person| person.seat);
-                seats.filter(|seat| allows(room.rights(*seat))).collect()
+                seats.filter(|seat| allows(room.reaches(*seat))).collect()
             })
         };
         Report {
@@ -574,6 +586,7 @@ impl Actor {
             hands: room.map_or_else(Vec::new, |room| {
                 room.view.floor.hands.iter().map(|hand| hand.seat).collect()
             }),
+            group: room.map_or(Group::PLENARY, |room| room.group(self.config.link.seat)),
             may_speak: allowed(|rights| rights.audio),
             may_be_seen: allowed(|rights| rights.video),
             microphone: connected && self.mouth.speaks(own),

@@ -34,7 +34,7 @@ pub type Cast = Arc<Vec<(Seat, Arc<Voice>)>>;
 /// What leaked, by what gave it away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Leaks {
-    /// Media of a seat that had no right to send it.
+    /// Media of a seat that had no right to send it, or not to this one's group.
     pub without_right: u64,
     /// Media that a hostile bot sent, whatever slot it came in.
     pub forbidden: u64,
@@ -446,9 +446,9 @@ impl AudioSlot {
 
 fn slot_is_open(slot: Slot, room: &Room) -> bool {
     match slot {
-        Slot::Audio(seat) => room.rights(seat).audio,
-        Slot::Video(seat) => room.rights(seat).video,
-        Slot::Screen => room.view.state.screen.is_some_and(|seat| room.rights(seat).screen),
+        Slot::Audio(seat) => room.reaches(seat).audio,
+        Slot::Video(seat) => room.reaches(seat).video,
+        Slot::Screen => room.view.state.screen.is_some_and(|seat| room.reaches(seat).screen),
     }
 }
 

@@ -5,14 +5,15 @@ pub mod listener;
 mod mouth;
 pub mod peer;
 pub mod plan;
+mod player;
 pub mod room;
 pub mod tap;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use palabre_ids::{Role, Seat};
-use palabre_wire::{Answer, ClosingReason, Command, Event, SeatView};
+use palabre_ids::{Group, Role, Seat};
+use palabre_wire::{Answer, ClosingReason, Command, Event, PersonalView, SeatView};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
@@ -60,6 +61,16 @@ pub struct BotConfig {
     pub camera: Option<Camera>,
     /// Whether it decodes what it hears.
     pub decode: bool,
+    /// Whether it plays its part in the session by itself.
+    pub play: Option<Play>,
+}
+
+/// How a bot plays its part.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Play {
+    /// How long it stays in a phase that does not end by itself, when it holds the chair; its own
+    /// turns last half as long at most.
+    pub stay: Duration,
 }
 
 /// When a bot of the room last asked for something that may move the floor.
@@ -120,6 +131,8 @@ pub enum Order {
     Camera(bool),
     /// To send its screen, or not (its right to is asked for by a command).
     Screen(bool),
+    /// To play its part by itself, or to leave it to whoever drives it.
+    Play(Option<Play>),
     /// To say what it found so far.
     Report(oneshot::Sender<Report>),
     /// To give the silences since the last time, by seat, in milliseconds.
@@ -164,6 +177,11 @@ pub enum Note {
         #[serde(flatten)]
         answer: Answer,
     },
+    /// What its person alone is shown.
+    Personal {
+        /// What, in the wire's own form.
+        personal: Box<PersonalView>,
+    },
     /// Who is heard, says the server.
     Speaking {
         /// The seats.
@@ -201,9 +219,11 @@ pub struct Report {
     pub chair: Option<Seat>,
     /// The hands, in order.
     pub hands: Vec<Seat>,
-    /// The seats that may be heard.
+    /// The group it is in: 0 the plenary.
+    pub group: Group,
+    /// The seats that it may hear.
     pub may_speak: Vec<Seat>,
-    /// The seats whose cameras are forwarded.
+    /// The seats whose cameras are forwarded to it.
     pub may_be_seen: Vec<Seat>,
     /// Whether it sends sound now.
     pub microphone: bool,

@@ -1,8 +1,8 @@
 //! The room as a bot knows it: the welcome's view, kept up to date by events.
 
 use anyhow::{Result, ensure};
-use palabre_ids::{EventSeq, MediaRights, Seat};
-use palabre_wire::{Event, PersonalView, RoomEvent, RoomView, Stage, Welcome};
+use palabre_ids::{EventSeq, Group, MediaRights, Seat};
+use palabre_wire::{Event, PersonView, PersonalView, RoomEvent, RoomView, Stage, Welcome};
 
 /// A view and the last event it includes.
 #[derive(Debug, Clone)]
@@ -71,6 +71,42 @@ impl Room {
             rights.audio = false;
         }
         rights
+    }
+
+    /// The group of a seat: the plenary, or a breakout group.
+    #[must_use]
+    pub fn group(&self, seat: Seat) -> Group {
+        let groups = self.view.floor.groups.iter();
+        groups
+            .filter(|group| group.seats.contains(&seat))
+            .map(|group| group.group)
+            .next()
+            .unwrap_or(Group::PLENARY)
+    }
+
+    /// What of a seat's media the bot may be sent: what they may send, within the bot's own group.
+    #[must_use]
+    pub fn reaches(&self, seat: Seat) -> MediaRights {
+        if self.group(seat) == self.group(self.seat) {
+            self.rights(seat)
+        } else {
+            MediaRights::NONE
+        }
+    }
+
+    /// The bot's own person.
+    #[must_use]
+    pub fn me(&self) -> Option<&PersonView> {
+        self.view.people.iter().find(|person| person.seat == self.seat)
+    }
+
+    /// The index of the phase that is on.
+    #[must_use]
+    pub fn index(&self) -> Option<u16> {
+        match self.view.phase.stage {
+            Stage::Running { index } => Some(index),
+            Stage::Lobby | Stage::Ended => None,
+        }
     }
 
     /// Who has the turn.

@@ -12,7 +12,7 @@ use super::report::{Assertion, RoomResult};
 use super::scenario::{Act, Check, Scenario, Whom, order};
 use crate::bot::listener::HeardReport;
 use crate::bot::peer::Camera;
-use crate::bot::{Bot, BotConfig, Causes, Report};
+use crate::bot::{Bot, BotConfig, Causes, Play, Report};
 use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
 use crate::link::{Invitation, RoomRequest, Server, open_room};
@@ -81,6 +81,7 @@ impl RoomRun {
                 microphone: scenario.microphone,
                 camera: scenario.cameras.then_some(Camera::Simulcast),
                 decode: true,
+                play: scenario.play.map(|stay| Play { stay }),
             });
             // The reports say it all; the notes are for those who drive bots by hand.
             tokio::spawn(async move { while notes.recv().await.is_some() {} });
@@ -228,7 +229,10 @@ fn whom(whom: &Whom) -> String {
 
 fn judge(check: &Check, reports: &BTreeMap<Seat, Report>, hostile: &[Seat]) -> Result<()> {
     let mut listeners = 0;
-    for (seat, report) in reports.iter().filter(|(_, report)| report.online && report.connected) {
+    // A session that is over has no media, and is still seen.
+    let media = check.heard.is_some() || check.seen.is_some();
+    let looks = |report: &Report| report.online && (report.connected || !media);
+    for (seat, report) in reports.iter().filter(|(_, report)| looks(report)) {
         listeners += 1;
         if let Some(stage) = &check.stage
             && report.stage.as_ref() != Some(stage)

@@ -34,6 +34,8 @@ pub struct Scenario {
     pub microphone: Microphone,
     /// Whether they send their cameras.
     pub cameras: bool,
+    /// Whether the bots play their parts by themselves, and how long the chair stays in a phase.
+    pub play: Option<Duration>,
     /// The seats taken by hostile bots, which join only when a step says so.
     pub hostile: Vec<Seat>,
     /// What happens, in order of time.
@@ -121,6 +123,7 @@ struct File {
     microphone: Microphone,
     #[serde(default = "yes")]
     cameras: bool,
+    play: Option<f64>,
     #[serde(default)]
     hostile: Vec<Seat>,
     #[serde(default)]
@@ -216,6 +219,7 @@ impl Scenario {
             length,
             microphone: file.microphone,
             cameras: file.cameras,
+            play: file.play.map(seconds).transpose().context("play")?,
             hostile: file.hostile,
             steps,
             expectations,
@@ -336,6 +340,8 @@ mod tests {
             include_str!("../../scenarios/smoke.toml"),
             include_str!("../../scenarios/hostile.toml"),
             include_str!("../../scenarios/crowd.toml"),
+            include_str!("../../scenarios/codev.toml"),
+            include_str!("../../scenarios/groups.toml"),
         ] {
             Scenario::parse(text, Overrides::default()).expect("valid");
         }
@@ -360,6 +366,7 @@ mod tests {
             ("[[at]]\nsecond = 1\nherad = [1]\n", "line 4", "unknown key"),
             ("[[expect]]\nmetric = \"x\"\n", "line 4", "at_most"),
             ("people = 1\n", "line 4", "people"),
+            ("play = \"yes\"\n", "line 4", "play"),
             ("peeple = 8\n", "line 4", "peeple"),
         ] {
             let error = format!("{:#}", parse(rest).expect_err(rest));

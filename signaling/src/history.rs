@@ -41,6 +41,12 @@ impl History {
         }
     }
 
+    /// Forgets what was told; the numbers go on.
+    pub(crate) fn forget(&mut self) {
+        self.kept.clear();
+        self.bytes = 0;
+    }
+
     /// The events after `seq`, when all of them are kept; `None` when some are not, or when the room
     /// never came that far.
     pub(crate) fn since(&self, seq: EventSeq) -> Option<Vec<Event>> {
@@ -81,6 +87,16 @@ mod tests {
             assert_eq!(numbers, (seq + 1..=10).collect::<Vec<_>>());
         }
         assert_eq!(history.since(EventSeq(11)), None, "the room never came that far");
+    }
+
+    #[test]
+    fn what_is_forgotten_is_missed_by_those_who_were_away() {
+        let mut history = history(10, 1);
+        history.forget();
+        assert_eq!(history.since(EventSeq(10)), Some(Vec::new()));
+        assert_eq!(history.since(EventSeq(9)), None);
+        let next = history.number(UnixMillis(0), RoomEvent::CannotHear { seat: Seat(0) });
+        assert_eq!(next.seq, EventSeq(11));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use palabre_ids::{Group, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{Effect, Effects, Input, Part, Refusal, Room};
 use palabre_wire::{ClosingReason, CommandId, RoomEvent, Stage};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::clock::ServerClock;
 use crate::history::History;
@@ -39,6 +39,9 @@ const SNAPSHOT_EVERY: u32 = 200;
 /// The longest the journal may take. A disk under load takes tenths of a second; beyond this it is
 /// stuck, and a server that waits on would hold up every room without a word.
 pub(crate) const JOURNAL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A disk that refuses to erase a room is asked again after so long. Longer keeps what is to be gone.
+const ERASE_AGAIN: Duration = Duration::from_secs(1);
 
 /// A room that nobody is in ends after so long; one that nobody entered yet lasts as its links do.
 const IDLE: Millis = Millis::from_secs(12 * 3_600);
@@ -272,13 +275,24 @@ impl RoomTask {
         Ok(Outcome::Erased)
     }
 
-    /// Has the journal destroy everything of the room: once this returns no file holds any of it.
+    /// Has the journal destroy everything of the room: once this returns no file holds any of it. On a
+    /// disk that refuses it is tried until it is done, and until then nobody is told of it; the other
+    /// rooms go on.
     async fn erase(&mut self) -> Result<(), Failure> {
-        if !std::mem::replace(&mut self.erased, true) {
-            let erased = palabre_backup::Change::Erase { room: self.id.clone() };
-            self.shared.commit(erased).await?;
+        if std::mem::replace(&mut self.erased, true) {
+            return Ok(());
         }
-        Ok(())
+        loop {
+            let erased = palabre_backup::Change::Erase { room: self.id.clone() };
+            match self.shared.commit(erased).await {
+                Ok(_) => return Ok(()),
+                Err(JournalError::Write(_)) => {
+                    tracing::error!("the disk does not let go of a room that is to be erased");
+                    sleep(ERASE_AGAIN).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     fn is_over(&self) -> bool {

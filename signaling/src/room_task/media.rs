@@ -28,6 +28,9 @@ impl RoomTask {
             (Stage::Lobby, Stage::Running { .. }) => self.voices.restart(self.shared.clock.now()),
             (_, Stage::Ended) if std::mem::take(&mut self.has_media) => {
                 self.heard(Vec::new());
+                // What was said in passing is forgotten with the session: whoever missed its end is
+                // shown what is left.
+                self.history.forget();
                 self.media(|media, id| media.close_room(id)).await;
             }
             _ => {}

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use palabre_backup::MemoryJournal;
+use palabre_backup::{Answer, Change, Durable, Health, MemoryJournal, Taken, ValueName};
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaRights, Role};
 use palabre_room::{GateChange, PersonConfig, RoomConfig};
@@ -65,6 +65,41 @@ impl MediaPlane for Plane {
     }
 }
 
+/// A journal whose disk refuses to erase, the first time.
+#[derive(Default)]
+struct Stubborn {
+    journal: MemoryJournal,
+    refused: AtomicBool,
+}
+
+impl Journal for Stubborn {
+    fn commit(&self, change: Change) -> Durable<'_> {
+        let erases = matches!(change, Change::Erase { .. });
+        if erases && !self.refused.swap(true, Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(JournalError::Write("no".to_owned()))));
+        }
+        self.journal.commit(change)
+    }
+    fn take(&self, room: &RoomId) -> Answer<'_, Taken> {
+        self.journal.take(room)
+    }
+    fn release(&self, room: &RoomId) -> Answer<'_, ()> {
+        self.journal.release(room)
+    }
+    fn expire(&self, now: UnixMillis) -> Answer<'_, u64> {
+        self.journal.expire(now)
+    }
+    fn rooms(&self) -> Result<Vec<RoomId>, JournalError> {
+        self.journal.rooms()
+    }
+    fn get(&self, name: ValueName) -> Result<Option<Vec<u8>>, JournalError> {
+        self.journal.get(name)
+    }
+    fn health(&self) -> Health {
+        self.journal.health()
+    }
+}
+
 struct Scene {
     task: RoomTask,
     plane: Arc<Plane>,
@@ -74,10 +109,14 @@ struct Scene {
 impl Scene {
     /// A room with one page in it.
     async fn new() -> Self {
+        Self::with(Arc::new(MemoryJournal::new())).await
+    }
+
+    async fn with(journal: Arc<dyn Journal>) -> Self {
         let plane = Arc::new(Plane::default());
         let shared = Shared {
             clock: ServerClock::start(UnixMillis(0)),
-            journal: Arc::new(MemoryJournal::new()),
+            journal,
             media: Arc::clone(&plane) as _,
             metrics: Arc::default(),
         };
@@ -285,4 +324,19 @@ async fn a_record_is_erased_when_its_time_is_over() {
         assert!(scene.task.erased);
         assert_eq!(scene.task.shared.journal.rooms().expect("read"), []);
     }
+}
+
+#[tokio::test]
+async fn a_disk_that_refuses_to_erase_is_asked_until_it_does() {
+    let journal = Arc::new(Stubborn::default());
+    let mut scene = Scene::with(Arc::clone(&journal) as _).await;
+    let client = Input::Connected { seat: Seat(1), resumed: false };
+    scene.task.apply(client, None).await.expect("journal").expect("let in");
+    scene.command(Command::NextPhase).await;
+    let erase = Command::DecideRecord { fate: RecordFate::Erase };
+    let erase = Input::Command { seat: Seat(1), command: erase };
+    scene.task.apply(erase, None).await.expect("journal").expect("the client decides");
+    scene.command(Command::EndSession).await;
+    assert!(journal.refused.load(Ordering::SeqCst));
+    assert_eq!(journal.rooms().expect("read"), [], "when the command is done it is gone");
 }

@@ -14,10 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("palabre-vocabulary", &["palabre-ids"]),
     ("palabre-facilitation", &["palabre-ids", "palabre-vocabulary"]),
     ("palabre-room", &["palabre-ids", "palabre-vocabulary", "palabre-facilitation"]),
-    (
-        "palabre-sim",
-        &["palabre-ids", "palabre-vocabulary", "palabre-facilitation", "palabre-room"],
-    ),
+    ("palabre-sim", &["palabre-ids", "palabre-vocabulary", "palabre-facilitation", "palabre-room"]),
     ("palabre-wire", &["palabre-ids", "palabre-vocabulary"]),
     ("palabre-backup", &["palabre-ids", "palabre-facilitation", "palabre-room"]),
     ("palabre-sfu-core", &["palabre-ids"]),

@@ -62,7 +62,10 @@ pub(crate) async fn serve(service: Service, socket: WebSocket, place: Place) {
         }
     };
     match ended {
-        Ended::Closing(reason) => say_goodbye(&mut sink, &mut stream, reason).await,
+        Ended::Closing(reason) => {
+            service.metrics().closed_by_us.add(&reason);
+            say_goodbye(&mut sink, &mut stream, reason).await;
+        }
         Ended::Lost(_) | Ended::Silently => {}
     }
     service.metrics().connections_closed.add();

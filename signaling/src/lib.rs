@@ -22,6 +22,6 @@ mod voices;
 
 pub use clock::ServerClock;
 pub use media::{MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, OfferError};
-pub use metrics::{Counter, Metrics};
+pub use metrics::{Counter, CountersBy, Durations, Exported, Label, Metrics, UnderWay};
 pub use service::{CreateError, Invitation, Service, ServiceConfig, Token};
 pub use upgrade::router;

@@ -1,101 +1,293 @@
 //! What the service counts: totals only, no room and no person.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::marker::PhantomData;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
-/// A number that many tasks change and one reads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+use palabre_wire::{ClosingReason, Refusal};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::{counter, gauge};
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+
+/// Something with a value that can be exported under a name.
+pub trait Exported {
+    /// Puts it in a registry. `name` is as it is exported, with its unit and `_total`.
+    fn export(&self, name: &'static str, help: &str, registry: &mut Registry);
+}
+
+/// A number that only grows.
+#[derive(Debug, Default, Clone)]
+pub struct Counter(counter::Counter);
 
 impl Counter {
     /// One more.
     pub fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.inc();
     }
 
     /// So many more.
     pub fn add_many(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
+        self.0.inc_by(count);
     }
 
     /// The number now.
     #[must_use]
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.get()
     }
 }
 
-/// A counter's value in its exported unit: times are counted in microseconds.
-fn exported(name: &str, counter: &Counter) -> f64 {
-    let value = counter.get() as f64;
-    if name.ends_with("_seconds_total") { value / 1e6 } else { value }
+impl Exported for Counter {
+    fn export(&self, name: &'static str, help: &str, registry: &mut Registry) {
+        registry.register(without_total(name), help, self.0.clone());
+    }
 }
 
-/// Declares the counters once: the struct, and the table that is exported.
-macro_rules! counters {
-    ($($(#[doc = $doc:literal])+ $field:ident => $name:literal;)+) => {
-        /// The service's counters.
+/// The format puts `_total` behind the name of every counter.
+fn without_total(name: &'static str) -> &'static str {
+    name.strip_suffix("_total").expect("the name of a counter ends with _total")
+}
+
+/// How many there are now of what begins and ends.
+#[derive(Debug, Default, Clone)]
+pub struct UnderWay(gauge::Gauge<u64, AtomicU64>);
+
+impl UnderWay {
+    /// One more, until what this gives is dropped.
+    #[must_use]
+    pub fn begin(&self) -> impl Drop + use<> {
+        struct One(gauge::Gauge<u64, AtomicU64>);
+        impl Drop for One {
+            fn drop(&mut self) {
+                self.0.dec();
+            }
+        }
+        self.0.inc();
+        One(self.0.clone())
+    }
+}
+
+impl Exported for UnderWay {
+    fn export(&self, name: &'static str, help: &str, registry: &mut Registry) {
+        registry.register(name, help, self.0.clone());
+    }
+}
+
+/// Upper bounds of what durations are counted in, in seconds: from what a change in memory takes to
+/// what a server is given up for. More of them cost a line each in every scrape.
+const BOUNDS: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+
+/// How long something took, each time.
+#[derive(Debug, Clone)]
+pub struct Durations(Histogram);
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self(Histogram::new(BOUNDS))
+    }
+}
+
+impl Durations {
+    /// It took so long once more.
+    pub fn add(&self, took: Duration) {
+        self.0.observe(took.as_secs_f64());
+    }
+}
+
+impl Exported for Durations {
+    fn export(&self, name: &'static str, help: &str, registry: &mut Registry) {
+        registry.register(name, help, self.0.clone());
+    }
+}
+
+/// What a counter is split by. It has few values, known beforehand: each is a series for ever.
+pub trait Label {
+    /// The label's name.
+    const NAME: &'static str;
+
+    /// Its value here.
+    fn value(&self) -> String;
+}
+
+/// A value's name on the wire.
+fn wire_name(value: &impl Serialize) -> String {
+    let name = serde_json::to_value(value).ok();
+    name.as_ref().and_then(|name| name.as_str()).unwrap_or("other").to_owned()
+}
+
+impl Label for Refusal {
+    const NAME: &'static str = "code";
+
+    fn value(&self) -> String {
+        wire_name(self)
+    }
+}
+
+impl Label for ClosingReason {
+    const NAME: &'static str = "reason";
+
+    fn value(&self) -> String {
+        wire_name(self)
+    }
+}
+
+type ByLabel = Family<[(&'static str, String); 1], counter::Counter>;
+
+/// A counter for each value of a label.
+#[derive(Debug)]
+pub struct CountersBy<L>(ByLabel, PhantomData<fn(L)>);
+
+impl<L> Default for CountersBy<L> {
+    fn default() -> Self {
+        Self(Family::default(), PhantomData)
+    }
+}
+
+impl<L: Label> CountersBy<L> {
+    /// One more of this value.
+    pub fn add(&self, label: &L) {
+        self.0.get_or_create(&[(L::NAME, label.value())]).inc();
+    }
+}
+
+impl<L> Exported for CountersBy<L> {
+    fn export(&self, name: &'static str, help: &str, registry: &mut Registry) {
+        registry.register(without_total(name), help, self.0.clone());
+    }
+}
+
+/// Declares the metrics once: the struct, and how they are exported. One without a name is told by
+/// whoever knows the rest of its family.
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty => $name:expr;)+) => {
+        /// The service's metrics.
         #[derive(Debug, Default)]
         pub struct Metrics {
-            $($(#[doc = $doc])+ pub $field: Counter,)+
+            $($(#[doc = $doc])+ pub $field: $type,)+
         }
 
         impl Metrics {
-            /// Each counter's exported name, what it counts, and its value.
-            #[must_use]
-            pub fn table(&self) -> Vec<(&'static str, &'static str, f64)> {
-                vec![$(($name, concat!($($doc),+).trim_ascii(), exported($name, &self.$field)),)+]
+            /// Puts every metric in a registry.
+            pub fn export(&self, registry: &mut Registry) {
+                $(
+                    let help = concat!($($doc),+).trim().trim_end_matches('.');
+                    if let Some(name) = $name.into() {
+                        self.$field.export(name, help, registry);
+                    }
+                )+
             }
         }
     };
 }
 
-counters! {
+metrics! {
     /// WebSockets opened.
-    connections_opened => "palabre_connections_opened_total";
+    connections_opened: Counter => "palabre_connections_opened_total";
     /// WebSockets closed.
-    connections_closed => "palabre_connections_closed_total";
+    connections_closed: Counter => "palabre_connections_closed_total";
     /// Pages let in with the whole room.
-    welcomes => "palabre_welcomes_total";
-    /// Pages let in with the events they missed.
-    resumes => "palabre_resumes_total";
+    welcomes: Counter => "palabre_welcomes_total";
+    /// Pages that came back and were let in with the events they missed.
+    resumes: Counter => None;
+    /// Pages that came back and were let in with the whole room, for a new media session.
+    new_sessions: Counter => None;
+    /// WebSockets that we closed, by the reason given.
+    closed_by_us: CountersBy<ClosingReason> => "palabre_connections_ended_total";
     /// Pages not let in.
-    rejected => "palabre_connections_rejected_total";
+    rejected: Counter => "palabre_connections_rejected_total";
     /// WebSocket requests from a page of another origin.
-    wrong_origin => "palabre_wrong_origin_total";
+    wrong_origin: Counter => "palabre_wrong_origin_total";
     /// Messages of pages that were understood.
-    messages_received => "palabre_messages_received_total";
+    messages_received: Counter => "palabre_messages_received_total";
     /// Messages of pages that were not understood.
-    messages_not_understood => "palabre_messages_not_understood_total";
+    messages_not_understood: Counter => "palabre_messages_not_understood_total";
     /// Messages of pages beyond their limit.
-    messages_too_fast => "palabre_messages_too_fast_total";
+    messages_too_fast: Counter => "palabre_messages_too_fast_total";
     /// Pages let go because they read too slowly.
-    too_slow => "palabre_outbox_overflows_total";
+    too_slow: Counter => "palabre_outbox_overflows_total";
     /// Commands carried out.
-    commands_done => "palabre_commands_done_total";
-    /// Commands refused.
-    commands_refused => "palabre_commands_refused_total";
+    commands_done: Counter => "palabre_commands_done_total";
+    /// Commands refused, by code.
+    commands_refused: CountersBy<Refusal> => "palabre_commands_refused_total";
     /// Commands sent again and answered again.
-    commands_repeated => "palabre_commands_repeated_total";
+    commands_repeated: Counter => "palabre_commands_repeated_total";
     /// Events told to rooms.
-    events => "palabre_events_total";
+    events: Counter => "palabre_events_total";
     /// Pages lost without a word.
-    pages_lost => "palabre_pages_lost_total";
-    /// Inputs made durable.
-    journal_commits => "palabre_journal_commits_total";
-    /// How long rooms waited for the journal, all in all.
-    journal_wait_microseconds => "palabre_journal_wait_seconds_total";
+    pages_lost: Counter => "palabre_pages_lost_total";
+    /// How long the journal took to make a change durable, or to say that it cannot.
+    journal_commit: Durations => "palabre_journal_commit_seconds";
+    /// Changes that wait for the journal.
+    journal_under_way: UnderWay => "palabre_journal_commits_under_way";
+    /// Changes that the journal did not take.
+    journal_failures: Counter => "palabre_journal_failures_total";
+    /// From the decision that gives somebody a right to the media plane having it in force.
+    grants: Durations => "palabre_floor_grant_seconds";
+    /// From the decision that takes a right away to the media plane having it in force.
+    revokes: Durations => "palabre_floor_revoke_seconds";
     /// Calls that the media plane did not answer in time.
-    media_timeouts => "palabre_media_timeouts_total";
+    media_timeouts: Counter => "palabre_media_timeouts_total";
     /// Rooms made.
-    rooms_opened => "palabre_rooms_opened_total";
+    rooms_opened: Counter => "palabre_rooms_opened_total";
     /// Rooms that came back from the journal.
-    rooms_restored => "palabre_rooms_restored_total";
+    rooms_restored: Counter => "palabre_rooms_restored_total";
     /// Rooms that did not come back from the journal.
-    rooms_not_restored => "palabre_rooms_not_restored_total";
+    rooms_not_restored: Counter => "palabre_rooms_not_restored_total";
     /// Rooms erased because their time was over, though they could not be brought back.
-    rooms_expired => "palabre_rooms_expired_total";
+    rooms_expired: Counter => "palabre_rooms_expired_total";
     /// Rooms whose task failed by a fault of ours.
-    rooms_failed => "palabre_rooms_failed_total";
+    rooms_failed: Counter => "palabre_rooms_failed_total";
     /// Rooms ended.
-    rooms_closed => "palabre_rooms_closed_total";
+    rooms_closed: Counter => "palabre_rooms_closed_total";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(metrics: &Metrics) -> String {
+        let mut registry = Registry::default();
+        metrics.export(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+        text
+    }
+
+    #[test]
+    fn labels_are_named_as_on_the_wire() {
+        let metrics = Metrics::default();
+        metrics.commands_refused.add(&Refusal::NotYourTurn);
+        metrics.closed_by_us.add(&ClosingReason::TooSlow);
+        let text = text(&metrics);
+        assert!(
+            text.contains("palabre_commands_refused_total{code=\"not_your_turn\"} 1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("palabre_connections_ended_total{reason=\"too_slow\"} 1\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_under_way_is_counted_until_it_ends() {
+        let metrics = Metrics::default();
+        let one = metrics.journal_under_way.begin();
+        assert!(text(&metrics).contains("\npalabre_journal_commits_under_way 1\n"));
+        drop(one);
+        assert!(text(&metrics).contains("\npalabre_journal_commits_under_way 0\n"));
+    }
+
+    #[test]
+    fn durations_are_in_seconds() {
+        let metrics = Metrics::default();
+        metrics.revokes.add(Duration::from_millis(3));
+        let text = text(&metrics);
+        assert!(text.contains("palabre_floor_revoke_seconds_sum 0.003\n"), "{text}");
+        assert!(text.contains("palabre_floor_revoke_seconds_bucket{le=\"0.002\"} 0\n"), "{text}");
+        assert!(text.contains("palabre_floor_revoke_seconds_bucket{le=\"0.005\"} 1\n"), "{text}");
+    }
 }

@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use palabre_backup::{About, Entry, Journal, JournalError, Kept, Snapshot};
-use palabre_ids::{Group, Millis, RoomId, Seat, UnixMillis};
+use palabre_ids::{Group, MediaRights, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{Effect, Effects, Input, Part, Refusal, Room};
 use palabre_wire::{ClosingReason, CommandId, RoomEvent, Stage};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::clock::ServerClock;
 use crate::history::History;
@@ -98,9 +98,16 @@ impl Shared {
         &self,
         change: palabre_backup::Change,
     ) -> Result<Kept, JournalError> {
-        timeout(JOURNAL_PATIENCE, self.journal.commit(change))
+        let started = Instant::now();
+        let _waiting = self.metrics.journal_under_way.begin();
+        let kept = timeout(JOURNAL_PATIENCE, self.journal.commit(change))
             .await
-            .unwrap_or(Err(JournalError::TimedOut))
+            .unwrap_or(Err(JournalError::TimedOut));
+        self.metrics.journal_commit.add(started.elapsed());
+        if kept.is_err() {
+            self.metrics.journal_failures.add();
+        }
+        kept
     }
 }
 
@@ -154,6 +161,8 @@ pub(crate) struct RoomTask {
     voices: Voices,
     /// The group of each seat in the gate that is in force.
     groups: Vec<Group>,
+    /// What each seat may send by it.
+    rights: Vec<MediaRights>,
     entered: bool,
     /// Whether the media plane has the room: not once the session is over.
     has_media: bool,
@@ -204,6 +213,7 @@ impl RoomTask {
             since_snapshot: 0,
             history: History::default(),
             groups: vec![Group::PLENARY; seats.len()],
+            rights: vec![MediaRights::NONE; seats.len()],
             seats,
             voices,
             has_media: false,
@@ -388,6 +398,7 @@ impl RoomTask {
         input: Input,
         command: Option<u64>,
     ) -> Result<Result<(), Refusal>, Failure> {
+        let decided = Instant::now();
         let at = self.shared.clock.now().max(self.last_input_at);
         let (stage, fate) = (self.room.phase().stage, self.room.state().record);
         let effects = match self.room.handle(at, input.clone()) {
@@ -406,7 +417,7 @@ impl RoomTask {
             self.remember(Entry { at, command, input }.change(self.id.clone(), self.number))
                 .await?;
         }
-        self.carry_out(at, effects).await?;
+        self.carry_out(at, decided, effects).await?;
         self.stage_changed(stage).await;
         self.since_snapshot += 1;
         let ripe = self.since_snapshot >= SNAPSHOT_EVERY
@@ -432,21 +443,22 @@ impl RoomTask {
     }
 
     async fn remember(&self, change: palabre_backup::Change) -> Result<(), Failure> {
-        let started = tokio::time::Instant::now();
         self.shared.commit(change).await?;
-        self.shared.metrics.journal_commits.add();
-        let waited = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.shared.metrics.journal_wait_microseconds.add_many(waited);
         Ok(())
     }
 
-    async fn carry_out(&mut self, at: UnixMillis, effects: Effects) -> Result<(), Failure> {
+    async fn carry_out(
+        &mut self,
+        at: UnixMillis,
+        decided: Instant,
+        effects: Effects,
+    ) -> Result<(), Failure> {
         let mut events = Vec::new();
         let mut screen = None;
         let mut personal = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Rights(gate) => self.set_gate(gate).await?,
+                Effect::Rights(gate) => self.set_gate(gate, decided).await?,
                 Effect::Changed(part) => {
                     if part == Part::State {
                         screen = Some(self.room.state().screen);

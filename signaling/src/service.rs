@@ -342,6 +342,21 @@ impl Service {
         self.0.rooms.len()
     }
 
+    /// How many seats the rooms have, and how many of them a page is connected for.
+    #[must_use]
+    pub fn seats(&self) -> (usize, usize) {
+        let all = self.0.rooms.iter().map(|room| room.about.invited.len()).sum();
+        let most = self.0.config.max_connections.min(Semaphore::MAX_PERMITS);
+        (all, most.saturating_sub(self.0.connections.available_permits()))
+    }
+
+    /// The most messages that wait for one room.
+    #[must_use]
+    pub fn deepest_inbox(&self) -> usize {
+        let waiting = |inbox: &mpsc::Sender<ToRoom>| inbox.max_capacity() - inbox.capacity();
+        self.0.rooms.iter().map(|room| waiting(&room.inbox)).max().unwrap_or(0)
+    }
+
     /// Tells a room what the media plane noticed. It waits for no room: one that is busy does not
     /// hold up the others. A room that ended meanwhile needs to know nothing.
     pub fn media_notice(&self, notice: MediaNotice) {

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use palabre_signaling::Service;
 use tokio::sync::Mutex;
 
+use crate::metrics::{self, HttpMetrics};
 use crate::settings::{PublicUrl, Secret};
 use crate::{api, page};
 
@@ -26,6 +27,7 @@ pub(crate) struct App {
     pub(crate) demo: bool,
     pub(crate) demo_lock: Mutex<()>,
     pub(crate) allow_rehearsal: bool,
+    pub(crate) metrics: Arc<HttpMetrics>,
 }
 
 impl App {
@@ -51,7 +53,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(palabre_signaling::router(app.service.clone()))
         .layer(DefaultBodyLimit::max(api::MAX_BODY_BYTES))
         .layer(middleware::from_fn(headers))
-        .layer(middleware::from_fn_with_state(app, known_host))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), known_host))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app.metrics), metrics::count))
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {

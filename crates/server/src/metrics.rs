@@ -1,44 +1,106 @@
-//! Metrics in Prometheus' text format, on a listener of their own: totals, without rooms or people.
+//! Metrics for Prometheus, in the OpenMetrics text format: totals, without rooms or people.
+//!
+//! What is counted as it happens is registered once; what others keep (the media plane, the journal,
+//! the process) is sampled when it is asked for.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+mod process;
+mod sampled;
 
-use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use crate::media;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use palabre_signaling::{Counter, CountersBy, Durations, Exported as _, Label, Service};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::media::SfuPlane;
 use crate::private::Private;
+use sampled::Sampled;
 
-pub(crate) async fn answer(State(private): State<Arc<Private>>) -> impl IntoResponse {
-    let mut text = String::new();
-    let service = &private.service;
-    gauge(&mut text, "palabre_rooms", "Rooms there are.", service.room_count() as u64);
-    gauge(&mut text, "palabre_connections", "WebSockets open.", service.open_connections());
-    let health = service.journal_health();
-    let help = "Rooms of which something waits for the disk.";
-    gauge(&mut text, "palabre_journal_waiting_rooms", help, health.waiting_rooms);
-    for (name, help, value) in [
-        ("palabre_journal_refusals_total", "Writes that the disk refused.", health.refusals),
-        ("palabre_journal_torn_total", "Rooms whose last write a crash cut off.", health.torn),
-        ("palabre_journal_damaged_total", "Rooms found damaged and set aside.", health.damaged),
-    ] {
-        sample(&mut text, name, help, "counter", value as f64);
-    }
-    for (name, help, value) in service.metrics().table() {
-        sample(&mut text, name, help, "counter", value);
-    }
-    for (name, help, kind, value) in media::samples(&private.sfu).await {
-        sample(&mut text, name, help, kind, value);
-    }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything that is exported.
+pub(crate) struct Metrics {
+    registry: Registry,
+    sampled: Arc<Mutex<Sampled>>,
+    service: Service,
+    sfu: Arc<SfuPlane>,
 }
 
-fn gauge(text: &mut String, name: &str, help: &str, value: u64) {
-    sample(text, name, help, "gauge", value as f64);
+impl Metrics {
+    pub(crate) fn new(service: Service, sfu: Arc<SfuPlane>, http: &HttpMetrics) -> Self {
+        let mut registry = Registry::default();
+        let build = [("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("palabre_build", "Which server this is", Info::new(build));
+        service.metrics().export(&mut registry);
+        http.export(&mut registry);
+        let sampled = Arc::new(Mutex::new(Sampled::default()));
+        registry.register_collector(Box::new(sampled::Collected(Arc::clone(&sampled))));
+        Self { registry, sampled, service, sfu }
+    }
+
+    async fn text(&self) -> Result<String, std::fmt::Error> {
+        let sampled = Sampled::take(&self.service, &self.sfu).await;
+        *self.sampled.lock().unwrap_or_else(PoisonError::into_inner) = sampled;
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
 }
 
-fn sample(text: &mut String, name: &str, help: &str, kind: &str, value: f64) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+/// Answers a scrape.
+pub(crate) async fn answer(State(private): State<Arc<Private>>) -> Response {
+    match private.metrics.text().await {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What the public listener counts.
+#[derive(Debug, Default)]
+pub(crate) struct HttpMetrics {
+    responses: CountersBy<Code>,
+    took: Durations,
+    /// Refused because somebody asked too often.
+    pub(crate) too_often: Counter,
+}
+
+/// An HTTP status code.
+#[derive(Debug)]
+struct Code(StatusCode);
+
+impl Label for Code {
+    const NAME: &'static str = "code";
+
+    fn value(&self) -> String {
+        self.0.as_str().to_owned()
+    }
+}
+
+impl HttpMetrics {
+    fn export(&self, registry: &mut Registry) {
+        self.responses.export("palabre_http_responses_total", "HTTP answers, by status", registry);
+        let help = "How long the head of an HTTP answer took";
+        self.took.export("palabre_http_response_seconds", help, registry);
+        let help = "HTTP requests refused because one network made too many";
+        self.too_often.export("palabre_http_refused_too_often_total", help, registry);
+    }
+}
+
+/// Counts what is answered.
+pub(crate) async fn count(
+    State(http): State<Arc<HttpMetrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let response = next.run(request).await;
+    http.took.add(started.elapsed());
+    http.responses.add(&Code(response.status()));
+    response
 }

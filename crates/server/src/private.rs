@@ -14,13 +14,12 @@ use axum::routing::get;
 use palabre_signaling::Service;
 
 use crate::http::{host, is_local, readiness};
-use crate::media::SfuPlane;
-use crate::metrics;
+use crate::metrics::{self, Metrics};
 
 /// What the private routes know.
 pub(crate) struct Private {
     pub(crate) service: Service,
-    pub(crate) sfu: Arc<SfuPlane>,
+    pub(crate) metrics: Metrics,
     /// Bound to a loopback address.
     pub(crate) loopback: bool,
 }

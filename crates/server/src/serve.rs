@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, watch};
 use crate::config::Config;
 use crate::http::App;
 use crate::media::SfuPlane;
+use crate::metrics::{HttpMetrics, Metrics};
 use crate::{api, demo, http, media, private};
 
 /// Requests under way may take so long to end once the server stops.
@@ -70,9 +71,10 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let forwarding = tokio::spawn(media::forward(events, service.clone()));
 
     let (stop, _) = watch::channel(false);
+    let http_metrics = Arc::new(HttpMetrics::default());
     let router = private::router(private::Private {
         service: service.clone(),
-        sfu: Arc::clone(&plane),
+        metrics: Metrics::new(service.clone(), Arc::clone(&plane), &http_metrics),
         loopback: private_address.ip().is_loopback(),
     });
     let private = tokio::spawn(run(private, router, stop.subscribe()));
@@ -89,6 +91,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         demo: config.demo,
         demo_lock: Mutex::new(()),
         allow_rehearsal: config.allow_rehearsal,
+        metrics: http_metrics,
     });
     let public = tokio::spawn(run(listener, http::router(Arc::clone(&app)), stop.subscribe()));
 

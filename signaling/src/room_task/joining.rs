@@ -3,8 +3,8 @@
 use palabre_ids::{EventSeq, Role, Seat};
 use palabre_room::Input;
 use palabre_wire::{
-    ClosingReason, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES, MediaPlan, Missed, ServerMessage,
-    WIRE_VERSION, Welcome,
+    ClosingReason, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES, MediaPlan, Missed, Presence,
+    ServerMessage,     WIRE_VERSION, Welcome,
 };
 
 use super::{Failure, Join, RoomTask};
@@ -38,6 +38,7 @@ impl RoomTask {
         }
         // The line is still closed: what this causes reaches the page within its first message.
         let resumed = resumed_at.is_some();
+        let returns = matches!(person.presence, Presence::Here | Presence::Away { .. });
         // Nothing but a record that was erased refuses; the loop closes the room then.
         let _ = self.apply(Input::Connected { seat, resumed }, None).await?;
         self.entered = true;
@@ -55,9 +56,12 @@ impl RoomTask {
         };
         let counters = &self.shared.metrics;
         if shown_role.is_some() {
-            counters.welcomes.add()
+            counters.welcomes.add();
+            if returns {
+                counters.new_sessions.add();
+            }
         } else {
-            counters.resumes.add()
+            counters.resumes.add();
         }
 
         if shown_role.is_some() && self.has_media {

@@ -1,9 +1,9 @@
 //! What a room tells its media plane, and hears from it.
 
-use palabre_ids::{Group, RoomId, Seat, UnixMillis};
+use palabre_ids::{Group, MediaRights, RoomId, Seat, UnixMillis};
 use palabre_room::{GateChange, Input};
 use palabre_wire::{ServerMessage, Stage};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
 use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
@@ -16,7 +16,7 @@ impl RoomTask {
         self.media(|media, id| media.open_room(id, seats)).await.ok_or(Failure::Media)?;
         self.has_media = true;
         let gate = self.room.gate_table();
-        self.set_gate(gate).await?;
+        self.set_gate(gate, Instant::now()).await?;
         let screen = self.room.state().screen;
         self.media(|media, id| media.set_screen(id, screen)).await;
         Ok(())
@@ -39,24 +39,46 @@ impl RoomTask {
 
     /// Puts a gate in force. Without the plane's word for it nobody may be told of the floor behind
     /// it: the server stops, and with it everything that is forwarded.
-    pub(super) async fn set_gate(&mut self, gate: GateChange) -> Result<(), Failure> {
+    pub(super) async fn set_gate(
+        &mut self,
+        gate: GateChange,
+        decided: Instant,
+    ) -> Result<(), Failure> {
         if !self.has_media {
             return Ok(());
         }
         let mut groups = vec![Group::PLENARY; self.seats.len()];
+        let mut rights = vec![MediaRights::NONE; self.seats.len()];
         for entry in &gate.table {
-            if let Some(group) = groups.get_mut(entry.seat.index()) {
-                *group = entry.group;
+            let at = entry.seat.index();
+            if let (Some(group), Some(right)) = (groups.get_mut(at), rights.get_mut(at)) {
+                (*group, *right) = (entry.group, entry.rights);
             }
         }
         match self.media(|media, id| media.set_gate(id, gate.epoch, gate.table)).await {
             Some(Ok(())) => {
+                let before = std::mem::replace(&mut self.rights, rights);
+                self.note_change_of_rights(&before, decided);
                 if std::mem::replace(&mut self.groups, groups) != self.groups {
                     self.tell_who_speaks();
                 }
                 Ok(())
             }
             Some(Err(MediaStopped)) | None => Err(Failure::Media),
+        }
+    }
+
+    /// Notes how long a change of rights took to be in force. One change may give and take.
+    fn note_change_of_rights(&self, before: &[MediaRights], decided: Instant) {
+        let gains = |from: &MediaRights, to: &MediaRights| {
+            (to.audio && !from.audio) || (to.video && !from.video) || (to.screen && !from.screen)
+        };
+        let mut pairs = before.iter().zip(&self.rights);
+        if pairs.clone().any(|(before, now)| gains(before, now)) {
+            self.shared.metrics.grants.add(decided.elapsed());
+        }
+        if pairs.any(|(before, now)| gains(now, before)) {
+            self.shared.metrics.revokes.add(decided.elapsed());
         }
     }
 

@@ -62,7 +62,7 @@ impl RoomTask {
                         Answer::Done
                     }
                     Err(refusal) => {
-                        self.shared.metrics.commands_refused.add();
+                        self.shared.metrics.commands_refused.add(&refusal);
                         Answer::Refused { code: refusal }
                     }
                 };

@@ -238,10 +238,10 @@ async fn nobody_is_told_that_another_group_speaks() {
         |seats: &[u8]| ServerMessage::Speaking { seats: seats.iter().copied().map(Seat).collect() };
     scene.task.heard(vec![Seat(0), Seat(1)]);
     assert_eq!(scene.task.speaking_near(SEAT), speaking(&[0, 1]));
-    scene.task.set_gate(table(100, [1, 2])).await.expect("taken");
+    scene.task.set_gate(table(100, [1, 2]), Instant::now()).await.expect("taken");
     assert_eq!(scene.task.speaking_near(SEAT), speaking(&[0]));
     assert_eq!(scene.task.speaking_near(Seat(1)), speaking(&[1]));
-    scene.task.set_gate(table(101, [2, 2])).await.expect("taken");
+    scene.task.set_gate(table(101, [2, 2]), Instant::now()).await.expect("taken");
     assert_eq!(scene.task.speaking_near(SEAT), speaking(&[0, 1]));
 }
 

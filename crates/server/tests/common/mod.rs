@@ -3,6 +3,8 @@
 // Each test file uses its own part of this.
 #![allow(dead_code)]
 
+pub(crate) mod exposition;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -96,6 +98,17 @@ impl Palabre {
         ask(self.port, method, path, headers, body)
     }
 
+    /// What it exports.
+    pub(crate) fn metrics(&self) -> exposition::Exposition {
+        let (status, head, body) = self.ask_private("/metrics", "");
+        assert_eq!(status, 200);
+        assert!(
+            head.contains("content-type: application/openmetrics-text; version=1.0.0"),
+            "{head}"
+        );
+        exposition::Exposition::parse(&body)
+    }
+
     /// Asks the private listener.
     pub(crate) fn ask_private(&self, path: &str, headers: &str) -> Answer {
         ask(self.private_port, "GET", path, headers, "")
@@ -112,9 +125,18 @@ impl Palabre {
     }
 
     pub(crate) async fn page(&self, token: &str) -> Page {
+        self.page_with(json!({"token": token})).await
+    }
+
+    /// A page whose hello holds this, too.
+    pub(crate) async fn page_with(&self, more: Value) -> Page {
         let url = format!("ws://127.0.0.1:{}/ws", self.port);
         let (mut socket, _) = connect_async(url).await.expect("connected");
-        let hello = json!({"type": "hello", "version": palabre_wire::WIRE_VERSION, "token": token, "language": "fr"});
+        let mut hello =
+            json!({"type": "hello", "version": palabre_wire::WIRE_VERSION, "language": "fr"});
+        for (key, value) in more.as_object().expect("an object") {
+            hello[key] = value.clone();
+        }
         socket.send(Message::text(hello.to_string())).await.expect("sent");
         Page(socket)
     }

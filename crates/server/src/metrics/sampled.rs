@@ -1,0 +1,253 @@
+//! What is read from its keepers at each scrape.
+
+use std::fmt::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use palabre_backup::Health;
+use palabre_sfu::ShardStats;
+use palabre_signaling::Service;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+
+use super::process::Process;
+use crate::media::SfuPlane;
+
+/// One moment of everything that is sampled.
+#[derive(Debug, Default)]
+pub(super) struct Sampled {
+    rooms: u64,
+    seats: u64,
+    seats_connected: u64,
+    connections: u64,
+    deepest_inbox: u64,
+    ready: bool,
+    heartbeat_age: f64,
+    /// Resumes and new sessions.
+    returns: [u64; 2],
+    journal: Health,
+    /// Empty when the media plane does not answer.
+    shards: Vec<ShardStats>,
+    process: Process,
+}
+
+impl Sampled {
+    pub(super) async fn take(service: &Service, sfu: &SfuPlane) -> Self {
+        let (seats, seats_connected) = service.seats();
+        let metrics = service.metrics();
+        Self {
+            rooms: service.room_count() as u64,
+            seats: seats as u64,
+            seats_connected: seats_connected as u64,
+            connections: service.open_connections(),
+            deepest_inbox: service.deepest_inbox() as u64,
+            ready: service.is_ready(),
+            heartbeat_age: service.heartbeat_age().0 as f64 / 1e3,
+            returns: [metrics.resumes.get(), metrics.new_sessions.get()],
+            journal: service.journal_health(),
+            shards: sfu.0.stats().await.unwrap_or_default(),
+            process: Process::read(),
+        }
+    }
+
+    fn encode(&self, out: &mut Out<'_>) -> Result<(), Error> {
+        out.gauge("palabre_ready", "Whether pages are taken: 1 or 0", f64::from(self.ready))?;
+        let help = "How long ago the server last noted that it lives";
+        out.gauge("palabre_heartbeat_age_seconds", help, self.heartbeat_age)?;
+        out.gauge("palabre_rooms", "Rooms there are", self.rooms as f64)?;
+        out.gauge("palabre_seats", "Seats of all rooms", self.seats as f64)?;
+        let help = "Seats whose page is connected";
+        out.gauge("palabre_seats_connected", help, self.seats_connected as f64)?;
+        out.gauge("palabre_connections", "WebSockets open", self.connections as f64)?;
+        let help = "The most messages that wait for one room";
+        out.gauge("palabre_room_inbox_deepest", help, self.deepest_inbox as f64)?;
+        self.encode_journal(out)?;
+        self.encode_media(out)?;
+        let [resumes, new_sessions] = self.returns;
+        let address_changes = self.sum(|shard| shard.engine.address_changes);
+        out.counters(
+            "palabre_reconnections_total",
+            "Ways back that were taken, by rung of the ladder",
+            "rung",
+            [
+                ("signaling_resume", resumes as f64),
+                ("address_change", address_changes),
+                ("new_session", new_sessions as f64),
+            ],
+        )?;
+        self.encode_process(out)
+    }
+
+    fn encode_journal(&self, out: &mut Out<'_>) -> Result<(), Error> {
+        let Health { waiting_rooms, refusals, torn, damaged } = self.journal;
+        let help = "Rooms of which something waits for the disk";
+        out.gauge("palabre_journal_waiting_rooms", help, waiting_rooms as f64)?;
+        let help = "Writes that the disk refused";
+        out.counter("palabre_journal_refusals_total", help, refusals as f64)?;
+        let help = "Rooms whose last write a crash cut off";
+        out.counter("palabre_journal_torn_total", help, torn as f64)?;
+        let help = "Rooms found damaged and set aside";
+        out.counter("palabre_journal_damaged_total", help, damaged as f64)
+    }
+
+    fn sum(&self, pick: fn(&ShardStats) -> u64) -> f64 {
+        self.shards.iter().map(pick).fold(0, u64::saturating_add) as f64
+    }
+
+    fn encode_media(&self, out: &mut Out<'_>) -> Result<(), Error> {
+        let up = f64::from(!self.shards.is_empty());
+        out.gauge("palabre_media_up", "Whether every media thread answers: 1 or 0", up)?;
+        for (name, help, pick) in MEDIA_GAUGES {
+            out.gauge(name, help, self.sum(*pick))?;
+        }
+        for (name, help, pick) in MEDIA_COUNTERS {
+            out.counter(name, help, self.sum(*pick))?;
+        }
+        out.counters(
+            "palabre_media_datagrams_dropped_total",
+            "Datagrams the kernel did not take, by cause: no room, or refused (no network)",
+            "cause",
+            [
+                ("full", self.sum(|shard| shard.io.dropped_full)),
+                ("refused", self.sum(|shard| shard.io.dropped_refused)),
+            ],
+        )?;
+        let busy = self.shards.iter().enumerate();
+        let busy: Vec<(String, f64)> =
+            busy.map(|(at, shard)| (at.to_string(), shard.busy_nanos as f64 / 1e9)).collect();
+        out.counters(
+            "palabre_media_shard_busy_seconds_total",
+            "Processor time of each media thread",
+            "shard",
+            busy.iter().map(|(at, seconds)| (at.as_str(), *seconds)),
+        )
+    }
+
+    fn encode_process(&self, out: &mut Out<'_>) -> Result<(), Error> {
+        let process = &self.process;
+        let help = "Processor time of the process";
+        out.counter("process_cpu_seconds_total", help, process.cpu_seconds)?;
+        let help = "Memory in use";
+        out.gauge("process_resident_memory_bytes", help, process.resident_bytes as f64)?;
+        out.gauge("process_open_fds", "Files and sockets open", process.open_files as f64)?;
+        let help = "Files and sockets that may be open";
+        out.gauge("process_max_fds", help, process.most_files as f64)?;
+        out.gauge("process_threads", "Threads", process.threads as f64)?;
+        let help = "When the process began, in seconds since 1970";
+        out.gauge("process_start_time_seconds", help, process.started_at)
+    }
+}
+
+/// A metric summed over the shards: name, what it counts, where it is.
+type Media = (&'static str, &'static str, fn(&ShardStats) -> u64);
+
+const MEDIA_GAUGES: &[Media] = &[
+    ("palabre_media_rooms", "Rooms open in the media plane", |s| s.engine.rooms),
+    ("palabre_media_peers", "Peers with a media session", |s| s.engine.peers),
+];
+
+const MEDIA_COUNTERS: &[Media] = &[
+    ("palabre_media_packets_received_total", "Authenticated media packets", |s| {
+        s.engine.packets_in
+    }),
+    (
+        "palabre_media_packets_forwarded_total",
+        "Media packets forwarded, one for each receiver",
+        |s| s.engine.packets_out,
+    ),
+    ("palabre_media_packets_gated_total", "Media packets the gate stopped", |s| {
+        s.engine.packets_gated
+    }),
+    ("palabre_media_packets_policed_total", "Media packets above what a publisher may send", |s| {
+        s.engine.packets_policed
+    }),
+    (
+        "palabre_media_packets_repeated_total",
+        "Media packets that came before: publishers measure their path with them",
+        |s| s.engine.packets_repeated,
+    ),
+    (
+        "palabre_media_packets_padding_total",
+        "Packets of nothing but padding, by which publishers measure their path",
+        |s| s.engine.packets_padding,
+    ),
+    (
+        "palabre_media_packets_refused_total",
+        "Authenticated packets that their sender's session does not account for",
+        |s| s.engine.packets_refused,
+    ),
+    ("palabre_media_packets_resent_total", "Packets sent again because a receiver asked", |s| {
+        s.engine.packets_resent
+    }),
+    ("palabre_media_keyframe_requests_total", "Keyframe requests sent to publishers", |s| {
+        s.engine.keyframe_requests
+    }),
+    (
+        "palabre_media_datagrams_refused_total",
+        "Datagrams that belonged to nobody or failed authentication",
+        |s| s.engine.datagrams_refused,
+    ),
+    (
+        "palabre_media_key_trials_total",
+        "Times a peer's keys were tried on a packet from an address that was not its own",
+        |s| s.engine.trials,
+    ),
+    ("palabre_media_datagrams_received_total", "Datagrams that came", |s| s.io.datagrams_in),
+    ("palabre_media_datagrams_sent_total", "Datagrams given to the kernel", |s| s.io.datagrams_out),
+    ("palabre_media_received_bytes_total", "Bytes of datagrams that came", |s| s.io.bytes_in),
+    ("palabre_media_sent_bytes_total", "Bytes of datagrams given to the kernel", |s| {
+        s.io.bytes_out
+    }),
+    (
+        "palabre_media_messages_sent_total",
+        "Messages that carried datagrams to the kernel: fewer where it segments",
+        |s| s.io.messages_out,
+    ),
+];
+
+/// Writes metrics out.
+struct Out<'a>(DescriptorEncoder<'a>);
+
+impl Out<'_> {
+    fn gauge(&mut self, name: &str, help: &str, value: f64) -> Result<(), Error> {
+        self.0.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: f64) -> Result<(), Error> {
+        self.0
+            .encode_descriptor(without_total(name), help, None, MetricType::Counter)?
+            .encode_counter::<NoLabelSet, _, f64>(&value, None)
+    }
+
+    fn counters<'v>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'v str, f64)>,
+    ) -> Result<(), Error> {
+        let mut family =
+            self.0.encode_descriptor(without_total(name), help, None, MetricType::Counter)?;
+        for (value, count) in values {
+            let labels = [(label, value)];
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&count, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The format puts `_total` behind the name of every counter.
+fn without_total(name: &str) -> &str {
+    name.strip_suffix("_total").expect("the name of a counter ends with _total")
+}
+
+/// The last sample, for the registry.
+#[derive(Debug)]
+pub(super) struct Collected(pub(super) Arc<Mutex<Sampled>>);
+
+impl Collector for Collected {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let sampled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sampled.encode(&mut Out(encoder))
+    }
+}

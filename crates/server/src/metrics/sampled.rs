@@ -188,8 +188,8 @@ const MEDIA_COUNTERS: &[Media] = &[
         |s| s.engine.datagrams_refused,
     ),
     (
-        "palabre_media_key_trials_total",
-        "Times a peer's keys were tried on a packet from an address that was not its own",
+        "palabre_media_path_trials_total",
+        "Peers whose keys were tried on a packet from an unknown address",
         |s| s.engine.trials,
     ),
     ("palabre_media_datagrams_received_total", "Datagrams that came", |s| s.io.datagrams_in),

@@ -73,8 +73,9 @@ impl Drop for Place {
     }
 }
 
-/// The network that stands for an address; `None` for this machine.
-fn network(address: IpAddr) -> Option<IpAddr> {
+/// The network that stands for an address (an IPv4 address, an IPv6 /64); `None` for this machine.
+#[must_use]
+pub fn network(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         IpAddr::V4(address) => Some(address.into()),

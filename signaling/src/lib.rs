@@ -21,6 +21,7 @@ mod view;
 mod voices;
 
 pub use clock::ServerClock;
+pub use door::network;
 pub use media::{MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, OfferError};
 pub use metrics::{Counter, CountersBy, Durations, Exported, Label, Metrics, UnderWay};
 pub use service::{CreateError, Invitation, Service, ServiceConfig, Token};

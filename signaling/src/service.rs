@@ -52,6 +52,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 pub struct ServiceConfig {
     /// Rooms at most. Each idle one costs some tens of kilobytes.
     pub max_rooms: usize,
+    /// Seats of all rooms at most.
+    pub max_seats: usize,
     /// WebSockets with a valid link at most.
     pub max_connections: usize,
     /// Origins of pages that may connect, beside the server's own.
@@ -60,7 +62,12 @@ pub struct ServiceConfig {
 
 impl Default for ServiceConfig {
     fn default() -> Self {
-        Self { max_rooms: 2_000, max_connections: 10_000, allowed_origins: Vec::new() }
+        Self {
+            max_rooms: 2_000,
+            max_seats: 20_000,
+            max_connections: 10_000,
+            allowed_origins: Vec::new(),
+        }
     }
 }
 
@@ -70,7 +77,7 @@ pub enum CreateError {
     /// What was asked for is no room.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The server has as many rooms as it takes.
+    /// The server has as many rooms, or seats, as it takes.
     #[error("the server has as many rooms as it takes")]
     Full,
     /// The server stops.
@@ -213,6 +220,9 @@ impl Service {
         if self.0.rooms.len() >= self.0.config.max_rooms {
             return Err(CreateError::Full);
         }
+        if self.seats().0.saturating_add(config.people.len()) > self.0.config.max_seats {
+            return Err(CreateError::Full);
+        }
         let now = self.now();
         let about = About {
             created_at: now,
@@ -348,6 +358,13 @@ impl Service {
         let all = self.0.rooms.iter().map(|room| room.about.invited.len()).sum();
         let most = self.0.config.max_connections.min(Semaphore::MAX_PERMITS);
         (all, most.saturating_sub(self.0.connections.available_permits()))
+    }
+
+    /// Rooms, seats and connections at most.
+    #[must_use]
+    pub fn limits(&self) -> [usize; 3] {
+        let ServiceConfig { max_rooms, max_seats, max_connections, .. } = self.0.config;
+        [max_rooms, max_seats, max_connections]
     }
 
     /// The most messages that wait for one room.

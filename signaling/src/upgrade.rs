@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::{Extension, Json, Router};
 use palabre_wire::MAX_MESSAGE_BYTES;
 
 use crate::connection;
@@ -35,18 +35,22 @@ async fn upgrade(
 ) -> Response {
     if !origin_allowed(&headers, &service.config().allowed_origins) {
         service.metrics().wrong_origin.add();
-        return (StatusCode::FORBIDDEN, "this origin may not connect\n").into_response();
+        return refused(StatusCode::FORBIDDEN, "this origin may not connect");
     }
     let address = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
     let Some(place) = service.door().enter(address) else {
         service.metrics().rejected.add();
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many connections\n").into_response();
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     };
     upgrade
         .protocols([SUBPROTOCOL])
         .max_message_size(MAX_FRAME_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
         .on_upgrade(async move |socket| connection::serve(service, socket, place).await)
+}
+
+fn refused(status: StatusCode, reason: &str) -> Response {
+    (status, Json(serde_json::json!({ "error": reason }))).into_response()
 }
 
 /// A browser always says which page connects. It must be ours: of the very host it connects to, or of

@@ -1,10 +1,11 @@
 //! What a server runs with, once its settings are known to go together.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::settings::{Chosen, Flags, Given, LogFormat, Problems, PublicUrl, Secret};
+use crate::tls::{Acme, Certificate};
 
 /// How far the private listener's port is from that of pages, unless it is set.
 const PRIVATE_PORT_OFFSET: u16 = 1_000;
@@ -13,6 +14,8 @@ const PRIVATE_PORT_OFFSET: u16 = 1_000;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) http: SocketAddr,
+    /// Where pages are served over TLS, and with which certificate. `http` then only sends there.
+    pub(crate) https: Option<(SocketAddr, Certificate)>,
     /// Health and metrics.
     pub(crate) private: SocketAddr,
     /// Only who is on this machine comes in.
@@ -27,9 +30,19 @@ pub(crate) struct Config {
     pub(crate) operator_key: Option<Secret>,
     pub(crate) demo: bool,
     pub(crate) allow_rehearsal: bool,
-    pub(crate) max_rooms: usize,
+    pub(crate) limits: Limits,
     pub(crate) log: Log,
     pub(crate) exit_after: Option<Duration>,
+}
+
+/// How much is taken on.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) rooms: u32,
+    pub(crate) seats: u32,
+    pub(crate) connections: u32,
+    pub(crate) http_connections: u32,
+    pub(crate) rooms_per_minute: u32,
 }
 
 /// What is logged, and how.
@@ -56,18 +69,21 @@ impl Config {
         Ok(shown)
     }
 
-    fn from_given(given: Given, unknown_variables: Vec<String>) -> Result<Self, Problems> {
+    fn from_given(mut given: Given, unknown_variables: Vec<String>) -> Result<Self, Problems> {
         let http = given.http.expect(DEFAULT);
+        let data = given.data.take().map_or_else(default_data, Ok)?;
+        let https = https(&mut given, &data)?;
+        let pages = https.as_ref().map_or(http, |(address, _)| *address);
         // Behind a proxy the address is a loopback one too, but strangers come in.
-        let own_machine = http.ip().is_loopback() && given.public_url.is_none();
+        let own_machine = pages.ip().is_loopback() && given.public_url.is_none();
         let private = given.private.map_or_else(|| private_address(http), Ok)?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let processors = u32::try_from(processors).unwrap_or(MAX_SHARDS).min(MAX_SHARDS);
         let shards = given.shards.map_or(processors, |count| count.0);
-        let data = given.data.map_or_else(default_data, Ok)?;
         let is_on = |switch: Option<bool>| switch.expect(DEFAULT);
         Ok(Self {
             http,
+            https,
             private,
             own_machine,
             media: given.media.expect(DEFAULT),
@@ -86,7 +102,13 @@ impl Config {
             operator_key: given.operator_key,
             demo: own_machine && !is_on(given.no_demo),
             allow_rehearsal: own_machine || is_on(given.allow_rehearsal),
-            max_rooms: given.max_rooms.expect(DEFAULT).0 as usize,
+            limits: Limits {
+                rooms: given.max_rooms.expect(DEFAULT).0,
+                seats: given.max_seats.expect(DEFAULT).0,
+                connections: given.max_connections.expect(DEFAULT).0,
+                http_connections: given.max_http_connections.expect(DEFAULT).0,
+                rooms_per_minute: given.rooms_per_minute.expect(DEFAULT).0,
+            },
             log: Log {
                 filter: given.log.expect(DEFAULT).0,
                 format: given.log_format.expect(DEFAULT),
@@ -102,6 +124,39 @@ const DEFAULT: &str = "a setting whose default is a value always has one";
 
 /// Media threads at most: each takes a port.
 const MAX_SHARDS: u32 = 64;
+
+/// What TLS takes: an address and one source of certificates.
+fn https(given: &mut Given, data: &Path) -> Result<Option<(SocketAddr, Certificate)>, Problems> {
+    let domains = given.acme_domain.take().unwrap_or_default().0;
+    let files = (given.tls_certificate.take(), given.tls_key.take());
+    let any = !domains.is_empty() || files.0.is_some() || files.1.is_some();
+    let Some(address) = given.https else {
+        return if any {
+            Err(Problems::of("https: is needed with a certificate"))
+        } else {
+            Ok(None)
+        };
+    };
+    if given.public_url.as_ref().is_some_and(|url| !url.is_https()) {
+        return Err(Problems::of("public-url: must begin with https:// where https is served"));
+    }
+    let certificate = match (files, domains.is_empty()) {
+        ((Some(certificate), Some(key)), true) => Certificate::Files { certificate, key },
+        ((None, None), false) => Certificate::Acme(Acme {
+            domains,
+            contact: given.acme_contact.take(),
+            directory: given.acme_directory.take().map(|url| url.0),
+            authority: given.acme_authority.take(),
+            cache: data.join("acme"),
+        }),
+        _ => {
+            return Err(Problems::of(
+                "https: takes either tls-certificate and tls-key, or acme-domain",
+            ));
+        }
+    };
+    Ok(Some((address, certificate)))
+}
 
 /// On this machine alone, and beside the port of pages, so that several servers on one machine do not
 /// meet; the system's choice when that is its choice too.
@@ -143,7 +198,8 @@ mod tests {
         assert_eq!(config.private.to_string(), "127.0.0.1:9080");
         assert_eq!(config.media.to_string(), "0.0.0.0:8081");
         assert!(config.demo && config.allow_rehearsal && config.operator_key.is_none());
-        assert_eq!(config.max_rooms, 2_000);
+        assert_eq!((config.limits.rooms, config.limits.seats), (2_000, 20_000));
+        assert!(config.https.is_none());
     }
 
     #[test]
@@ -153,6 +209,29 @@ mod tests {
         assert_eq!(config.private.to_string(), "127.0.0.1:1080", "private all the same");
         let config = load(&[("PALABRE_PUBLIC_URL", "https://salle.example")]).expect("valid");
         assert!(!config.own_machine && !config.demo, "behind a proxy");
+    }
+
+    #[test]
+    fn tls_takes_an_address_and_one_source_of_certificates() {
+        let https = ("PALABRE_HTTPS", "0.0.0.0:443");
+        let files = [("PALABRE_TLS_CERTIFICATE", "/c.pem"), ("PALABRE_TLS_KEY", "/k.pem")];
+        let acme = ("PALABRE_ACME_DOMAIN", "salle.example");
+        let config = load(&[https, files[0], files[1]]).expect("valid");
+        assert!(
+            matches!(config.https, Some((_, Certificate::Files { .. }))) && !config.own_machine
+        );
+        let config = load(&[https, acme]).expect("valid");
+        assert!(matches!(config.https, Some((_, Certificate::Acme(_)))));
+        for refused in [
+            &[https][..],
+            &[https, files[0]],
+            &[https, files[0], files[1], acme],
+            &[files[0], files[1]],
+            &[acme],
+            &[https, acme, ("PALABRE_PUBLIC_URL", "http://salle.example")],
+        ] {
+            assert!(load(refused).is_err(), "{refused:?}");
+        }
     }
 
     #[test]

@@ -1,20 +1,26 @@
 //! The public listener: page, calls and WebSocket, each answer with the headers that keep a page to
 //! itself.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use palabre_signaling::Service;
 use tokio::sync::Mutex;
 
 use crate::metrics::{self, HttpMetrics};
+use crate::rate::Rate;
 use crate::settings::{PublicUrl, Secret};
 use crate::{api, page};
+
+/// A browser that saw this comes by TLS alone for a year.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -28,6 +34,10 @@ pub(crate) struct App {
     pub(crate) demo_lock: Mutex<()>,
     pub(crate) allow_rehearsal: bool,
     pub(crate) metrics: Arc<HttpMetrics>,
+    /// How often one network may ask for rooms.
+    pub(crate) rate: Rate,
+    /// Pages are served over TLS by this process.
+    pub(crate) tls: bool,
 }
 
 impl App {
@@ -35,15 +45,19 @@ impl App {
     pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
         match &self.public_url {
             Some(url) => url.as_str().to_owned(),
-            None => format!("http://{}", host(headers).unwrap_or("localhost")),
+            None => {
+                let scheme = if self.tls { "https" } else { "http" };
+                format!("{scheme}://{}", host(headers).unwrap_or("localhost"))
+            }
         }
     }
 }
 
 /// Every public route.
 pub(crate) fn router(app: Arc<App>) -> Router {
+    let bearable = middleware::from_fn_with_state(Arc::clone(&app), bearable);
     Router::new()
-        .route("/api/rooms", post(api::create_room))
+        .route("/api/rooms", post(api::create_room).layer(bearable))
         .route("/api/demo", get(api::demo))
         .route("/api/templates", get(api::templates))
         .route("/livez", get(async || "alive\n"))
@@ -52,9 +66,38 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(Arc::clone(&app))
         .merge(palabre_signaling::router(app.service.clone()))
         .layer(DefaultBodyLimit::max(api::MAX_BODY_BYTES))
-        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), headers))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), known_host))
         .layer(middleware::from_fn_with_state(Arc::clone(&app.metrics), metrics::count))
+}
+
+/// Sends everybody who comes without TLS to where there is TLS: `port` of the same host, or the
+/// address that the operator gave.
+pub(crate) fn redirect(public_url: Option<PublicUrl>, port: u16) -> Router {
+    Router::new().fallback(async move |headers: HeaderMap, uri: Uri| {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let base = match (&public_url, host(&headers)) {
+            (Some(url), _) => url.as_str().to_owned(),
+            (None, Some(host)) => match (without_port(host), port) {
+                (host, 443) => format!("https://{host}"),
+                (host, port) => format!("https://{host}:{port}"),
+            },
+            (None, None) => return StatusCode::BAD_REQUEST.into_response(),
+        };
+        Redirect::permanent(&format!("{base}{path}")).into_response()
+    })
+}
+
+/// Refuses who asks too often, whether or not they may ask at all: a key can be tried out.
+async fn bearable(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let Some(Err(wait)) = peer.map(|peer| app.rate.ask(peer, Instant::now())) else {
+        return next.run(request).await;
+    };
+    app.metrics.too_often.add();
+    let wait = [(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))];
+    let problem = Json(serde_json::json!({ "error": "too many requests from one network" }));
+    (StatusCode::TOO_MANY_REQUESTS, wait, problem).into_response()
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
@@ -94,16 +137,19 @@ async fn known_host(State(app): State<Arc<App>>, request: Request, next: Next) -
 }
 
 pub(crate) fn is_local(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
+    matches!(without_port(host), "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
-    };
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+    }
 }
 
 /// The page loads nothing from elsewhere, tells nobody where it is (its address holds the room), and
 /// cannot be framed. Microphone, camera and screen are for it alone.
-async fn headers(request: Request, next: Next) -> Response {
+async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let host = host(request.headers()).unwrap_or("localhost").to_owned();
     let mut response = next.run(request).await;
     let policy = format!(
@@ -129,6 +175,11 @@ async fn headers(request: Request, next: Next) -> Response {
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    let has_tls = app.tls || app.public_url.as_ref().is_some_and(PublicUrl::is_https);
+    // Not for a local name: it is every server's on that machine.
+    if has_tls && !is_local(&host) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

@@ -4,13 +4,16 @@ mod api;
 mod config;
 mod demo;
 mod http;
+mod listen;
 mod media;
 mod metrics;
 mod page;
 mod private;
+mod rate;
 mod serve;
 mod settings;
 mod simulate;
+mod tls;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;

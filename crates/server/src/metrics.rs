@@ -18,8 +18,10 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::listen::Connections;
 use crate::media::SfuPlane;
 use crate::private::Private;
+use crate::tls::Standing;
 use sampled::Sampled;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -28,12 +30,14 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(crate) struct Metrics {
     registry: Registry,
     sampled: Arc<Mutex<Sampled>>,
+    certificate: Arc<Standing>,
     service: Service,
     sfu: Arc<SfuPlane>,
 }
 
 impl Metrics {
     pub(crate) fn new(service: Service, sfu: Arc<SfuPlane>, http: &HttpMetrics) -> Self {
+        process::begin();
         let mut registry = Registry::default();
         let build = [("version", env!("CARGO_PKG_VERSION"))];
         registry.register("palabre_build", "Which server this is", Info::new(build));
@@ -41,11 +45,11 @@ impl Metrics {
         http.export(&mut registry);
         let sampled = Arc::new(Mutex::new(Sampled::default()));
         registry.register_collector(Box::new(sampled::Collected(Arc::clone(&sampled))));
-        Self { registry, sampled, service, sfu }
+        Self { registry, sampled, certificate: Arc::clone(&http.certificate), service, sfu }
     }
 
     async fn text(&self) -> Result<String, std::fmt::Error> {
-        let sampled = Sampled::take(&self.service, &self.sfu).await;
+        let sampled = Sampled::take(&self.service, &self.sfu, &self.certificate).await;
         *self.sampled.lock().unwrap_or_else(PoisonError::into_inner) = sampled;
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -62,10 +66,12 @@ pub(crate) async fn answer(State(private): State<Arc<Private>>) -> Response {
 }
 
 /// What the public listener counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HttpMetrics {
     responses: CountersBy<Code>,
     took: Durations,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) certificate: Arc<Standing>,
     /// Refused because somebody asked too often.
     pub(crate) too_often: Counter,
 }
@@ -83,7 +89,27 @@ impl Label for Code {
 }
 
 impl HttpMetrics {
+    /// Counts for a listener of at most so many connections.
+    pub(crate) fn of(http_connections: u32) -> Self {
+        Self {
+            responses: CountersBy::default(),
+            took: Durations::default(),
+            connections: Arc::new(Connections::at_most(http_connections)),
+            certificate: Arc::default(),
+            too_often: Counter::default(),
+        }
+    }
+
     fn export(&self, registry: &mut Registry) {
+        let connections = &self.connections;
+        let help = "TCP connections to the public listener that are open, WebSockets apart";
+        connections.open.export("palabre_http_connections", help, registry);
+        let help = "TCP connections closed because there were as many as are taken";
+        connections.refused.export("palabre_http_connections_refused_total", help, registry);
+        let help = "TLS handshakes that failed";
+        connections.failed_handshakes.export("palabre_tls_handshakes_failed_total", help, registry);
+        let help = "Times that a new certificate could not be had or read";
+        self.certificate.failures.export("palabre_tls_certificate_failures_total", help, registry);
         self.responses.export("palabre_http_responses_total", "HTTP answers, by status", registry);
         let help = "How long the head of an HTTP answer took";
         self.took.export("palabre_http_response_seconds", help, registry);

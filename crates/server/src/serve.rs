@@ -18,7 +18,8 @@ use crate::config::Config;
 use crate::http::App;
 use crate::media::SfuPlane;
 use crate::metrics::{HttpMetrics, Metrics};
-use crate::{api, demo, http, media, private};
+use crate::rate::Rate;
+use crate::{api, demo, http, listen, media, private, tls};
 
 /// Requests under way may take so long to end once the server stops.
 const HTTP_PATIENCE: Duration = Duration::from_secs(2);
@@ -37,14 +38,20 @@ enum Stop {
 pub(crate) async fn serve(config: Config) -> Result<()> {
     raise_file_limit();
     let journal: Arc<dyn Journal> = Arc::new(open_journal(&config)?);
-    let listener = TcpListener::bind(config.http)
-        .await
-        .with_context(|| format!("cannot serve pages on {}", config.http))?;
-    let address = listener.local_addr().context("the listener has an address")?;
-    let private = TcpListener::bind(config.private)
-        .await
-        .with_context(|| format!("cannot serve health and metrics on {}", config.private))?;
-    let private_address = private.local_addr().context("the listener has an address")?;
+    let (plain, plain_address) = bind(config.http, "pages").await?;
+    let http_metrics = Arc::new(HttpMetrics::of(config.limits.http_connections));
+    let secure = match config.https {
+        Some((address, certificate)) => {
+            let (listener, address) = bind(address, "pages").await?;
+            let acceptor = tls::acceptor(certificate, Arc::clone(&http_metrics.certificate))
+                .context("cannot serve TLS")?;
+            Some((listener, address, acceptor))
+        }
+        None => None,
+    };
+    let tls = secure.is_some();
+    let address = secure.as_ref().map_or(plain_address, |(_, address, _)| *address);
+    let (private, private_address) = bind(config.private, "health and metrics").await?;
 
     let sfu_config = SfuConfig {
         shards: usize::from(config.shards),
@@ -56,14 +63,15 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let plane = Arc::new(SfuPlane(sfu));
 
     let service_config = ServiceConfig {
-        max_rooms: config.max_rooms,
+        max_rooms: config.limits.rooms as usize,
+        max_seats: config.limits.seats as usize,
+        max_connections: config.limits.connections as usize,
         allowed_origins: config
             .allow_origin
             .iter()
             .cloned()
             .chain(config.public_url.as_ref().map(|url| url.as_str().to_owned()))
             .collect(),
-        ..ServiceConfig::default()
     };
     let service = Service::start(service_config, Arc::clone(&journal), Arc::clone(&plane) as _)
         .await
@@ -71,38 +79,56 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let forwarding = tokio::spawn(media::forward(events, service.clone()));
 
     let (stop, _) = watch::channel(false);
-    let http_metrics = Arc::new(HttpMetrics::default());
     let router = private::router(private::Private {
         service: service.clone(),
         metrics: Metrics::new(service.clone(), Arc::clone(&plane), &http_metrics),
         loopback: private_address.ip().is_loopback(),
     });
-    let private = tokio::spawn(run(private, router, stop.subscribe()));
+    let mut listeners = vec![tokio::spawn(serve_private(private, router, stop.subscribe()))];
     let base = match &config.public_url {
         Some(url) => url.as_str().to_owned(),
-        None if address.ip().is_loopback() => format!("http://localhost:{}", address.port()),
-        None => format!("http://{address}"),
+        None => {
+            let scheme = if tls { "https" } else { "http" };
+            let local = address.ip().is_loopback();
+            let host = if local { "localhost".to_owned() } else { address_host(address) };
+            format!("{scheme}://{host}:{}", address.port())
+        }
     };
     let app = Arc::new(App {
         service: service.clone(),
-        public_url: config.public_url,
+        public_url: config.public_url.clone(),
         operator_key: config.operator_key,
         own_machine: config.own_machine,
         demo: config.demo,
         demo_lock: Mutex::new(()),
         allow_rehearsal: config.allow_rehearsal,
         metrics: http_metrics,
+        rate: Rate::per_minute(config.limits.rooms_per_minute),
+        tls,
     });
-    let public = tokio::spawn(run(listener, http::router(Arc::clone(&app)), stop.subscribe()));
+    let connections = Arc::clone(&app.metrics.connections);
+    let mut public = |listener, acceptor, router| {
+        let connections = Arc::clone(&connections);
+        let served = listen::serve(listener, acceptor, router, connections, stop.subscribe());
+        listeners.push(tokio::spawn(served));
+    };
+    let pages = http::router(Arc::clone(&app));
+    match secure {
+        None => public(plain, None, pages),
+        Some((listener, address, acceptor)) => {
+            public(listener, Some(acceptor), pages);
+            public(plain, None, http::redirect(app.public_url.clone(), address.port()));
+        }
+    }
 
-    announce(&app, [address, private_address], &base, &ports).await?;
+    announce(&app, [address, private_address, plain_address], &base, &ports).await?;
     tracing::info!(rooms = service.room_count(), shards = ports.len(), "serving");
 
     let reason = wait(config.exit_after, &service, &plane).await?;
     tracing::info!("stopping");
     service.stop().await;
     stop.send_replace(true);
-    for listener in [public, private] {
+    for listener in listeners {
         match tokio::time::timeout(HTTP_PATIENCE, listener).await {
             Ok(ended) => ended.context("a listener failed")?.context("a listener failed")?,
             Err(_) => tracing::warn!("some requests were cut off"),
@@ -143,7 +169,23 @@ fn open_journal(config: &Config) -> Result<LogJournal, OpenError> {
     LogJournal::open(&config.data)
 }
 
-async fn run(
+async fn bind(address: SocketAddr, what: &str) -> Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot serve {what} on {address}"))?;
+    let address = listener.local_addr().context("the listener has an address")?;
+    Ok((listener, address))
+}
+
+/// An address as the host of a URL.
+fn address_host(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    }
+}
+
+async fn serve_private(
     listener: TcpListener,
     router: axum::Router,
     mut stop: watch::Receiver<bool>,
@@ -152,14 +194,14 @@ async fn run(
         // An error means that the server itself is gone.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    // The peer's address bounds what one network may hold open before it shows a link.
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stopped).await
+    axum::serve(listener, router).with_graceful_shutdown(stopped).await
 }
 
 async fn wait(exit_after: Option<Duration>, service: &Service, plane: &SfuPlane) -> Result<Stop> {
     let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    // Who reloads a service asks for its files to be read again; unheard, it would end the server.
+    let _reload = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let time_is_up = async {
         match exit_after {
             Some(time) => tokio::time::sleep(time).await,
@@ -179,13 +221,16 @@ async fn wait(exit_after: Option<Duration>, service: &Service, plane: &SfuPlane)
 /// who started it wants to know, and no log, for it holds links.
 async fn announce(
     app: &App,
-    [address, private]: [SocketAddr; 2],
+    [address, private, plain]: [SocketAddr; 3],
     base: &str,
     ports: &[u16],
 ) -> Result<()> {
     let mut text = format!(
         "Palabre serves {base} (on {address}, media on UDP {ports:?}, health and metrics on {private})\n"
     );
+    if app.tls {
+        text.push_str(&format!("Without TLS, on {plain}, everybody is sent there.\n"));
+    }
     if app.demo {
         let room =
             demo::room(&app.service, &app.demo_lock).await.context("cannot make the demo room")?;

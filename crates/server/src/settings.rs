@@ -13,7 +13,8 @@ use std::path::PathBuf;
 
 pub(crate) use layers::{Chosen, Flags, Problems};
 pub(crate) use value::{
-    Count, List, LogFilter, LogFormat, Origin, PublicUrl, Seconds, Secret, Value,
+    Contact, Count, Domain, HttpsUrl, List, LogFilter, LogFormat, Origin, PublicUrl, Seconds,
+    Secret, Value,
 };
 
 /// One setting.
@@ -95,6 +96,20 @@ settings! {
     "config" "FILE" ThisRun Words("none") => config: PathBuf;
     /// pages, calls and WebSockets (TCP)
     "http" "ADDR:PORT" Anywhere Is("127.0.0.1:8080") => http: SocketAddr;
+    /// the same over TLS; `http` then only sends there
+    "https" "ADDR:PORT" Anywhere Words("none") => https: SocketAddr;
+    /// the certificate and its chain (PEM); read again when it changes, or on SIGHUP
+    "tls-certificate" "FILE" Anywhere Words("none") => tls_certificate: PathBuf;
+    /// its private key (PEM)
+    "tls-key" "FILE" Anywhere Words("none") => tls_key: PathBuf;
+    /// instead of files: the names to have a certificate for, from an authority (ACME)
+    "acme-domain" "NAME,…" Anywhere Words("none") => acme_domain: List<Domain>;
+    /// whom the authority writes to
+    "acme-contact" "EMAIL" Anywhere Words("none") => acme_contact: Contact;
+    /// the authority's directory
+    "acme-directory" "URL" Anywhere Words("Let's Encrypt's") => acme_directory: HttpsUrl;
+    /// whom to trust for that directory (PEM): for an authority of one's own
+    "acme-authority" "FILE" Anywhere Words("the public ones") => acme_authority: PathBuf;
     /// health and metrics (TCP), for the operator's own machines
     "private" "ADDR:PORT" Anywhere Words("`127.0.0.1`, the port of `http` + 1000") => private: SocketAddr;
     /// media (UDP); shard *i* takes the port plus *i*
@@ -119,6 +134,14 @@ settings! {
     "allow-rehearsal" "" Anywhere Is("false") => allow_rehearsal: bool;
     /// rooms at most
     "max-rooms" "N" Anywhere Is("2000") => max_rooms: Count<1, 1_000_000>;
+    /// seats of all rooms at most
+    "max-seats" "N" Anywhere Is("20000") => max_seats: Count<1, 10_000_000>;
+    /// WebSockets with a valid link at most
+    "max-connections" "N" Anywhere Is("10000") => max_connections: Count<1, 1_000_000>;
+    /// TCP connections of the public listener at most, WebSockets apart
+    "max-http-connections" "N" Anywhere Is("4096") => max_http_connections: Count<16, 1_000_000>;
+    /// rooms that one network may ask for; this machine, or a proxy on it, any number
+    "rooms-per-minute" "N" Anywhere Is("600") => rooms_per_minute: Count<1, 1_000_000>;
     /// what is logged on standard error: a level, or `target=level,…`
     "log" "FILTER" Anywhere Is("info") => log: LogFilter;
     /// `text` or `json`

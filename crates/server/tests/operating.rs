@@ -4,7 +4,8 @@ mod common;
 
 use std::process::{Command, Output};
 
-use common::Palabre;
+use common::{Palabre, room, token};
+use serde_json::{Value, json};
 
 fn palabre(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_palabre"))
@@ -76,4 +77,57 @@ fn health_and_metrics_are_private_and_not_for_pages() {
     assert_eq!(server.ask_private("/metrics", "Origin: http://localhost:1\r\n").0, 403);
     assert_eq!(server.ask_private("/metrics", "Host: evil.example\r\n").0, 403);
     assert_eq!(server.get("/metrics").0, 404, "metrics are not public");
+}
+
+/// A whole session, well-behaved and not, at the finest level: every line is JSON of one form, and
+/// none holds what is a person's.
+#[tokio::test]
+async fn logs_for_machines_hold_nobody() {
+    let data = tempfile::tempdir().expect("dir");
+    let key = "open-sesame-open-sesame";
+    let server = Palabre::start_with(
+        data.path(),
+        &["--no-demo", "--log-format", "json"],
+        &[("PALABRE_OPERATOR_KEY", key), ("PALABRE_TYPO", "a-secret-by-mistake")],
+    );
+    let (status, made) = server.post_room(&format!("Authorization: Bearer {key}\r\n"), &room());
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(server.post_room("Authorization: Bearer a-wrong-secret\r\n", &room()).0, 401);
+    let link = |seat: usize| made["links"][seat]["url"].as_str().expect("a link").to_owned();
+    let mut chair = server.page(token(&link(0))).await;
+    chair.until("welcome").await;
+    let mut client = server.page(token(&link(1))).await;
+    let resume =
+        client.until("welcome").await["resume_token"].as_str().expect("a token").to_owned();
+    for (id, command) in [
+        json!({"do": "chat", "text": "un secret bien gardé"}),
+        json!({"do": "next_phase"}),
+        json!({"do": "set_notes", "text": "une note secrète"}),
+        json!({"do": "end_session"}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        chair.command(id as u64 + 1, command).await;
+    }
+    let mut stranger = server.page("a-forged-token").await;
+    stranger.until("closing").await;
+    server.get("/r/un-secret?secret=1");
+    server.metrics();
+    let (host, room_id) = ("127.0.0.1:", made["room"].as_str().expect("an identifier").to_owned());
+    let log = server.terminate().1;
+
+    assert!(log.lines().count() >= 3, "{log}");
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        for field in ["timestamp", "level", "target", "fields"] {
+            assert!(!line[field].is_null(), "no {field} in {line}");
+        }
+    }
+    assert!(log.contains("PALABRE_TYPO"), "what is no setting is told by its name: {log}");
+    let tokens = [token(&link(0)).to_owned(), token(&link(1)).to_owned(), resume, room_id];
+    let secrets = ["Gwenaëlle", "Théophile", "secret", "secrète", "forged", "sesame", host];
+    for secret in secrets.iter().map(|s| (*s).to_owned()).chain(tokens) {
+        assert!(!log.contains(&secret), "the log holds {secret}");
+    }
 }

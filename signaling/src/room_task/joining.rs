@@ -4,7 +4,7 @@ use palabre_ids::{EventSeq, Role, Seat};
 use palabre_room::Input;
 use palabre_wire::{
     ClosingReason, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES, MediaPlan, Missed, Presence,
-    ServerMessage,     WIRE_VERSION, Welcome,
+    ServerMessage, WIRE_VERSION, Welcome,
 };
 
 use super::{Failure, Join, RoomTask};

@@ -15,17 +15,13 @@ pub(super) struct Process {
 }
 
 static STARTED_AT: LazyLock<f64> = LazyLock::new(|| {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs_f64()
-        - std::fs::read_to_string("/proc/self/stat")
-            .ok()
-            .zip(std::fs::read_to_string("/proc/uptime").ok())
-            .and_then(|(stat, uptime)| {
-                let started = field(&stat, 22)? as f64 / ticks();
-                Some(uptime.split(' ').next()?.parse::<f64>().ok()? - started)
-            })
-            .unwrap_or_default()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 });
+
+/// Notes that the process begins now.
+pub(super) fn begin() {
+    LazyLock::force(&STARTED_AT);
+}
 
 fn ticks() -> f64 {
     rustix::param::clock_ticks_per_second() as f64
@@ -63,8 +59,8 @@ mod tests {
     fn fields_are_counted_behind_the_name() {
         let stat =
             "42 (a ) b) S 1 42 42 0 -1 4194560 100 0 0 0 7 9 0 0 20 0 11 0 12345 1000 250 1\n";
-        let read = [14, 15, 20, 22, 24].map(|number| field(stat, number));
-        assert_eq!(read, [Some(7), Some(9), Some(11), Some(12_345), Some(250)]);
+        let read = [14, 15, 20, 24].map(|number| field(stat, number));
+        assert_eq!(read, [Some(7), Some(9), Some(11), Some(250)]);
         assert_eq!(field("", 14), None);
     }
 

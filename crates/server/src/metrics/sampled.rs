@@ -12,6 +12,7 @@ use prometheus_client::metrics::MetricType;
 
 use super::process::Process;
 use crate::media::SfuPlane;
+use crate::tls::Standing;
 
 /// One moment of everything that is sampled.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Sampled {
     seats: u64,
     seats_connected: u64,
     connections: u64,
+    limits: [u64; 3],
+    certificate_expires_at: i64,
     deepest_inbox: u64,
     ready: bool,
     heartbeat_age: f64,
@@ -32,7 +35,7 @@ pub(super) struct Sampled {
 }
 
 impl Sampled {
-    pub(super) async fn take(service: &Service, sfu: &SfuPlane) -> Self {
+    pub(super) async fn take(service: &Service, sfu: &SfuPlane, certificate: &Standing) -> Self {
         let (seats, seats_connected) = service.seats();
         let metrics = service.metrics();
         Self {
@@ -40,6 +43,8 @@ impl Sampled {
             seats: seats as u64,
             seats_connected: seats_connected as u64,
             connections: service.open_connections(),
+            limits: service.limits().map(|limit| limit as u64),
+            certificate_expires_at: certificate.expires_at(),
             deepest_inbox: service.deepest_inbox() as u64,
             ready: service.is_ready(),
             heartbeat_age: service.heartbeat_age().0 as f64 / 1e3,
@@ -59,6 +64,14 @@ impl Sampled {
         let help = "Seats whose page is connected";
         out.gauge("palabre_seats_connected", help, self.seats_connected as f64)?;
         out.gauge("palabre_connections", "WebSockets open", self.connections as f64)?;
+        let [rooms, seats, connections] = self.limits;
+        out.gauge("palabre_rooms_limit", "Rooms at most", rooms as f64)?;
+        out.gauge("palabre_seats_limit", "Seats of all rooms at most", seats as f64)?;
+        let help = "WebSockets with a valid link at most";
+        out.gauge("palabre_connections_limit", help, connections as f64)?;
+        let help = "The end of the certificate in use, in seconds since 1970; 0 without one";
+        let expires_at = self.certificate_expires_at as f64;
+        out.gauge("palabre_tls_certificate_expires_timestamp_seconds", help, expires_at)?;
         let help = "The most messages that wait for one room";
         out.gauge("palabre_room_inbox_deepest", help, self.deepest_inbox as f64)?;
         self.encode_journal(out)?;

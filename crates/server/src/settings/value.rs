@@ -111,6 +111,10 @@ impl PublicUrl {
         &self.0
     }
 
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
     /// The host, with the port if there is one.
     pub(crate) fn host(&self) -> &str {
         let rest = self.0.strip_prefix("https://").or_else(|| self.0.strip_prefix("http://"));
@@ -125,6 +129,52 @@ pub(crate) struct Origin(pub(crate) String);
 impl Value for Origin {
     fn read(text: &str) -> Result<Self, String> {
         PublicUrl::read(text).map(|url| Self(url.0))
+    }
+}
+
+/// A URL of an authority, `https://…`, with a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HttpsUrl(pub(crate) String);
+
+impl Value for HttpsUrl {
+    fn read(text: &str) -> Result<Self, String> {
+        let host = text.strip_prefix("https://").and_then(|rest| rest.split('/').next());
+        if host.is_none_or(str::is_empty) || text.contains(char::is_whitespace) {
+            return Err(format!("must be https://…, not `{text}`"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The name of a machine on the internet, as certificates hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Domain(pub(crate) String);
+
+impl Value for Domain {
+    fn read(text: &str) -> Result<Self, String> {
+        let label = |label: &str| {
+            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        let is_name = text.contains('.') && text.split('.').all(label);
+        if !is_name || text.parse::<IpAddr>().is_ok() {
+            return Err(format!("must be a name such as salle.example, not `{text}`"));
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+}
+
+/// Where a person is written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Contact(pub(crate) String);
+
+impl Value for Contact {
+    fn read(text: &str) -> Result<Self, String> {
+        match text.split_once('@') {
+            Some((who, place)) if !who.is_empty() && Domain::read(place).is_ok() => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err("must be an e-mail address".to_owned()),
+        }
     }
 }
 
@@ -201,10 +251,16 @@ mod tests {
             PublicUrl::read("https://a b").is_err(),
             PublicUrl::read("https://").is_err(),
             PathBuf::read("").is_err(),
+            HttpsUrl::read("http://ca.example/directory").is_err(),
+            HttpsUrl::read("https:///directory").is_err(),
+            Domain::read("salle").is_err(),
+            Domain::read("203.0.113.7").is_err(),
+            Domain::read("*.example").is_err(),
+            Contact::read("ops.example").is_err(),
             LogFilter::read("palabre=loud").is_err(),
             LogFormat::read("xml").is_err(),
         ];
-        assert_eq!(refused, [true; 16]);
+        assert_eq!(refused, [true; 22]);
     }
 
     #[test]

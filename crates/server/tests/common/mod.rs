@@ -6,7 +6,7 @@
 pub(crate) mod exposition;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -22,8 +22,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A running server.
 pub(crate) struct Palabre {
     child: Child,
+    host: IpAddr,
     /// Of the public listener.
     pub(crate) port: u16,
+    /// Of the one that only sends to the public one, where that is over TLS.
+    pub(crate) plain_port: u16,
     /// Of the private one.
     pub(crate) private_port: u16,
     log: Option<std::thread::JoinHandle<String>>,
@@ -38,8 +41,12 @@ impl Palabre {
 
     /// Starts it with variables, too.
     pub(crate) fn start_with(data: &Path, more: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_palabre"))
-            .args(["serve", "--http", "127.0.0.1:0", "--media", "127.0.0.1:0", "--shards", "1"])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_palabre"));
+        command.args(["serve", "--media", "127.0.0.1:0", "--shards", "1"]);
+        if !more.contains(&"--http") {
+            command.args(["--http", "127.0.0.1:0"]);
+        }
+        let mut child = command
             .args(["--exit-after", "240", "--data"])
             .arg(data)
             .args(more)
@@ -57,18 +64,22 @@ impl Palabre {
         });
         let mut said = Vec::new();
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let lines = if more.contains(&"--no-demo") { 1 } else { 11 };
+        let tls = more.contains(&"--https");
+        let lines = if more.contains(&"--no-demo") { 1 } else { 11 } + usize::from(tls);
         for line in stdout.lines().take(lines) {
             said.push(line.expect("text"));
         }
-        let address = |nth| {
-            let line: &String = said.first()?;
-            line.split("127.0.0.1:").nth(nth)?.split([',', ')']).next()?.parse().ok()
+        let address = |before: &str| -> SocketAddr {
+            let found = said
+                .iter()
+                .find_map(|line| line.split_once(before)?.1.split([',', ')']).next()?.parse().ok());
+            found.unwrap_or_else(|| panic!("no address behind `{before}` in {said:?}"))
         };
-        let (Some(port), Some(private_port)) = (address(1), address(2)) else {
-            panic!("no addresses in {said:?}")
-        };
-        Self { child, port, private_port, log: Some(log), said }
+        let public = address("(on ");
+        let plain_port = if tls { address("Without TLS, on ").port() } else { public.port() };
+        let private_port = address("metrics on ").port();
+        let (host, port) = (public.ip(), public.port());
+        Self { child, host, port, private_port, plain_port, log: Some(log), said }
     }
 
     pub(crate) fn links(&self) -> Vec<String> {
@@ -95,7 +106,12 @@ impl Palabre {
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-        ask(self.port, method, path, headers, body)
+        ask((self.host, self.port), method, path, headers, body)
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it exports.
@@ -109,9 +125,14 @@ impl Palabre {
         exposition::Exposition::parse(&body)
     }
 
+    /// Asks the one that only sends to the public one.
+    pub(crate) fn ask_plain(&self, path: &str, headers: &str) -> Answer {
+        ask((self.host, self.plain_port), "GET", path, headers, "")
+    }
+
     /// Asks the private listener.
     pub(crate) fn ask_private(&self, path: &str, headers: &str) -> Answer {
-        ask(self.private_port, "GET", path, headers, "")
+        ask((Ipv4Addr::LOCALHOST.into(), self.private_port), "GET", path, headers, "")
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -145,13 +166,13 @@ impl Palabre {
 /// Status, head in small letters, body.
 pub(crate) type Answer = (u16, String, String);
 
-fn ask(port: u16, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");
+fn ask(to: (IpAddr, u16), method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(to).expect("connected");
     stream.set_read_timeout(Some(PATIENCE)).expect("set");
     let host = if headers.contains("Host:") {
         String::new()
     } else {
-        format!("Host: localhost:{}\r\n", port)
+        format!("Host: localhost:{}\r\n", to.1)
     };
     write!(
             stream,

@@ -1,5 +1,7 @@
 //! The whole suite: every check and test, in the order in which they fail fastest.
 
+mod rules;
+
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
@@ -16,6 +18,7 @@ const STEPS: &[Step] = &[
     Step { name: "format", run: || shell::run(shell::cargo().args(["fmt", "--all", "--check"])) },
     Step { name: "tidy", run: tidy::check },
     Step { name: "deny", run: deny },
+    Step { name: "rules", run: rules::check },
     Step { name: "web-build", run: web::build },
     Step { name: "web-check", run: || shell::run(web::npm().args(["run", "check"])) },
     Step { name: "web-test", run: || shell::run(web::npm().args(["test"])) },

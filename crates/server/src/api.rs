@@ -267,7 +267,7 @@ policy = "open"
 
     #[test]
     fn a_room_is_what_was_asked_for() {
-        let config = parse(ROOM.as_bytes(), false).ok().expect("valid");
+        let config = parse(ROOM.as_bytes(), false).expect("valid");
         assert_eq!(config.template.id, "codev-1h15");
         assert_eq!(config.people[1].role, Role::Client);
     }
@@ -275,10 +275,10 @@ policy = "open"
     #[test]
     fn a_template_that_is_brought_is_followed() {
         let text = "id = \"mine\"\n".to_owned() + MINE;
-        let config = parse(with_text(&text).as_bytes(), false).ok().expect("valid");
+        let config = parse(with_text(&text).as_bytes(), false).expect("valid");
         assert_eq!((config.template.id.as_str(), config.template.phases.len()), ("mine", 1));
         let faster = with_text(&text).replace(r#""language""#, r#""speed":2,"language""#);
-        let config = parse(faster.as_bytes(), true).ok().expect("valid");
+        let config = parse(faster.as_bytes(), true).expect("valid");
         assert_eq!(config.template.target().0, 30_000);
     }
 
@@ -301,7 +301,7 @@ policy = "open"
     #[test]
     fn a_rehearsal_is_faster_where_it_is_allowed() {
         let fast = ROOM.replace(r#""language""#, r#""speed":60,"language""#);
-        let config = parse(fast.as_bytes(), true).ok().expect("valid");
+        let config = parse(fast.as_bytes(), true).expect("valid");
         let target = Template::builtin("codev-1h15").expect("ships").target();
         assert_eq!(config.template.target().0, target.0 / 60);
         assert!(parse(fast.as_bytes(), false).is_err());

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use palabre_ids::{RoomId, UnixMillis};
 
-/// One thing to remember. What is inside an entry or a snapshot is [`crate::restore`]'s business.
+/// One thing to remember. What is inside an entry or a snapshot is [`crate::restore()`]'s business.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Change {
     /// The room's next input.

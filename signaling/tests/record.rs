@@ -5,11 +5,9 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{AMADOU, CHAIR, Call, LAURA, Server};
+use common::{AMADOU, CHAIR, Call, LAURA, Server, three};
 use palabre_backup::{Journal, LogJournal};
-use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, Language, Role, Seat};
-use palabre_room::{PersonConfig, RoomConfig};
+use palabre_ids::Seat;
 use palabre_wire::{
     Answer, ClientMessage, ClosingReason, Command, EntryDraft, MediaOffer, RecordFate, RoomEvent,
     ServerMessage, Stage,
@@ -22,23 +20,6 @@ const NOTES: &str = "CANARY-in-private-notes";
 const SUBJECT: &str = "CANARY-in-a-subject";
 const CONTRACT: &str = "CANARY-in-the-contract";
 const ALL: [&str; 6] = [NAME, CHAT, HELP, NOTES, SUBJECT, CONTRACT];
-
-fn config() -> RoomConfig {
-    let person = |name: &str, role| PersonConfig {
-        name: DisplayName::parse(name).expect("name"),
-        role,
-        expert: false,
-    };
-    RoomConfig {
-        template: Arc::new(Template::builtin("codev-1h15").expect("ships")),
-        language: Language::Fr,
-        people: vec![
-            person("Camille", Role::Facilitator),
-            person("Laura", Role::Client),
-            person(NAME, Role::Consultant),
-        ],
-    }
-}
 
 fn files(of: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(of).expect("a directory") {
@@ -65,7 +46,7 @@ fn open(directory: &Path) -> Arc<dyn Journal> {
 
 /// A room in which everything was written that can be.
 async fn written(directory: &Path) -> (Server, common::Page, common::Page) {
-    let server = Server::start_with(open(directory), config()).await;
+    let server = Server::start_with(open(directory), three(NAME)).await;
     let (mut chair, mut laura) = (server.join(CHAIR).await, server.join(LAURA).await);
     let mut third = server.join(AMADOU).await;
     let done = Answer::Done;

@@ -5,32 +5,13 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{CHAIR, Call, LAURA, PATIENCE, Server};
+use common::{CHAIR, Call, LAURA, PATIENCE, Server, three};
 use palabre_backup::{Journal, LogJournal};
-use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, EventSeq, Language, Role, Seat};
-use palabre_room::{PersonConfig, RoomConfig};
+use palabre_ids::{EventSeq, Seat};
 use palabre_wire::{
     Answer, ClosingReason, Command, CommandId, Presence, RecordFate, Resume, RoomEvent,
     ServerMessage, Stage,
 };
-
-fn config() -> RoomConfig {
-    let person = |name: &str, role| PersonConfig {
-        name: DisplayName::parse(name).expect("name"),
-        role,
-        expert: false,
-    };
-    RoomConfig {
-        template: Arc::new(Template::builtin("codev-1h15").expect("ships")),
-        language: Language::Fr,
-        people: vec![
-            person("Camille", Role::Facilitator),
-            person("Laura", Role::Client),
-            person("Amadou", Role::Consultant),
-        ],
-    }
-}
 
 fn open(directory: &Path) -> Arc<dyn Journal> {
     Arc::new(LogJournal::open(directory).expect("opens"))
@@ -52,7 +33,7 @@ fn crash(from: &Path) -> tempfile::TempDir {
 async fn the_same_links_lead_to_the_same_room() {
     let live = tempfile::tempdir().expect("dir");
     let (service, media) = Server::service(open(live.path())).await;
-    let room = service.create_room(config(), false).await.expect("made");
+    let room = service.create_room(three("Amadou"), false).await.expect("made");
     drop((service, media));
     // Made and acknowledged: a crash right here loses nothing.
     let second = crash(live.path());
@@ -95,7 +76,7 @@ async fn the_same_links_lead_to_the_same_room() {
 async fn a_room_that_was_erased_does_not_come_back() {
     let live = tempfile::tempdir().expect("dir");
     let (service, _media) = Server::service(open(live.path())).await;
-    let room = service.create_room(config(), false).await.expect("made");
+    let room = service.create_room(three("Amadou"), false).await.expect("made");
     let tokens: Vec<String> =
         service.invitations(&room).expect("there").into_iter().map(|i| i.token.0).collect();
     drop(service);

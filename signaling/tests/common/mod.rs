@@ -196,20 +196,30 @@ pub(crate) const LAURA: usize = 1;
 pub(crate) const AMADOU: usize = 2;
 pub(crate) const SOFIA: usize = 3;
 
+/// A room that follows `template`.
+pub(crate) fn room_of(template: &str, people: &[(&str, Role)]) -> RoomConfig {
+    let person = |(name, role): &(&str, Role)| PersonConfig {
+        name: DisplayName::parse(name).expect("name"),
+        role: *role,
+        expert: false,
+    };
+    RoomConfig {
+        template: Arc::new(Template::builtin(template).expect("ships")),
+        language: Language::Fr,
+        people: people.iter().map(person).collect(),
+    }
+}
+
+/// A peer coaching session of three, the third of whom is called `name`.
+pub(crate) fn three(name: &str) -> RoomConfig {
+    let third = (name, Role::Consultant);
+    room_of("codev-1h15", &[PEOPLE[CHAIR], PEOPLE[LAURA], third])
+}
+
 impl Server {
     /// A server with one room that follows `template`.
     pub(crate) async fn start(template: &str) -> Self {
-        let people = PEOPLE.map(|(name, role)| PersonConfig {
-            name: DisplayName::parse(name).expect("name"),
-            role,
-            expert: false,
-        });
-        let config = RoomConfig {
-            template: Arc::new(Template::builtin(template).expect("ships")),
-            language: Language::Fr,
-            people: people.to_vec(),
-        };
-        Self::start_with(Arc::new(MemoryJournal::new()), config).await
+        Self::start_with(Arc::new(MemoryJournal::new()), room_of(template, &PEOPLE)).await
     }
 
     /// A server with one room that `config` describes, over `journal`.

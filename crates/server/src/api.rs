@@ -13,6 +13,7 @@ use palabre_room::{ConfigError, PersonConfig, RoomConfig};
 use palabre_signaling::{CreateError, Service};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
+use utoipa::ToSchema;
 
 use crate::demo;
 use crate::http::App;
@@ -21,38 +22,59 @@ use crate::http::App;
 /// every character may take two in JSON, and twelve people with long names.
 pub(crate) const MAX_BODY_BYTES: usize = 2 * 64 * 1024 + 16 * 1024;
 
-/// What `POST /api/rooms` takes.
-#[derive(Deserialize)]
+/// The room that is wanted: `template` or `template_text`, one of the two.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewRoom {
+pub(crate) struct NewRoom {
+    /// One of `GET /api/templates`.
+    #[schema(example = "codev-1h15")]
     template: Option<String>,
+    /// A whole template of one's own (TOML, at most 64 KiB).
     template_text: Option<String>,
+    /// The language of titles and prompts until a person chooses another: `fr` or `en`.
+    #[schema(value_type = String, example = "fr")]
     language: Language,
+    /// In the order of their seats: at most 12, of whom at most 9 send media, with one facilitator and at
+    /// most one client.
     people: Vec<NewPerson>,
+    /// Divides every length, where the server takes rehearsals.
+    #[schema(minimum = 1, maximum = 120)]
     speed: Option<u32>,
 }
 
-#[derive(Deserialize)]
+/// A person who is to get a link.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewPerson {
+pub(crate) struct NewPerson {
+    /// 1 to 60 characters.
+    #[schema(example = "Laura")]
     name: String,
+    /// `facilitator`, `co_facilitator`, `client`, `consultant`, `scribe` or `observer`.
+    #[schema(example = "client")]
     role: String,
+    /// A consultant who speaks last, and not for long.
     #[serde(default)]
     expert: bool,
 }
 
 /// A room's links.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Links {
+    /// Its name.
+    #[schema(value_type = String, example = "abcd-efgh-ijkl")]
     room: RoomId,
+    /// One for each person, in the order of their seats.
     links: Vec<Link>,
 }
 
-/// A person's link.
-#[derive(Serialize)]
+/// A person's link. Whoever has it has the seat: it is for that person alone.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Link {
+    #[schema(value_type = String)]
     pub(crate) name: DisplayName,
+    #[schema(value_type = String)]
     pub(crate) role: Role,
+    #[schema(value_type = u8)]
     seat: Seat,
     pub(crate) url: String,
 }
@@ -76,8 +98,10 @@ pub(crate) struct Problem {
     body: ProblemBody,
 }
 
-#[derive(Debug, Serialize)]
-struct ProblemBody {
+/// Why a request is refused: which field, and what is wrong with it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemBody {
+    #[schema(example = "people[1].role: unknown role `boss`")]
     error: String,
     /// Of a template that was brought: where, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +124,20 @@ fn bad(reason: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, reason)
 }
 
+/// Makes a room and its links.
+#[utoipa::path(
+    post, path = "/api/rooms", request_body = NewRoom, security(("operator" = [])),
+    responses(
+        (status = 201, description = "It is there", body = Links),
+        (status = 400, description = "Which field is wrong, and why", body = ProblemBody),
+        (status = 401, description = "It takes the operator's key", body = ProblemBody),
+        (status = 403, description = "No operator's key is set on a public server", body = ProblemBody),
+        (status = 413, description = "More than 144 KiB"),
+        (status = 415, description = "Not `application/json`", body = ProblemBody),
+        (status = 429, description = "This network asked too often; see `Retry-After`", body = ProblemBody),
+        (status = 503, description = "The server is full, or stops", body = ProblemBody),
+    ),
+)]
 pub(crate) async fn create_room(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -123,6 +161,14 @@ pub(crate) async fn create_room(
     Ok((StatusCode::CREATED, Json(Links { room, links })).into_response())
 }
 
+/// The links of the ready-made room.
+#[utoipa::path(
+    get, path = "/api/demo",
+    responses(
+        (status = 200, description = "The demo room, a new one if the last one's session is over", body = Links),
+        (status = 404, description = "This server has none", body = ProblemBody),
+    ),
+)]
 pub(crate) async fn demo(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -136,15 +182,26 @@ pub(crate) async fn demo(
     Ok(Json(Links { room, links }))
 }
 
-#[derive(Serialize)]
+/// A template that ships.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct TemplateCard {
     id: String,
+    /// By language.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     title: palabre_facilitation::Text,
+    /// By language.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     purpose: palabre_facilitation::Text,
     minutes: u64,
+    /// How many it is sized for.
     people: u8,
 }
 
+/// The templates that ship.
+#[utoipa::path(
+    get, path = "/api/templates",
+    responses((status = 200, description = "All of them", body = Vec<TemplateCard>)),
+)]
 pub(crate) async fn templates() -> Json<Vec<TemplateCard>> {
     let card = |template: Template| TemplateCard {
         minutes: template.target().0 / 60_000,

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use crate::metrics::{self, HttpMetrics};
 use crate::rate::Rate;
 use crate::settings::{PublicUrl, Secret};
-use crate::{api, page};
+use crate::{api, openapi, page};
 
 /// A browser that saw this comes by TLS alone for a year.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -60,6 +60,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/rooms", post(api::create_room).layer(bearable))
         .route("/api/demo", get(api::demo))
         .route("/api/templates", get(api::templates))
+        .route("/api/openapi.json", get(openapi::describe))
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(ready))
         .fallback(get(page::serve))

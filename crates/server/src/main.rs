@@ -7,6 +7,7 @@ mod http;
 mod listen;
 mod media;
 mod metrics;
+mod openapi;
 mod page;
 mod private;
 mod rate;

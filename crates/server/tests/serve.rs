@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use common::{Palabre, room, token};
@@ -125,6 +126,33 @@ fn pages_calls_and_headers() {
     fast["speed"] = json!(60);
     assert_eq!(server.post_room("", &fast).0, 201, "rehearsals are open on one's own machine");
     assert!(server.terminate().0);
+}
+
+#[test]
+fn what_the_calls_are_said_to_answer_is_what_they_answer() {
+    let data = tempfile::tempdir().expect("dir");
+    let server = Palabre::start(data.path(), &[]);
+    let described = server.get("/api/openapi.json").2;
+    let calls: Value = serde_json::from_str(&described).expect("JSON");
+    for (path, methods) in calls["paths"].as_object().expect("paths") {
+        for (method, call) in methods.as_object().expect("methods") {
+            let json = "Content-Type: application/json\r\n";
+            let body = if method == "post" { room().to_string() } else { String::new() };
+            let (status, _, body) = server.ask(&method.to_uppercase(), path, json, &body);
+            let success = &call["responses"][status.to_string()];
+            assert!(status < 300 && success.is_object(), "{method} {path}: {status}");
+            // Its fields are those of the schema, no more and no fewer.
+            let schema = &success["content"]["application/json"]["schema"];
+            let named = schema.get("items").unwrap_or(schema)["$ref"].as_str();
+            let schema = calls.pointer(&named.expect("a named schema")[1..]).expect("described");
+            let keys = |of: &Value| -> BTreeSet<String> {
+                of.as_object().expect("an object").keys().cloned().collect()
+            };
+            let answer: Value = serde_json::from_str(&body).expect("JSON");
+            let answer = answer.get(0).unwrap_or(&answer);
+            assert_eq!(keys(answer), keys(&schema["properties"]), "{path}");
+        }
+    }
 }
 
 #[test]

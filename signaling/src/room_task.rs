@@ -24,6 +24,7 @@ use crate::clock::ServerClock;
 use crate::history::History;
 use crate::media::MediaPlane;
 use crate::metrics::Metrics;
+use crate::news::News;
 use crate::outbox::Outbox;
 use crate::seat::{ConnectionId, Line, Loss, SeatState};
 use crate::view;
@@ -89,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) media: Arc<dyn MediaPlane>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) news: Option<mpsc::UnboundedSender<News>>,
 }
 
 impl Shared {

@@ -21,6 +21,7 @@ use crate::door::Door;
 use crate::links::{Link, LinkError, LinkKey};
 use crate::media::{MEDIA_PATIENCE, MediaNotice, MediaPlane};
 use crate::metrics::Metrics;
+use crate::news::News;
 use crate::outbox::End;
 use crate::room_task::{INBOX, Inlets, JOURNAL_PATIENCE, Outcome, RoomTask, Shared, ToRoom};
 use crate::seat::ConnectionId;
@@ -58,6 +59,8 @@ pub struct ServiceConfig {
     pub max_connections: usize,
     /// Origins of pages that may connect, beside the server's own.
     pub allowed_origins: Vec<String>,
+    /// Where the news of rooms go. Nobody waits for whoever takes them.
+    pub news: Option<mpsc::UnboundedSender<News>>,
 }
 
 impl Default for ServiceConfig {
@@ -67,6 +70,7 @@ impl Default for ServiceConfig {
             max_seats: 20_000,
             max_connections: 10_000,
             allowed_origins: Vec::new(),
+            news: None,
         }
     }
 }
@@ -184,7 +188,8 @@ impl Service {
         let known = restored.iter().map(|(_, snapshot, _)| snapshot.last_input_at);
         let clock =
             ServerClock::start(known.chain(alive.map(UnixMillis)).max().unwrap_or(UnixMillis(0)));
-        let shared = Shared { clock, journal, media, metrics: Arc::new(Metrics::default()) };
+        let metrics = Arc::new(Metrics::default());
+        let shared = Shared { clock, journal, media, metrics, news: config.news.clone() };
         let service = Self(Arc::new(Inner {
             links: LinkKey::from_secret(&secret),
             rooms: DashMap::new(),

@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::settings::{Chosen, Flags, Given, LogFormat, Problems, PublicUrl, Secret};
+use crate::settings::{Chosen, Flags, Given, LogFormat, Problems, PublicUrl, Secret, WebhookUrl};
 use crate::tls::{Acme, Certificate};
+use crate::webhooks::Webhook;
 
 /// How far the private listener's port is from that of pages, unless it is set.
 const PRIVATE_PORT_OFFSET: u16 = 1_000;
@@ -30,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) operator_key: Option<Secret>,
     pub(crate) demo: bool,
     pub(crate) allow_rehearsal: bool,
+    pub(crate) webhook: Option<Webhook>,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
     pub(crate) exit_after: Option<Duration>,
@@ -73,6 +75,7 @@ impl Config {
         let http = given.http.expect(DEFAULT);
         let data = given.data.take().map_or_else(default_data, Ok)?;
         let https = https(&mut given, &data)?;
+        let webhook = webhook(&mut given)?;
         let pages = https.as_ref().map_or(http, |(address, _)| *address);
         // Behind a proxy the address is a loopback one too, but strangers come in.
         let own_machine = pages.ip().is_loopback() && given.public_url.is_none();
@@ -102,6 +105,7 @@ impl Config {
             operator_key: given.operator_key,
             demo: own_machine && !is_on(given.no_demo),
             allow_rehearsal: own_machine || is_on(given.allow_rehearsal),
+            webhook,
             limits: Limits {
                 rooms: given.max_rooms.expect(DEFAULT).0,
                 seats: given.max_seats.expect(DEFAULT).0,
@@ -156,6 +160,16 @@ fn https(given: &mut Given, data: &Path) -> Result<Option<(SocketAddr, Certifica
         }
     };
     Ok(Some((address, certificate)))
+}
+
+/// What is told to somebody else's server is always signed.
+fn webhook(given: &mut Given) -> Result<Option<Webhook>, Problems> {
+    match (given.webhook.take(), given.webhook_secret.take()) {
+        (Some(WebhookUrl(url)), Some(secret)) => Ok(Some(Webhook { url, secret })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Problems::of("webhook: needs webhook-secret-file")),
+        (None, Some(_)) => Err(Problems::of("webhook-secret: is of no use without `webhook`")),
+    }
 }
 
 /// On this machine alone, and beside the port of pages, so that several servers on one machine do not

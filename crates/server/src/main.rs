@@ -15,6 +15,7 @@ mod serve;
 mod settings;
 mod simulate;
 mod tls;
+mod webhooks;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;

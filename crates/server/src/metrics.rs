@@ -22,6 +22,7 @@ use crate::listen::Connections;
 use crate::media::SfuPlane;
 use crate::private::Private;
 use crate::tls::Standing;
+use crate::webhooks::WebhookMetrics;
 use sampled::Sampled;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -74,6 +75,7 @@ pub(crate) struct HttpMetrics {
     pub(crate) certificate: Arc<Standing>,
     /// Refused because somebody asked too often.
     pub(crate) too_often: Counter,
+    pub(crate) webhooks: WebhookMetrics,
 }
 
 /// An HTTP status code.
@@ -97,6 +99,7 @@ impl HttpMetrics {
             connections: Arc::new(Connections::at_most(http_connections)),
             certificate: Arc::default(),
             too_often: Counter::default(),
+            webhooks: WebhookMetrics::default(),
         }
     }
 
@@ -115,6 +118,7 @@ impl HttpMetrics {
         self.took.export("palabre_http_response_seconds", help, registry);
         let help = "HTTP requests refused because one network made too many";
         self.too_often.export("palabre_http_refused_too_often_total", help, registry);
+        self.webhooks.export(registry);
     }
 }
 

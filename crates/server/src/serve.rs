@@ -12,14 +12,14 @@ use palabre_signaling::{Service, ServiceConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::config::Config;
 use crate::http::App;
 use crate::media::SfuPlane;
 use crate::metrics::{HttpMetrics, Metrics};
 use crate::rate::Rate;
-use crate::{api, demo, http, listen, media, private, tls};
+use crate::{api, demo, http, listen, media, private, tls, webhooks};
 
 /// Requests under way may take so long to end once the server stops.
 const HTTP_PATIENCE: Duration = Duration::from_secs(2);
@@ -62,7 +62,18 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let ports = sfu.ports().to_vec();
     let plane = Arc::new(SfuPlane(sfu));
 
+    let (stop, _) = watch::channel(false);
+    let (news, webhook) = match config.webhook {
+        Some(webhook) => {
+            let (news, heard) = mpsc::unbounded_channel();
+            let metrics = http_metrics.webhooks.clone();
+            let delivering = webhooks::deliver(webhook, heard, metrics, stop.subscribe());
+            (Some(news), Some(tokio::spawn(delivering)))
+        }
+        None => (None, None),
+    };
     let service_config = ServiceConfig {
+        news,
         max_rooms: config.limits.rooms as usize,
         max_seats: config.limits.seats as usize,
         max_connections: config.limits.connections as usize,
@@ -78,7 +89,6 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         .context("cannot bring the rooms back")?;
     let forwarding = tokio::spawn(media::forward(events, service.clone()));
 
-    let (stop, _) = watch::channel(false);
     let router = private::router(private::Private {
         service: service.clone(),
         metrics: Metrics::new(service.clone(), Arc::clone(&plane), &http_metrics),
@@ -138,6 +148,9 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         tracing::error!("the media plane does not stop");
     }
     forwarding.abort();
+    if let Some(webhook) = webhook {
+        webhook.await.context("the webhook failed")?;
+    }
     match reason {
         Stop::Asked | Stop::TimeIsUp => Ok(()),
         Stop::Failed => {

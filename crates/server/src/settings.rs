@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub(crate) use layers::{Chosen, Flags, Problems};
 pub(crate) use value::{
     Contact, Count, Domain, HttpsUrl, List, LogFilter, LogFormat, Origin, PublicUrl, Seconds,
-    Secret, Value,
+    Secret, Value, WebhookUrl,
 };
 
 /// One setting.
@@ -132,6 +132,12 @@ settings! {
     "no-demo" "" Anywhere Is("false") => no_demo: bool;
     /// rooms with `speed`; always on a loopback address
     "allow-rehearsal" "" Anywhere Is("false") => allow_rehearsal: bool;
+    /// where the beginning and end of sessions are told, signed: `https://…`
+    "webhook" "URL" Anywhere Words("nowhere") => webhook: WebhookUrl;
+    /// what they are signed with; 16 characters or more
+    "webhook-secret" "SECRET" Secret Words("none") => webhook_secret: Secret;
+    /// a file that holds that secret and nothing else
+    "webhook-secret-file" "FILE" Anywhere Words("none") => webhook_secret_file: PathBuf;
     /// rooms at most
     "max-rooms" "N" Anywhere Is("2000") => max_rooms: Count<1, 1_000_000>;
     /// seats of all rooms at most

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
 use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
+use crate::news::{Milestone, News};
 use crate::voices;
 
 impl RoomTask {
@@ -24,7 +25,13 @@ impl RoomTask {
 
     /// A session that begins is counted from nothing; one that is over has no media.
     pub(super) async fn stage_changed(&mut self, before: Stage) {
-        match (before, self.room.phase().stage) {
+        let stage = self.room.phase().stage;
+        match (before, stage) {
+            (Stage::Lobby, Stage::Running { .. }) => self.news(Milestone::Started),
+            (Stage::Running { .. }, Stage::Ended) => self.news(Milestone::Ended),
+            _ => {}
+        }
+        match (before, stage) {
             (Stage::Lobby, Stage::Running { .. }) => self.voices.restart(self.shared.clock.now()),
             (_, Stage::Ended) if std::mem::take(&mut self.has_media) => {
                 self.heard(Vec::new());
@@ -34,6 +41,16 @@ impl RoomTask {
                 self.media(|media, id| media.close_room(id)).await;
             }
             _ => {}
+        }
+    }
+
+    fn news(&self, what: Milestone) {
+        if let Some(news) = &self.shared.news {
+            let seats = u8::try_from(self.seats.len()).expect("a room has at most MAX_SEATS seats");
+            let template = self.room.template().id.clone();
+            let at = self.shared.clock.now();
+            // Whoever took them may have ended before us.
+            let _ = news.send(News { what, room: self.id.clone(), template, seats, at });
         }
     }
 

@@ -119,6 +119,7 @@ impl Scene {
             journal,
             media: Arc::clone(&plane) as _,
             metrics: Arc::default(),
+            news: None,
         };
         let now = shared.clock.now();
         let person = |name, role| PersonConfig {

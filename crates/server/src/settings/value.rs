@@ -146,6 +146,21 @@ impl Value for HttpsUrl {
     }
 }
 
+/// Where somebody else's server is told something: over TLS, or on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WebhookUrl(pub(crate) String);
+
+impl Value for WebhookUrl {
+    fn read(text: &str) -> Result<Self, String> {
+        let here = text.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+        if here.is_some_and(crate::http::is_local) && !text.contains(char::is_whitespace) {
+            return Ok(Self(text.to_owned()));
+        }
+        let https = HttpsUrl::read(text).map(|url| Self(url.0));
+        https.map_err(|_| format!("must be https://…, or http:// on this machine, not `{text}`"))
+    }
+}
+
 /// The name of a machine on the internet, as certificates hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Domain(pub(crate) String);
@@ -253,6 +268,9 @@ mod tests {
             PathBuf::read("").is_err(),
             HttpsUrl::read("http://ca.example/directory").is_err(),
             HttpsUrl::read("https:///directory").is_err(),
+            WebhookUrl::read("http://hooks.example/rooms").is_err(),
+            WebhookUrl::read("http://localhost.example/rooms").is_err(),
+            WebhookUrl::read("ftp://localhost/rooms").is_err(),
             Domain::read("salle").is_err(),
             Domain::read("203.0.113.7").is_err(),
             Domain::read("*.example").is_err(),
@@ -260,7 +278,7 @@ mod tests {
             LogFilter::read("palabre=loud").is_err(),
             LogFormat::read("xml").is_err(),
         ];
-        assert_eq!(refused, [true; 22]);
+        assert_eq!(refused, [true; 25]);
     }
 
     #[test]

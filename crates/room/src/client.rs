@@ -125,7 +125,10 @@ impl Room {
                 self.enter_phase(index);
             }
             ClientDropChoice::Reschedule => {
-                self.record.fate = RecordFate::Keep;
+                // The client is not there to decide; if they have, it is theirs.
+                if self.record.fate == RecordFate::Undecided {
+                    self.record.fate = RecordFate::Keep;
+                }
                 self.end();
             }
         }

@@ -295,6 +295,16 @@ fn meeting_again_keeps_the_record_for_the_client() {
 }
 
 #[test]
+fn meeting_again_keeps_nothing_of_what_the_client_wants_erased() {
+    let mut table = Table::codev_at("clarification", eight());
+    table.does(CLIENT, Command::DecideRecord { fate: RecordFate::Erase });
+    table.disconnect(CLIENT);
+    table.wait_s(121);
+    let effects = table.chair(after(ClientDropChoice::Reschedule));
+    assert!(effects.contains(&Effect::Erase) && table.room.is_erased());
+}
+
+#[test]
 fn without_a_chair_the_group_goes_on_in_writing() {
     let mut table = without_a_chair("clarification");
     table.disconnect(CLIENT);

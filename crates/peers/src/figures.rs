@@ -30,6 +30,8 @@ pub(crate) struct Run {
     pub(crate) nacks: u64,
     /// Latencies, sorted.
     pub(crate) latencies: Vec<Duration>,
+    /// How long each took to join, from their first packet to the end of the handshake: sorted.
+    pub(crate) joins: Vec<Duration>,
     /// The server's memory, in bytes.
     pub(crate) resident: u64,
     /// What was agreed for media that are sent, and for media that are received.
@@ -49,9 +51,12 @@ impl Run {
 
     /// Milliseconds below which a share of the latencies lie.
     pub(crate) fn latency(&self, quantile: f64) -> f64 {
-        let at = (self.latencies.len() as f64 * quantile) as usize;
-        let at = at.min(self.latencies.len().saturating_sub(1));
-        self.latencies.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
+        millis(&self.latencies, quantile)
+    }
+
+    /// Milliseconds in which a share of the people had joined.
+    pub(crate) fn join(&self, quantile: f64) -> f64 {
+        millis(&self.joins, quantile)
     }
 
     /// The share of its processor that the server used.
@@ -69,6 +74,13 @@ impl Run {
         (!alike(self.forwarded, self.received))
             .then(|| format!("{} packets came, the server says {}", self.received, self.forwarded))
     }
+}
+
+/// The milliseconds of sorted times below which a share of them lie.
+fn millis(sorted: &[Duration], quantile: f64) -> f64 {
+    let at = (sorted.len() as f64 * quantile) as usize;
+    let at = at.min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
 }
 
 fn alike(one: u64, other: u64) -> bool {
@@ -133,6 +145,7 @@ mod tests {
             compounds: 0,
             nacks: 0,
             latencies: (1..=100).map(Duration::from_millis).collect(),
+            joins: (1..=8).map(Duration::from_millis).collect(),
             resident: 0,
             terms: Default::default(),
         }
@@ -146,6 +159,7 @@ mod tests {
         assert!((run.share() - 0.0025).abs() < 1e-9);
         let quantiles = [0.5, 0.95, 0.99, 1.0].map(|quantile| run.latency(quantile));
         assert_eq!(quantiles, [51.0, 96.0, 100.0, 100.0]);
+        assert_eq!([run.join(0.5), run.join(0.95)], [5.0, 8.0]);
         assert!(Run { latencies: Vec::new(), ..run }.latency(0.5).is_nan());
     }
 

@@ -1,6 +1,6 @@
 //! One server under one load, from its start to its end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -55,10 +55,13 @@ pub(crate) async fn measure(
 async fn room(running: &mut dyn Running, rate: Rate, times: Times) -> Result<Run> {
     let pid = running.server().pid();
     running.open_room(PEOPLE).await.context("opening a room")?;
-    let mut people = Vec::new();
+    let (mut people, mut joins) = (Vec::new(), Vec::new());
     for seat in 0..PEOPLE {
+        let started = Instant::now();
         people.push(running.join(seat).await.with_context(|| format!("joining, seat {seat}"))?);
+        joins.push(started.elapsed());
     }
+    joins.sort_unstable();
     for (person, seat) in people.iter_mut().zip(0..) {
         let subscribed = running.subscribe(seat, person).await;
         subscribed.with_context(|| format!("subscribing, seat {seat}"))?;
@@ -105,6 +108,7 @@ async fn room(running: &mut dyn Running, rate: Rate, times: Times) -> Result<Run
         compounds: figures.taken.compounds,
         nacks: figures.taken.nacks,
         latencies: figures.latencies,
+        joins,
         resident,
         terms,
     })

@@ -111,6 +111,8 @@ impl Lines {
                 spread(runs, 2, |run| run.latency(0.95)),
                 spread(runs, 2, |run| run.latency(0.99)),
                 spread(runs, 3, |run| 100.0 * run.loss()),
+                spread(runs, 1, |run| run.join(0.5)),
+                spread(runs, 1, |run| run.join(1.0)),
                 spread(runs, 1, mib),
             ];
             // Writing to a string cannot fail.
@@ -158,8 +160,8 @@ impl Lines {
     pub(crate) fn print(&self) -> Result<()> {
         let text = format!(
             "Medians (least–most).\n\n\
-             | video | | cost, µs | p50, ms | p95, ms | p99, ms | lost, % | memory, MiB |\n\
-             |---|---|---|---|---|---|---|---|\n{}\n\
+             | video | | cost, µs | p50, ms | p95, ms | p99, ms | lost, % | join p50, ms | the slowest | memory, MiB |\n\
+             |---|---|---|---|---|---|---|---|---|---|\n{}\n\
              Theirs ÷ ours, repeat by repeat.\n\n\
              | video | | cost | p50 | p99 | memory |\n|---|---|---|---|---|---|\n{}\n\
              The work, all repeats together: packets, and shares of a processor.\n\n\

@@ -35,11 +35,12 @@ impl Group {
 }
 
 impl Plan {
-    /// Plans for everything in `outbox`. Datagrams of one path keep their order.
+    /// Plans for everything in `outbox` that UDP carries. Datagrams of one path keep their order.
     pub(crate) fn make(&mut self, outbox: &Outbox, segmentation: bool) {
         self.order.clear();
         self.groups.clear();
-        self.order.extend(outbox.iter().zip(0..).map(|((path, _), at)| (key(path.remote), at)));
+        let datagrams = outbox.iter().zip(0..).filter(|((path, _), _)| !path.is_tcp());
+        self.order.extend(datagrams.map(|((path, _), at)| (key(path.remote), at)));
         self.order.sort_unstable();
         for (place, (_, at)) in self.order.iter().enumerate() {
             let Some((path, datagram)) = outbox.get(*at as usize) else { continue };
@@ -110,7 +111,7 @@ mod tests {
         } else {
             format!("[2001:db8::{host}]:9")
         };
-        Path { local: IpAddr::from([127, 0, 0, 1]), remote: remote.parse().unwrap() }
+        Path::udp(IpAddr::from([127, 0, 0, 1]), remote.parse().unwrap())
     }
 
     proptest! {

@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use palabre_ids::{RoomId, Seat};
-use palabre_sfu_core::engine::{self, Engine, EngineConfig};
+use palabre_sfu_core::engine::{self, Engine, EngineConfig, Negotiated};
 use palabre_sfu_core::negotiate::Offer;
 use palabre_sfu_core::transport::dtls::Certificate;
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
 use rustix::time::{ClockId, clock_gettime};
+use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::shard::{Mailbox, Shard, listen, mailbox};
+use crate::tcp::{self, Tcp};
 use crate::{SfuConfig, ShardStats, StartError, sys};
+
+/// How many ports of the system's choice are tried until one is free for UDP and for TCP.
+const PORT_TRIES: usize = 16;
 
 /// How many events wait for who listens. Each room makes a few a second; a shard keeps what does
 /// not fit.
@@ -93,18 +98,24 @@ pub(crate) fn start(
     };
     for shard in 0..shards {
         let port = if config.bind.port() == 0 { 0 } else { config.bind.port() + shard };
-        let refused = |error| StartError::Bind { port, error };
-        let socket = listen(SocketAddr::new(config.bind.ip(), port)).map_err(refused)?;
-        let bound = socket.local_addr().map_err(refused)?.as_socket().ok_or(StartError::Shards)?;
+        let (socket, listener, bound) = bind(config.bind.ip(), port)?;
+        let tcp = Tcp::new(listener, tcp::Limits::default(), Instant::now())
+            .map_err(StartError::Thread)?;
         let (mailbox, jobs) = mailbox().map_err(StartError::Thread)?;
         let (end, ended) = oneshot::channel();
-        let candidates = addresses.iter().map(|ip| SocketAddr::new(*ip, bound.port())).collect();
-        let engine_config = EngineConfig { certificate: certificate.clone(), candidates };
+        let candidates: Vec<_> =
+            addresses.iter().map(|ip| SocketAddr::new(*ip, bound.port())).collect();
+        let engine_config = EngineConfig {
+            certificate: certificate.clone(),
+            tcp_candidates: candidates.clone(),
+            candidates,
+        };
         let events = events.clone();
         std::thread::Builder::new()
             .name(format!("media-{shard}"))
             .spawn(move || {
-                let shard = Shard::new(Engine::new(engine_config), socket, bound, jobs, events);
+                let shard =
+                    Shard::new(Engine::new(engine_config), socket, tcp, bound, jobs, events);
                 if let Err(error) = shard.run() {
                     tracing::error!(%error, "a media thread ended");
                 }
@@ -117,6 +128,25 @@ pub(crate) fn start(
         inner.ends.get_mut().unwrap_or_else(PoisonError::into_inner).push(ended);
     }
     Ok((SfuHandle { inner: Arc::new(inner) }, listener))
+}
+
+/// A shard's sockets, on one port: one for UDP, and one that accepts TCP connections.
+fn bind(ip: IpAddr, port: u16) -> Result<(Socket, Socket, SocketAddr), StartError> {
+    let tries = if port == 0 { PORT_TRIES } else { 1 };
+    let mut refusal = StartError::Shards;
+    for _ in 0..tries {
+        let refused = |protocol| move |error| StartError::Bind { protocol, port, error };
+        let socket = listen(SocketAddr::new(ip, port)).map_err(refused("UDP"))?;
+        let bound =
+            socket.local_addr().map_err(refused("UDP"))?.as_socket().ok_or(StartError::Shards)?;
+        match tcp::listen(bound) {
+            Ok(listener) => return Ok((socket, listener, bound)),
+            Err(error) => {
+                refusal = StartError::Bind { protocol: "TCP", port: bound.port(), error };
+            }
+        }
+    }
+    Err(refusal)
 }
 
 /// The addresses that answers name: the configured ones, or this machine's that the socket hears.
@@ -133,7 +163,7 @@ fn advertised(config: &SfuConfig) -> std::io::Result<Vec<IpAddr>> {
 }
 
 impl SfuHandle {
-    /// The UDP ports, one a shard.
+    /// The ports, one a shard, each for UDP and TCP.
     #[must_use]
     pub fn ports(&self) -> &[u16] {
         &self.inner.ports
@@ -178,7 +208,7 @@ impl SfuHandle {
         room: &RoomId,
         seat: Seat,
         offer: String,
-    ) -> Result<String, NegotiateError> {
+    ) -> Result<Negotiated, NegotiateError> {
         let unknown = NegotiateError::Refused(engine::NegotiateError::UnknownRoom);
         let shard = self.shard_of(room).ok_or(unknown)?;
         // It takes long by the measure of a shard, and what is wrong with an offer, or with how it is
@@ -255,6 +285,7 @@ impl SfuHandle {
             let count = |shard: &mut Shard, _| ShardStats {
                 engine: shard.engine.stats(),
                 io: shard.io,
+                tcp: shard.tcp.stats(),
                 busy_nanos: busy_nanos(),
             };
             stats.push(self.on(shard, count).await?);

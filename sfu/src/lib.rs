@@ -1,4 +1,4 @@
-//! The SFU's shell: one thread and one UDP port a shard around the media engine.
+//! The SFU's shell: one thread and one port a shard, by UDP and TCP, around the media engine.
 //!
 //! A room lives on one shard, so nothing of it is shared: its shard's thread owns the engine, the
 //! socket and the clock, and everyone else sends it jobs and waits for their end. What a job has
@@ -8,6 +8,7 @@ mod batch;
 mod handle;
 mod shard;
 mod sys;
+mod tcp;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -45,8 +46,10 @@ pub enum StartError {
     #[error("the media plane needs at least one shard, and a port for each")]
     Shards,
     /// A port cannot be had.
-    #[error("cannot listen for media on UDP port {port}: {error}")]
+    #[error("cannot listen for media on {protocol} port {port}: {error}")]
     Bind {
+        /// `UDP` or `TCP`: media need both.
+        protocol: &'static str,
         /// Which.
         port: u16,
         /// Why.
@@ -65,13 +68,40 @@ pub enum StartError {
 pub struct ShardStats {
     /// What its engine counts.
     pub engine: EngineStats,
-    /// What its socket counts.
+    /// What its UDP socket counts.
     pub io: IoStats,
+    /// What its TCP connections count.
+    pub tcp: TcpStats,
     /// The processor time of its thread, in nanoseconds.
     pub busy_nanos: u64,
 }
 
-/// What a shard's socket counts.
+/// What a shard's TCP connections count; `connections` is what there is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpStats {
+    /// Connections that are open.
+    pub connections: u64,
+    /// Connections that were accepted.
+    pub accepted: u64,
+    /// Connections that were turned away because there were too many, or nothing left for them.
+    pub refused: u64,
+    /// Connections closed because what came was not framed.
+    pub unframed: u64,
+    /// Connections closed because no authentic check came, nothing came, or nothing was taken.
+    pub useless: u64,
+    /// Datagrams that came.
+    pub datagrams_in: u64,
+    /// Their bytes, without framing.
+    pub bytes_in: u64,
+    /// Datagrams that were queued to leave.
+    pub datagrams_out: u64,
+    /// Their bytes, without framing.
+    pub bytes_out: u64,
+    /// Datagrams dropped because their receiver was slow or gone.
+    pub dropped: u64,
+}
+
+/// What a shard's UDP socket counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct IoStats {
     /// Datagrams that came.

@@ -16,6 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::IoStats;
 use crate::batch::Plan;
 use crate::sys::{BATCH, Incoming, Outgoing, Sent, tell_local_address};
+use crate::tcp::Tcp;
 
 /// What the kernel may keep for us of what comes: half a second of 64 Mbit/s. Less loses packets
 /// when the thread is late; more only makes them older.
@@ -72,7 +73,14 @@ pub(crate) fn mailbox() -> io::Result<(Mailbox, Jobs)> {
     Ok((Mailbox { jobs: sender, bell: Arc::clone(&bell) }, Jobs { jobs: receiver, bell }))
 }
 
-/// Opens a shard's socket.
+/// What a shard was woken for.
+struct Woken {
+    datagrams: bool,
+    jobs: bool,
+    connections: bool,
+}
+
+/// Opens a shard's UDP socket.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
@@ -95,6 +103,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<Socket> {
 pub(crate) struct Shard {
     pub(crate) engine: Engine,
     pub(crate) io: IoStats,
+    pub(crate) tcp: Tcp,
     socket: Socket,
     v6: bool,
     bound: SocketAddr,
@@ -112,6 +121,7 @@ impl Shard {
     pub(crate) fn new(
         engine: Engine,
         socket: Socket,
+        tcp: Tcp,
         bound: SocketAddr,
         jobs: Jobs,
         events: tokio::sync::mpsc::Sender<MediaEvent>,
@@ -119,6 +129,7 @@ impl Shard {
         Self {
             engine,
             io: IoStats::default(),
+            tcp,
             socket,
             v6: bound.is_ipv6(),
             bound,
@@ -142,14 +153,18 @@ impl Shard {
         let mut incoming = Incoming::new(self.bound.ip());
         let mut events_full = false;
         loop {
-            let (readable, rung) = self.wait(events_full)?;
-            if rung {
+            let woken = self.wait(events_full)?;
+            if woken.jobs {
                 self.do_jobs();
             }
-            if readable {
+            if woken.datagrams {
                 self.take_in(&mut incoming)?;
             }
+            if woken.connections {
+                self.tcp.serve(Instant::now(), &mut self.engine, &mut self.outbox);
+            }
             let now = Instant::now();
+            self.tcp.look_after(now, &mut self.engine);
             if self.engine.poll_timeout().is_some_and(|due| due <= now) {
                 self.engine.handle_timeout(now, &mut self.outbox);
             }
@@ -161,20 +176,24 @@ impl Shard {
         }
     }
 
-    /// Waits for a datagram, a job or a time; tells which of the first two there is.
-    fn wait(&self, events_full: bool) -> io::Result<(bool, bool)> {
-        let until_due =
-            self.engine.poll_timeout().map(|due| due.saturating_duration_since(Instant::now()));
+    /// Waits for a datagram, a job, a connection or a time; tells which of the first three there is.
+    fn wait(&self, events_full: bool) -> io::Result<Woken> {
+        let due = self.engine.poll_timeout().into_iter().chain(self.tcp.due()).min();
+        let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
         let patience = until_due.into_iter().chain(events_full.then_some(EVENTS_FULL)).min();
         // A length of time too long to be said is as good as for ever.
         let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
-        let mut watched =
-            [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&self.jobs.bell, PollFlags::IN)];
+        let mut watched = [
+            PollFd::new(&self.socket, PollFlags::IN),
+            PollFd::new(&self.jobs.bell, PollFlags::IN),
+            PollFd::new(self.tcp.watch(), PollFlags::IN),
+        ];
         match rustix::event::poll(&mut watched, patience.as_ref()) {
-            Ok(_) => Ok((!watched[0].revents().is_empty(), !watched[1].revents().is_empty())),
-            Err(rustix::io::Errno::INTR) => Ok((false, false)),
-            Err(error) => Err(error.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        let [datagrams, jobs, connections] = watched.map(|fd| !fd.revents().is_empty());
+        Ok(Woken { datagrams, jobs, connections })
     }
 
     fn do_jobs(&mut self) {
@@ -236,6 +255,9 @@ impl Shard {
     fn send_out(&mut self) {
         if self.outbox.is_empty() {
             return;
+        }
+        if self.outbox.has_framed() {
+            self.tcp.send(Instant::now(), &mut self.engine, &self.outbox);
         }
         self.plan.make(&self.outbox, self.segmentation);
         let Self { plan, outbox, outgoing, io: stats, socket, v6, segmentation, .. } = self;
@@ -339,20 +361,26 @@ mod tests {
     use palabre_sfu_core::transport::dtls::Certificate;
 
     use super::*;
+    use crate::tcp::{self, Limits};
 
     fn shard() -> Shard {
         let socket = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let bound = socket.local_addr().unwrap().as_socket().unwrap();
         let certificate = Certificate::generate().unwrap();
-        let engine = Engine::new(EngineConfig { certificate, candidates: vec![bound] });
+        let engine = Engine::new(EngineConfig {
+            certificate,
+            candidates: vec![bound],
+            tcp_candidates: vec![bound],
+        });
+        let tcp = Tcp::new(tcp::listen(bound).unwrap(), Limits::default(), Instant::now()).unwrap();
         let (_, jobs) = mailbox().unwrap();
         let (events, _) = tokio::sync::mpsc::channel(1);
-        Shard::new(engine, socket, bound, jobs, events)
+        Shard::new(engine, socket, tcp, bound, jobs, events)
     }
 
     fn fill(shard: &mut Shard, local: IpAddr, remote: SocketAddr) {
         for size in [700, 700, 300] {
-            shard.outbox.push(Path { local, remote }, &vec![7; size]);
+            shard.outbox.push(Path::udp(local, remote), &vec![7; size]);
         }
     }
 

@@ -121,10 +121,10 @@ impl Incoming {
         let len = header.msg_len as usize;
         let bytes = self.bytes.get_mut(at * SLOT..(at + 1) * SLOT)?.get_mut(..len)?;
         Some((
-            Path {
-                local: local.to_canonical(),
-                remote: SocketAddr::new(remote.ip().to_canonical(), remote.port()),
-            },
+            Path::udp(
+                local.to_canonical(),
+                SocketAddr::new(remote.ip().to_canonical(), remote.port()),
+            ),
             bytes,
         ))
     }

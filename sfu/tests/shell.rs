@@ -1,64 +1,13 @@
 //! The media plane on real sockets of the loopback interface.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+mod common;
 
-use palabre_ids::{Epoch, RoomId, Seat};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+
+use common::{NEVER, OFFER, check, room, seen_in, start};
+use palabre_ids::{Epoch, Seat};
 use palabre_sfu::{NegotiateError, Sfu, SfuConfig, SfuHandle, StartError, Stopped};
-use palabre_sfu_core::{GateTable, MediaEvent};
-use rtc_stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USERNAME, RawAttribute};
-use rtc_stun::fingerprint::FINGERPRINT;
-use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{
-    BINDING_REQUEST, BINDING_SUCCESS, Getter as _, Message, Setter, TransactionId,
-};
-use rtc_stun::textattrs::TextAttribute;
-use rtc_stun::xoraddr::XorMappedAddress;
-use tokio::sync::mpsc::Receiver;
-
-const OFFER: &str = include_str!("../../crates/sfu-core/tests/fixtures/chromium.sdp");
-const OFFER_UFRAG: &str = "75Ew";
-/// Far more than anything here takes: what has not come by then never will.
-const NEVER: Duration = Duration::from_secs(10);
-
-fn start(shards: usize, bind: IpAddr) -> (SfuHandle, Receiver<MediaEvent>) {
-    let config = SfuConfig { shards, bind: SocketAddr::new(bind, 0), advertise: Vec::new() };
-    Sfu::start(&config).expect("the media plane starts")
-}
-
-fn room(name: &str) -> RoomId {
-    RoomId::parse(name).expect("a room's name")
-}
-
-fn value<'a>(sdp: &'a str, key: &str) -> &'a str {
-    sdp.lines().find_map(|line| line.strip_prefix(key)).expect(key)
-}
-
-/// A browser's check, under the credentials of `answer`.
-fn check(answer: &str) -> Vec<u8> {
-    let provider = rtc_crypto::default_provider().expect("a provider");
-    let raw = |typ, value: &[u8]| {
-        Box::new(RawAttribute { typ, length: value.len() as u16, value: value.to_vec() })
-    };
-    let setters: Vec<Box<dyn Setter + '_>> = vec![
-        Box::new(BINDING_REQUEST),
-        Box::new(TransactionId::new()),
-        Box::new(TextAttribute::new(
-            ATTR_USERNAME,
-            format!("{}:{OFFER_UFRAG}", value(answer, "a=ice-ufrag:")),
-        )),
-        raw(ATTR_PRIORITY, &[0, 1, 2, 3]),
-        raw(ATTR_ICE_CONTROLLING, &[7; 8]),
-        Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
-            value(answer, "a=ice-pwd:").to_owned(),
-            provider.crypto(),
-        )),
-        Box::new(FINGERPRINT),
-    ];
-    let mut message = Message::new();
-    message.build(&setters).expect("a check");
-    message.raw
-}
+use palabre_sfu_core::GateTable;
 
 fn peer(to: SocketAddr) -> UdpSocket {
     let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
@@ -72,12 +21,7 @@ fn be_checked(socket: &UdpSocket, answer: &str) -> SocketAddr {
     socket.send(&check(answer)).expect("sent");
     let mut bytes = [0; 500];
     let len = socket.recv(&mut bytes).expect("an answer");
-    let mut message = Message::new();
-    message.unmarshal_binary(&bytes[..len]).expect("STUN");
-    assert_eq!(message.typ, BINDING_SUCCESS);
-    let mut address = XorMappedAddress::default();
-    address.get_from(&message).expect("an address");
-    SocketAddr::new(address.ip, address.port)
+    seen_in(&bytes[..len])
 }
 
 #[tokio::test]
@@ -85,7 +29,7 @@ async fn an_offer_is_answered_and_its_check_too() {
     let (sfu, _events) = start(1, Ipv4Addr::UNSPECIFIED.into());
     let id = room("the-first-room");
     sfu.open_room(&id, 9).await.expect("running");
-    let answer = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await.expect("an answer");
+    let answer = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await.expect("an answer").answer;
     assert_eq!(sfu.has_session(&id, Seat(0)).await, Ok(true));
     assert_eq!(sfu.has_session(&id, Seat(1)).await, Ok(false));
     let port = sfu.ports()[0];
@@ -110,6 +54,7 @@ async fn an_offer_is_answered_and_its_check_too() {
     let late = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await;
     assert_eq!(late, Err(NegotiateError::Stopped(Stopped)));
     UdpSocket::bind(("0.0.0.0", port)).expect("the port is free again");
+    TcpListener::bind(("0.0.0.0", port)).expect("for TCP too");
 }
 
 #[tokio::test]
@@ -119,7 +64,7 @@ async fn ipv4_and_ipv6_share_a_port() {
     let (sfu, _events) = start(1, "::".parse().expect("an address"));
     let id = room("the-first-room");
     sfu.open_room(&id, 9).await.expect("running");
-    let answer = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await.expect("an answer");
+    let answer = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await.expect("an answer").answer;
     let port = sfu.ports()[0];
     let socket = peer(SocketAddr::from(([127, 0, 0, 1], port)));
     assert_eq!(be_checked(&socket, &answer), socket.local_addr().expect("an address"));
@@ -135,7 +80,7 @@ async fn junk_is_met_with_silence_and_harms_nobody() {
     let (sfu, _events) = start(1, Ipv4Addr::LOCALHOST.into());
     let id = room("the-first-room");
     sfu.open_room(&id, 9).await.expect("running");
-    let answer = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await.expect("an answer");
+    let answer = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await.expect("an answer").answer;
     let hostile = peer(SocketAddr::from(([127, 0, 0, 1], sfu.ports()[0])));
     let good = check(&answer);
     let mut seed = 1_u64;
@@ -195,8 +140,8 @@ async fn rooms_are_spread_over_shards_and_known_to_one() {
         }
     };
     assert_eq!(rooms(&sfu).await, [2, 2]);
-    let answer =
-        sfu.negotiate(&room("room-number-2"), Seat(3), OFFER.to_owned()).await.expect("an answer");
+    let negotiated = sfu.negotiate(&room("room-number-2"), Seat(3), OFFER.to_owned()).await;
+    let answer = negotiated.expect("an answer").answer;
     let port = sfu
         .ports()
         .iter()
@@ -232,7 +177,15 @@ async fn a_port_that_is_taken_is_named() {
     let taken = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     let bind = taken.local_addr().expect("an address");
     let refused = Sfu::start(&SfuConfig { bind, ..SfuConfig::default() });
-    assert!(matches!(refused, Err(StartError::Bind { port, .. }) if port == bind.port()));
+    assert!(
+        matches!(refused, Err(StartError::Bind { protocol: "UDP", port, .. }) if port == bind.port())
+    );
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let bind = taken.local_addr().expect("an address");
+    let refused = Sfu::start(&SfuConfig { bind, ..SfuConfig::default() });
+    assert!(
+        matches!(refused, Err(StartError::Bind { protocol: "TCP", port, .. }) if port == bind.port())
+    );
     assert!(matches!(
         Sfu::start(&SfuConfig { shards: 0, ..SfuConfig::default() }),
         Err(StartError::Shards)

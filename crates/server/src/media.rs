@@ -35,7 +35,8 @@ impl MediaPlane for SfuPlane {
         offer: String,
     ) -> MediaFuture<'a, Result<String, OfferError>> {
         Box::pin(async move {
-            self.0.negotiate(room, seat, offer).await.map_err(|error| match error {
+            let negotiated = self.0.negotiate(room, seat, offer).await;
+            negotiated.map(|negotiated| negotiated.answer).map_err(|error| match error {
                 NegotiateError::Refused(_) | NegotiateError::Unreadable => {
                     OfferError::Refused(error.to_string())
                 }
@@ -101,6 +102,8 @@ pub(crate) async fn forward(mut events: mpsc::Receiver<MediaEvent>, service: Ser
         let notice = match event {
             MediaEvent::PeerUp { room, seat } => MediaNotice::Up { room, seat },
             MediaEvent::PeerLost { room, seat } => MediaNotice::Lost { room, seat },
+            // No page is told of credentials issued ahead yet.
+            MediaEvent::NextIce { .. } => continue,
             MediaEvent::Speaking { room, seats } => MediaNotice::Speaking { room, seats },
             MediaEvent::Blocked { room, seat } => MediaNotice::Blocked { room, seat },
         };

@@ -16,14 +16,41 @@ use std::net::{IpAddr, SocketAddr};
 
 use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
 
-/// The two ends of a datagram: the address of ours it came to (and answers leave from), and the
-/// peer's.
+/// What carries the datagrams of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Carrier {
+    /// UDP.
+    #[default]
+    Udp,
+    /// A TCP connection, in frames ([`transport::framing`]). Its number is given once in an engine's
+    /// life: another connection from the same port is another path.
+    Tcp(u32),
+}
+
+/// The two ends of a datagram, the address of ours it came to (and answers leave from) and the
+/// peer's, and what carries it between them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Path {
     /// Our address; the port is the shard's.
     pub local: IpAddr,
     /// The peer's address and port.
     pub remote: SocketAddr,
+    /// What lies between.
+    pub carrier: Carrier,
+}
+
+impl Path {
+    /// A path over UDP.
+    #[must_use]
+    pub fn udp(local: IpAddr, remote: SocketAddr) -> Self {
+        Self { local, remote, carrier: Carrier::Udp }
+    }
+
+    /// Whether a TCP connection carries it: its far end has answered from the address it names.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        self.carrier != Carrier::Udp
+    }
 }
 
 impl Hash for Path {
@@ -36,7 +63,11 @@ impl Hash for Path {
             }
             (local, remote) => (local, remote.ip()).hash(state),
         }
-        state.write_u16(self.remote.port());
+        let carrier = match self.carrier {
+            Carrier::Udp => 0,
+            Carrier::Tcp(number) => u64::from(number) << 16 | 1 << 48,
+        };
+        state.write_u64(carrier | u64::from(self.remote.port()));
     }
 }
 
@@ -87,6 +118,16 @@ pub enum MediaEvent {
         room: RoomId,
         /// Its seat.
         seat: Seat,
+    },
+    /// A peer used the credentials that were issued for its next path generation: here are those for
+    /// the one after. Those before them are its current ones now.
+    NextIce {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
+        /// Ours, valid from now on.
+        credentials: session::IceCredentials,
     },
     /// The set of seats with voice changed; only forwarded audio counts.
     Speaking {

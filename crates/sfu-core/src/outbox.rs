@@ -6,6 +6,16 @@ use crate::Path;
 /// protection may add to it.
 pub const MAX_DATAGRAM: usize = 1_600;
 
+/// What is given up first when a receiver takes less than there is for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Urgency {
+    /// Checks, the handshake, reports, sound: kept as long as anything is.
+    #[default]
+    Vital,
+    /// Cameras and screens.
+    Picture,
+}
+
 /// A batch of datagrams to send. Once warm it allocates nothing: [`Outbox::clear`] keeps the
 /// storage.
 #[derive(Default)]
@@ -13,12 +23,25 @@ pub struct Outbox {
     bytes: Vec<u8>,
     used: usize,
     entries: Vec<Entry>,
+    has_framed: bool,
 }
 
 struct Entry {
     path: Path,
+    urgency: Urgency,
     start: usize,
     end: usize,
+}
+
+/// A datagram that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting<'a> {
+    /// Where it goes.
+    pub path: Path,
+    /// Whether it can be given up.
+    pub urgency: Urgency,
+    /// Its bytes.
+    pub bytes: &'a [u8],
 }
 
 impl Outbox {
@@ -52,10 +75,27 @@ impl Outbox {
         self.entries.get(at).map(|e| (e.path, &self.bytes[e.start..e.end]))
     }
 
+    /// Whether TCP connections carry any of them.
+    #[must_use]
+    pub fn has_framed(&self) -> bool {
+        self.has_framed
+    }
+
+    /// Those of them that TCP connections carry, in the order they were made.
+    pub fn framed(&self) -> impl Iterator<Item = Waiting<'_>> {
+        let framed = self.entries.iter().filter(|e| e.path.is_tcp());
+        framed.map(|e| Waiting {
+            path: e.path,
+            urgency: e.urgency,
+            bytes: &self.bytes[e.start..e.end],
+        })
+    }
+
     /// Forgets the datagrams and keeps the storage.
     pub fn clear(&mut self) {
         self.used = 0;
         self.entries.clear();
+        self.has_framed = false;
     }
 
     /// Adds a datagram that `build` writes into up to `max` bytes; it gives the length, or `None` to
@@ -63,6 +103,17 @@ impl Outbox {
     pub fn push_with(
         &mut self,
         path: Path,
+        max: usize,
+        build: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        self.push_media(path, Urgency::Vital, max, build)
+    }
+
+    /// The same for a datagram that may be given up.
+    pub fn push_media(
+        &mut self,
+        path: Path,
+        urgency: Urgency,
         max: usize,
         build: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> bool {
@@ -74,7 +125,8 @@ impl Outbox {
         debug_assert!(len <= max, "a builder stays within its bytes");
         let end = start + len.min(max);
         self.used = end;
-        self.entries.push(Entry { path, start, end });
+        self.has_framed |= path.is_tcp();
+        self.entries.push(Entry { path, urgency, start, end });
         true
     }
 
@@ -95,7 +147,7 @@ mod tests {
 
     fn path(port: u16) -> Path {
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Path { local, remote: SocketAddr::new(local, port) }
+        Path::udp(local, SocketAddr::new(local, port))
     }
 
     #[test]

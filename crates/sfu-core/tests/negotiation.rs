@@ -33,6 +33,7 @@ fn with_params<T>(run: impl FnOnce(AnswerParams<'_>) -> T) -> T {
             "127.0.0.1:8081".parse().expect("an address"),
             "[fd00::2]:8081".parse().expect("an address"),
         ],
+        tcp_candidates: &["127.0.0.1:8081".parse().expect("an address")],
         slots: &seats(),
         ssrcs: &mut ssrcs,
     })
@@ -129,7 +130,11 @@ fn the_plan_is_understood_from_every_browser() {
         }
         assert!(text.contains("a=ice-lite\r\n"));
         assert!(
-            text.contains("a=candidate:2 1 udp 2130706175 fd00::2 8081 typ host\r\n"),
+            text.contains(
+                "a=candidate:2 1 udp 2130706175 fd00::2 8081 typ host\r\n\
+                 a=candidate:3 1 tcp 1520435199 127.0.0.1 8081 typ host tcptype passive\r\n\
+                 a=end-of-candidates\r\n"
+            ),
             "{text}"
         );
     }

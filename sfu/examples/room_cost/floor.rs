@@ -101,7 +101,7 @@ impl Floor {
 }
 
 fn path(remote: SocketAddr) -> Path {
-    Path { local: IpAddr::V4(Ipv4Addr::LOCALHOST), remote }
+    Path::udp(IpAddr::V4(Ipv4Addr::LOCALHOST), remote)
 }
 
 fn forward(socket: &UdpSocket, peers: &mut [Peer], segmentation: bool, counters: &Counters) {

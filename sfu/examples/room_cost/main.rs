@@ -49,7 +49,7 @@ async fn join(sfu: &SfuHandle, name: &str) -> Vec<Client> {
     let mut clients = Vec::new();
     for seat in (0..SEATS).map(Seat) {
         let mut client = Client::new(seat, to);
-        let answer = sfu.negotiate(&room, seat, client.offer()).await.expect("an answer");
+        let answer = sfu.negotiate(&room, seat, client.offer()).await.expect("an answer").answer;
         client.connect(&answer);
         clients.push(client);
     }

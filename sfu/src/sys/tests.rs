@@ -20,7 +20,7 @@ fn a_segmented_message_arrives_as_its_datagrams_from_the_address_it_names() {
     let (other, to_other) = receiver();
     let datagrams: Vec<Vec<u8>> =
         (0..10_u8).map(|n| vec![n; if n == 9 { 300 } else { 1_100 }]).collect();
-    let path = |remote| Path { local: IpAddr::from([127, 0, 0, 3]), remote };
+    let path = |remote| Path::udp(IpAddr::from([127, 0, 0, 3]), remote);
     let mut outgoing = Outgoing::default();
     for _ in 0..2 {
         let mut messages = outgoing.begin();
@@ -50,8 +50,8 @@ fn a_refused_message_does_not_hold_up_the_next() {
     let (receiver, to) = receiver();
     let mut outgoing = Outgoing::default();
     let mut messages = outgoing.begin();
-    let foreign = Path { local: IpAddr::from([192, 0, 2, 200]), remote: to };
-    let sound = Path { local: IpAddr::from([127, 0, 0, 1]), remote: to };
+    let foreign = Path::udp(IpAddr::from([192, 0, 2, 200]), to);
+    let sound = Path::udp(IpAddr::from([127, 0, 0, 1]), to);
     messages.push(foreign, 1, std::iter::once(&b"x"[..]));
     messages.push(sound, 1, std::iter::once(&b"y"[..]));
     let mut told = Vec::new();
@@ -78,7 +78,7 @@ fn what_is_too_long_to_be_read_is_dropped() {
             taken.extend(incoming.get(at).map(|(path, bytes)| (path, bytes.to_vec())));
         }
     }
-    let path = Path { local: to.ip(), remote: from };
+    let path = Path::udp(to.ip(), from);
     assert_eq!(taken, [(path, b"short".to_vec())]);
 }
 

@@ -125,6 +125,16 @@ impl Sampled {
                 ("refused", self.sum(|shard| shard.io.dropped_refused)),
             ],
         )?;
+        out.counters(
+            "palabre_media_tcp_ended_total",
+            "TCP connections turned away or closed by us, by cause",
+            "cause",
+            [
+                ("refused", self.sum(|shard| shard.tcp.refused)),
+                ("unframed", self.sum(|shard| shard.tcp.unframed)),
+                ("useless", self.sum(|shard| shard.tcp.useless)),
+            ],
+        )?;
         let busy = self.shards.iter().enumerate();
         let busy: Vec<(String, f64)> =
             busy.map(|(at, shard)| (at.to_string(), shard.busy_nanos as f64 / 1e9)).collect();
@@ -157,6 +167,7 @@ type Media = (&'static str, &'static str, fn(&ShardStats) -> u64);
 const MEDIA_GAUGES: &[Media] = &[
     ("palabre_media_rooms", "Rooms open in the media plane", |s| s.engine.rooms),
     ("palabre_media_peers", "Peers with a media session", |s| s.engine.peers),
+    ("palabre_media_tcp_connections", "TCP connections for media", |s| s.tcp.connections),
 ];
 
 const MEDIA_COUNTERS: &[Media] = &[
@@ -215,6 +226,18 @@ const MEDIA_COUNTERS: &[Media] = &[
         "palabre_media_messages_sent_total",
         "Messages that carried datagrams to the kernel: fewer where it segments",
         |s| s.io.messages_out,
+    ),
+    ("palabre_media_tcp_accepted_total", "TCP connections that were accepted", |s| s.tcp.accepted),
+    ("palabre_media_tcp_received_bytes_total", "Bytes of datagrams that came by TCP", |s| {
+        s.tcp.bytes_in
+    }),
+    ("palabre_media_tcp_sent_bytes_total", "Bytes of datagrams queued for TCP", |s| {
+        s.tcp.bytes_out
+    }),
+    (
+        "palabre_media_tcp_dropped_total",
+        "Datagrams dropped because their receiver by TCP was slow or gone",
+        |s| s.tcp.dropped,
     ),
 ];
 

@@ -66,16 +66,24 @@ impl Engine {
         if !outcome.accepted {
             return Some(());
         }
+        // A page begins a generation because it wants another path.
         let follow = outcome.current_generation
-            && (outcome.nominated || peer.paths.should_follow(now, path));
+            && (outcome.nominated
+                || outcome.began_generation
+                || peer.paths.should_follow(now, path));
         self.tables.learn_path(peer, path);
         self.tables.learn_ufrags(peer);
         if follow {
             let before = peer.paths.current();
-            peer.paths.follow_check(now, path);
+            peer.paths.follow_check(now, path, outcome.began_generation);
             self.stats.address_changes += u64::from(peer.is_up() && before != Some(path));
         }
         peer.paths.credit(path, datagram.len(), outcome.len);
+        let next = outcome.used_next.then(|| peer.ice.next().clone());
+        if let Some(credentials) = next {
+            let room = self.room_at(key.room)?.id.clone();
+            self.events.push_back(MediaEvent::NextIce { room, seat: key.seat, credentials });
+        }
         self.hear(now, key, path);
         Some(())
     }
@@ -100,7 +108,7 @@ impl Engine {
         let certificate_error = {
             let peer = self.peer(key)?;
             if peer.paths.current().is_none() {
-                peer.paths.follow_check(now, path);
+                peer.paths.follow_check(now, path, false);
             }
             let failed = peer.dtls.handle_datagram(now, datagram).is_err();
             while let Some(answer) = peer.dtls.poll_transmit() {
@@ -144,11 +152,10 @@ impl Engine {
         datagram: &mut [u8],
         out: &mut Outbox,
     ) -> Option<()> {
-        let (key, header, opened) = match self.tables.by_path(&path) {
-            Some(key) => {
-                let peer = self.peer(key)?;
+        let (key, header, opened) = match self.peer_at(path) {
+            Some(peer) => {
                 let (header, opened) = open_rtp(peer, datagram)?;
-                (key, header, opened)
+                (peer.key, header, opened)
             }
             None => self.search(now, path, datagram, rtp::peek_ssrc(datagram)?, open_rtp)?,
         };
@@ -193,10 +200,10 @@ impl Engine {
         out: &mut Outbox,
     ) -> Option<()> {
         let sender = u32::from_be_bytes(datagram.get(4..8)?.try_into().ok()?);
-        let (key, len, index) = match self.tables.by_path(&path) {
-            Some(key) => {
-                let (len, index) = open_rtcp(self.peer(key)?, datagram)?;
-                (key, len, index)
+        let (key, len, index) = match self.peer_at(path) {
+            Some(peer) => {
+                let (len, index) = open_rtcp(peer, datagram)?;
+                (peer.key, len, index)
             }
             None => self.search(now, path, datagram, sender, open_rtcp)?,
         };
@@ -253,9 +260,16 @@ impl Engine {
         }
     }
 
-    /// Finds whose packet this is that came from an unknown address: every peer that has sent as
-    /// `ssrc` is tried, those at the same host first, as far as there is time for it. The packet is in
-    /// clear when one is found, and as it was otherwise.
+    /// Whoever `path` is the current one of. One that a peer was at before may be another's by now: a
+    /// household's router gives the ports of one to the next.
+    fn peer_at(&mut self, path: Path) -> Option<&mut Peer> {
+        let key = self.tables.by_path(&path)?;
+        self.peer(key).filter(|peer| peer.paths.current() == Some(path))
+    }
+
+    /// Finds whose packet this is that came from an address where nobody is: whoever was there last is
+    /// tried, then every peer that has sent as `ssrc`, those at the same host first, as far as there is
+    /// time for it. The packet is in clear when one is found, and as it was otherwise.
     fn search<A, B>(
         &mut self,
         now: Instant,
@@ -266,6 +280,14 @@ impl Engine {
     ) -> Option<(PeerKey, A, B)> {
         self.scratch.clear();
         self.scratch.extend_from_slice(datagram);
+        if let Some(key) = self.tables.by_path(&path)
+            && let Some(peer) = self.peer(key)
+        {
+            if let Some((a, b)) = open(peer, datagram) {
+                return Some((key, a, b));
+            }
+            datagram.copy_from_slice(&self.scratch);
+        }
         let mut tries = 0;
         for same_host in [true, false] {
             for &key in self.tables.by_ssrc(ssrc) {

@@ -36,8 +36,20 @@ use trials::Trials;
 pub struct EngineConfig {
     /// The certificate of this process.
     pub certificate: Certificate,
-    /// Where peers reach this engine, best first.
+    /// Where peers reach this engine by UDP, best first.
     pub candidates: Vec<SocketAddr>,
+    /// Where whoever drives the engine accepts TCP connections for it, best first.
+    pub tcp_candidates: Vec<SocketAddr>,
+}
+
+/// What an offer led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The answer, as SDP.
+    pub answer: String,
+    /// Our credentials for the path generation after this one. They are accepted from now on: a peer
+    /// whose path died begins it by itself, and [`MediaEvent::NextIce`] tells of the ones after.
+    pub next_ice: IceCredentials,
 }
 
 /// Why an offer got no answer.
@@ -92,6 +104,7 @@ pub struct EngineStats {
 pub struct Engine {
     certificate: Certificate,
     candidates: Arc<[SocketAddr]>,
+    tcp_candidates: Arc<[SocketAddr]>,
     /// Places are used again.
     rooms: Vec<Option<Room>>,
     by_id: HashMap<RoomId, u32>,
@@ -114,6 +127,7 @@ impl Engine {
         Self {
             certificate: config.certificate,
             candidates: config.candidates.into(),
+            tcp_candidates: config.tcp_candidates.into(),
             rooms: Vec::new(),
             by_id: HashMap::new(),
             tables: Tables::default(),
@@ -192,6 +206,22 @@ impl Engine {
         }
     }
 
+    /// Whether an authentic check, or something else authentic, came over `path`. Whoever carries a
+    /// path by a TCP connection keeps that open no longer than so.
+    #[must_use]
+    pub fn knows(&self, path: &Path) -> bool {
+        self.tables.by_path(path).is_some()
+    }
+
+    /// Forgets a path whose TCP connection has ended: nothing is sent there any more.
+    pub fn forget_path(&mut self, path: Path) {
+        let Some(key) = self.tables.by_path(&path) else { return };
+        let Some(Some(room)) = self.rooms.get_mut(key.room as usize) else { return };
+        if let Some(peer) = room.peer(key.seat) {
+            self.tables.unlearn_path(peer, path);
+        }
+    }
+
     /// Whether the seat has a session that is not lost, up or being set up.
     #[must_use]
     pub fn has_session(&self, room: &RoomId, seat: Seat) -> bool {
@@ -211,7 +241,7 @@ impl Engine {
         room: &RoomId,
         seat: Seat,
         offer: Offer,
-    ) -> Result<String, NegotiateError> {
+    ) -> Result<Negotiated, NegotiateError> {
         let &at = self.by_id.get(room).ok_or(NegotiateError::UnknownRoom)?;
         let room = self.rooms[at as usize].as_mut().ok_or(NegotiateError::UnknownRoom)?;
         let seats = room.peers.len() as u8;
@@ -222,6 +252,7 @@ impl Engine {
             local_ice: &local_ice,
             fingerprint: self.certificate.fingerprint(),
             candidates: &self.candidates,
+            tcp_candidates: &self.tcp_candidates,
             slots: &others,
             ssrcs: &mut unused_ssrc(rand::random),
         };
@@ -232,12 +263,13 @@ impl Engine {
             peer.ice.restart(local_ice, &session.remote_ice);
             peer.session = session;
             self.tables.learn_ufrags(peer);
-            return Ok(answer);
+            return Ok(Negotiated { answer, next_ice: peer.ice.next().clone() });
         }
         let (session, answer) = negotiate::answer(offer, params)?;
         let mut ice = IceAgent::new(local_ice);
         ice.set_remote(&session.remote_ice);
         let dtls = DtlsServer::new(&self.certificate, session.fingerprint);
+        let next_ice = ice.next().clone();
         let key = PeerKey { room: at, seat, serial: self.next_serial };
         self.next_serial = self.next_serial.wrapping_add(1);
         let mut peer = Box::new(Peer::new(now, key, session, ice, dtls));
@@ -249,7 +281,7 @@ impl Engine {
             self.end_session(now, *before);
         }
         self.timers.push(Reverse((now, key)));
-        Ok(answer)
+        Ok(Negotiated { answer, next_ice })
     }
 
     /// Takes a datagram; it is decrypted in place.
@@ -400,6 +432,10 @@ impl Engine {
         }
         if let Some(peer) = room.peer(key.seat) {
             peer.due = now + peer.tick_interval();
+            if up {
+                // Where the clock is late at each look, four looks are longer than a beacon.
+                peer.due = peer.due.min(peer.schedule.beacon());
+            }
             self.timers.push(Reverse((peer.due, key)));
         }
         self.wake(now, key.room, wake);
@@ -435,7 +471,11 @@ mod tests {
     #[test]
     fn a_session_leaves_nothing_in_the_tables() {
         let certificate = Certificate::generate().expect("a certificate");
-        let mut engine = Engine::new(EngineConfig { certificate, candidates: Vec::new() });
+        let mut engine = Engine::new(EngineConfig {
+            certificate,
+            candidates: Vec::new(),
+            tcp_candidates: Vec::new(),
+        });
         let room = RoomId::parse("test-room").expect("a room");
         let now = Instant::now();
         let offer = |engine: &mut Engine, seat| {

@@ -81,14 +81,32 @@ impl Paths {
         Some(self.known.remove(oldest))
     }
 
+    /// Forgets a path that has ended. When it was the current one, what there is goes where the peer
+    /// was proven to be before, or nowhere until something comes from it.
+    pub(super) fn forget(&mut self, path: Path) {
+        self.known.retain(|known| *known != path);
+        if let Trust::Checked { home, .. } = &mut self.trust {
+            home.take_if(|home| *home == path);
+        }
+        if self.current != Some(path) {
+            return;
+        }
+        let home = match std::mem::take(&mut self.trust) {
+            Trust::Proven => None,
+            Trust::Checked { home, .. } => home,
+        };
+        (self.current, self.heard) = (home, None);
+    }
+
     /// Sends to `path`, where something authentic came from, from now on.
     pub(super) fn follow(&mut self, now: Instant, path: Path) {
         (self.current, self.trust) = (Some(path), Trust::Proven);
         self.heard = Some(now);
     }
 
-    /// Sends to `path` as far as a check vouches for it.
-    pub(super) fn follow_check(&mut self, now: Instant, path: Path) {
+    /// Sends to `path` as far as a check vouches for it. `begins` a path generation: no check does so
+    /// twice, so nobody but the peer sent it; over TCP nobody else is at its far end either.
+    pub(super) fn follow_check(&mut self, now: Instant, path: Path, begins: bool) {
         self.heard = Some(now);
         if self.current == Some(path) {
             return;
@@ -97,8 +115,8 @@ impl Paths {
             Trust::Proven => self.current,
             Trust::Checked { home, .. } => home,
         };
-        let is_home = home == Some(path);
-        self.trust = if is_home { Trust::Proven } else { Trust::Checked { credit: 0, home } };
+        let is_there = home == Some(path) || begins && path.is_tcp();
+        self.trust = if is_there { Trust::Proven } else { Trust::Checked { credit: 0, home } };
         self.current = Some(path);
     }
 
@@ -124,9 +142,12 @@ impl Paths {
     }
 
     /// Whether a check that names no choice is a reason to follow it: the path is a new one, or
-    /// the current one has gone silent.
+    /// the current one has gone silent. A page opens TCP connections beside a path that serves it
+    /// well, and checks them: only silence leads from UDP to TCP.
     pub(super) fn should_follow(&self, now: Instant, path: Path) -> bool {
         let silent = self.heard.is_none_or(|heard| now >= heard + PATH_SILENCE);
-        self.current.is_none() || !self.known.contains(&path) || silent
+        let Some(current) = self.current else { return true };
+        let new = !self.known.contains(&path) && (!path.is_tcp() || current.is_tcp());
+        new || silent
     }
 }

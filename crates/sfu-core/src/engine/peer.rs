@@ -17,7 +17,7 @@ use crate::media::sequence::Index;
 use crate::media::vp8;
 use crate::media::{cache::Cached, forwarder::Forwarder, forwarder::Repair};
 use crate::negotiate::stream_name;
-use crate::outbox::{MAX_DATAGRAM, Outbox};
+use crate::outbox::{MAX_DATAGRAM, Outbox, Urgency};
 use crate::session::{Codec, Format, Session, Slot};
 use crate::transport::dtls::DtlsServer;
 use crate::transport::ice::IceAgent;
@@ -284,7 +284,8 @@ impl Peer {
             audio_level: packet.audio_level.unwrap_or_default(),
         };
         let ssrc = downlink.slot.ssrc;
-        let sent = out.push_with(*path, len + RTP_TAIL, |bytes| {
+        let urgency = urgency(packet.kind);
+        let sent = out.push_media(*path, urgency, len + RTP_TAIL, |bytes| {
             template.write(&header, bytes);
             let body = &mut bytes[header_len..len];
             body.copy_from_slice(payload);
@@ -333,7 +334,8 @@ impl Peer {
             audio_level: 0,
         };
         let descriptor = (kept.codec == Codec::Vp8).then(|| vp8::Descriptor::read(kept.payload));
-        let sent = out.push_with(*path, len + RTP_TAIL, |bytes| {
+        let urgency = urgency(downlink.slot.kind);
+        let sent = out.push_media(*path, urgency, len + RTP_TAIL, |bytes| {
             rtx.template.write(&header, bytes);
             bytes[header_len..header_len + 2].copy_from_slice(&repair.sent_as.wire().to_be_bytes());
             let body = &mut bytes[header_len + 2..len];
@@ -375,5 +377,12 @@ impl Peer {
             let trip = now.saturating_duration_since(sent).saturating_sub(held);
             self.round_trip = (self.round_trip * 7 + trip) / 8;
         }
+    }
+}
+
+fn urgency(kind: MediaKind) -> Urgency {
+    match kind {
+        MediaKind::Audio => Urgency::Vital,
+        MediaKind::Video | MediaKind::Screen => Urgency::Picture,
     }
 }

@@ -40,6 +40,14 @@ impl Tables {
         self.by_path.insert(path, peer.key);
     }
 
+    /// Makes `path` lead nowhere.
+    pub(super) fn unlearn_path(&mut self, peer: &mut Peer, path: Path) {
+        peer.paths.forget(path);
+        if self.by_path.get(&path) == Some(&peer.key) {
+            self.by_path.remove(&path);
+        }
+    }
+
     /// Makes the peer's present user fragments lead to it, and no others.
     pub(super) fn learn_ufrags(&mut self, peer: &mut Peer) {
         let unchanged = peer.ice.ufrags().eq(peer.ufrags.iter().map(String::as_str));

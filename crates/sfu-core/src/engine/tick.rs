@@ -41,6 +41,11 @@ impl Schedule {
     pub(super) fn new(now: Instant) -> Self {
         Self { feedback: now, report: now, beacon: now }
     }
+
+    /// When the next beacon leaves at the latest.
+    pub(super) fn beacon(&self) -> Instant {
+        self.beacon
+    }
 }
 
 /// What a compound did.

@@ -124,11 +124,21 @@ impl Sdp {
     }
 
     fn candidates(&mut self, params: &AnswerParams<'_>) {
-        for (at, address) in params.candidates.iter().enumerate() {
+        for (at, address) in (0_u32..).zip(params.candidates) {
             // RFC 8445 section 5.1.2.1: host type, our order, first component.
-            let priority = (126_u32 << 24) | (65_535_u32.saturating_sub(at as u32) << 8) | 255;
+            let priority = (126 << 24) | (65_535_u32.saturating_sub(at) << 8) | 255;
             let (ip, port) = (address.ip(), address.port());
             self.line(format_args!("a=candidate:{} 1 udp {priority} {ip} {port} typ host", at + 1));
+        }
+        for (at, address) in (0_u32..).zip(params.tcp_candidates) {
+            // RFC 6544 section 4.2: below UDP, and the direction (passive: 4) in front of our order.
+            let preference = (4 << 13) + 8_191_u32.saturating_sub(at);
+            let priority = (90 << 24) | (preference << 8) | 255;
+            let (ip, port) = (address.ip(), address.port());
+            let foundation = params.candidates.len() as u32 + at + 1;
+            self.line(format_args!(
+                "a=candidate:{foundation} 1 tcp {priority} {ip} {port} typ host tcptype passive"
+            ));
         }
         self.line(format_args!("a=end-of-candidates"));
     }

@@ -46,8 +46,10 @@ pub struct AnswerParams<'a> {
     pub local_ice: &'a IceCredentials,
     /// The certificate we show.
     pub fingerprint: Fingerprint,
-    /// Where we can be reached, best first.
+    /// Where we can be reached by UDP, best first.
     pub candidates: &'a [SocketAddr],
+    /// Where we wait for TCP connections (RFC 6544), best first.
+    pub tcp_candidates: &'a [SocketAddr],
     /// The room's other seats, ascending: whom the receiving sections stand for, in their order.
     pub slots: &'a [Seat],
     /// Gives SSRCs that are free in the room.

@@ -3,5 +3,6 @@
 
 pub mod demux;
 pub mod dtls;
+pub mod framing;
 pub mod ice;
 pub mod srtp;

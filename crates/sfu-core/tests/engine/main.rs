@@ -7,3 +7,4 @@ mod groups;
 mod paths;
 mod repair;
 mod support;
+mod ways_back;

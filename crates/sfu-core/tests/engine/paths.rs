@@ -48,6 +48,23 @@ fn a_listeners_report_moves_it_too() {
 }
 
 #[test]
+fn a_port_that_was_anothers_leads_to_whoever_has_it_now() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    for at in 0..3 {
+        world.send_packet(at, &Packet::audio(Seat(at as u8), 1));
+    }
+    // A router was restarted: page 2 has another port, and page 1 the one that was page 2's.
+    let was = world.pages[2].path;
+    world.pages[2].path = path(5_555);
+    world.send_packet(2, &Packet::audio(Seat(2), 2));
+    world.pages[1].path = was;
+    world.send_packet(1, &Packet::audio(Seat(1), 2));
+    assert!(arrives(&mut world, 2), "at once, and not with its next check");
+    assert_eq!(world.engine.stats().address_changes, 2);
+}
+
+#[test]
 fn a_flood_from_nowhere_is_tried_no_more_than_so_and_hides_nobody() {
     let mut world = World::new(9, false);
     world.open_gate();

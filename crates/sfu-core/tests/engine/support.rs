@@ -12,13 +12,13 @@ use palabre_sfu_core::engine::{Engine, EngineConfig};
 use palabre_sfu_core::media::rtp::Header;
 use palabre_sfu_core::negotiate::Offer;
 use palabre_sfu_core::outbox::Outbox;
-use palabre_sfu_core::session::ExtensionIds;
+use palabre_sfu_core::session::{ExtensionIds, IceCredentials};
 use palabre_sfu_core::transport::demux::{Kind, classify};
 use palabre_sfu_core::transport::dtls::Certificate;
 use palabre_sfu_core::transport::srtp::{
     SrtpInbound, SrtpKeys, SrtpOutbound, SrtpPair, SrtpProfile,
 };
-use palabre_sfu_core::{GateTable, MediaEvent, Path};
+use palabre_sfu_core::{Carrier, GateTable, MediaEvent, Path};
 use rtc_dtls::config::ConfigBuilder;
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
@@ -79,6 +79,8 @@ pub(crate) struct Page {
     ufrag: String,
     server_ufrag: String,
     server_password: String,
+    /// The server's credentials for the path generation that the page may begin by itself.
+    pub(crate) next_ice: Option<IceCredentials>,
     pub(crate) keys: Option<(SrtpInbound, SrtpOutbound)>,
     connected: bool,
     /// By the section's mid.
@@ -205,6 +207,7 @@ impl Page {
             ufrag: format!("page{port}"),
             server_ufrag: String::new(),
             server_password: String::new(),
+            next_ice: None,
             keys: None,
             connected: false,
             slots: HashMap::new(),
@@ -308,6 +311,13 @@ impl Page {
         }
     }
 
+    /// Goes by the server's credentials `theirs` and by a new name from now on, and is at `path`.
+    pub(crate) fn begin(&mut self, theirs: IceCredentials, path: Path) {
+        self.ufrag = format!("own{}", path.remote.port());
+        (self.server_ufrag, self.server_password) = (theirs.ufrag, theirs.password);
+        self.path = path;
+    }
+
     /// An authentic check.
     pub(crate) fn check(&self, nominate: bool) -> Vec<u8> {
         let provider = rtc_crypto::default_provider().expect("a provider");
@@ -380,13 +390,18 @@ impl Page {
     }
 
     pub(crate) fn take(&mut self, now: Instant, datagram: &[u8]) {
+        assert!(self.try_take(now, datagram).is_some(), "authentic and never repeated");
+    }
+
+    /// Takes a datagram if it is for this page.
+    pub(crate) fn try_take(&mut self, now: Instant, datagram: &[u8]) -> Option<()> {
         let mut bytes = datagram.to_vec();
         match classify(datagram) {
             Kind::Dtls => {
                 let events = self.dtls.read(now, SERVER, None, BytesMut::from(datagram));
                 let Ok(events) = events else {
                     self.closed = true;
-                    return;
+                    return Some(());
                 };
                 self.closed |= events.iter().any(|e| matches!(e, EndpointEvent::PeerClosed));
                 self.connected |=
@@ -409,9 +424,8 @@ impl Page {
             Kind::Rtp => {
                 let header = Header::read(&bytes, &IDS).expect("a header");
                 let (inbound, _) = self.keys.as_mut().expect("connected");
-                let opened = inbound
-                    .open_rtp(&mut bytes, header.len, header.ssrc, header.sequence)
-                    .expect("authentic and never repeated");
+                let opened =
+                    inbound.open_rtp(&mut bytes, header.len, header.ssrc, header.sequence).ok()?;
                 let mid = header.mid.map(|mid| mid.of(&bytes).to_vec()).unwrap_or_default();
                 self.received.push(Received {
                     ssrc: header.ssrc,
@@ -427,12 +441,13 @@ impl Page {
             }
             Kind::Rtcp => {
                 let (inbound, _) = self.keys.as_mut().expect("connected");
-                let len = inbound.open_rtcp(&mut bytes).expect("authentic");
+                let len = inbound.open_rtcp(&mut bytes).ok()?;
                 bytes.truncate(len);
                 self.rtcp.push(bytes);
             }
             Kind::Stun | Kind::Unknown => {}
         }
+        Some(())
     }
 
     /// The mid of the slot for a seat: pages number the other seats in ascending order.
@@ -452,10 +467,13 @@ impl Page {
 
 /// The path of a page at `port`.
 pub(crate) fn path(port: u16) -> Path {
-    Path {
-        local: IpAddr::from([192, 0, 2, 2]),
-        remote: SocketAddr::new(IpAddr::from([198, 51, 100, 7]), port),
-    }
+    let remote = SocketAddr::new(IpAddr::from([198, 51, 100, 7]), port);
+    Path::udp(IpAddr::from([192, 0, 2, 2]), remote)
+}
+
+/// The path of a page that comes from `port` by the TCP connection of a number.
+pub(crate) fn tcp_path(port: u16, number: u32) -> Path {
+    Path { carrier: Carrier::Tcp(number), ..path(port) }
 }
 
 /// An engine with one room, and the pages in it.
@@ -477,7 +495,11 @@ impl World {
     /// A room of `seats`, all present, with simulcast or without; the gate is closed.
     pub(crate) fn new(seats: u8, simulcast: bool) -> Self {
         let certificate = Certificate::generate().expect("a certificate");
-        let mut engine = Engine::new(EngineConfig { certificate, candidates: vec![SERVER] });
+        let mut engine = Engine::new(EngineConfig {
+            certificate,
+            candidates: vec![SERVER],
+            tcp_candidates: vec![SERVER],
+        });
         let room = RoomId::parse("test-room").expect("a room");
         engine.open_room(&room, seats);
         let mut world = Self {
@@ -518,7 +540,8 @@ impl World {
         page.audio = audio;
         let offer = Offer::parse(&page.offer(simulcast, self.seats - 1)).expect("an offer");
         let answer = self.engine.negotiate(self.now, &self.room, seat, offer).expect("an answer");
-        page.take_answer(&answer);
+        page.take_answer(&answer.answer);
+        page.next_ice = Some(answer.next_ice);
         page
     }
 
@@ -530,9 +553,16 @@ impl World {
         let before = page.slots.clone();
         let answer =
             self.engine.negotiate(self.now, &self.room, page.seat, offer).expect("an answer");
-        page.take_answer(&answer);
+        page.take_answer(&answer.answer);
+        page.next_ice = Some(answer.next_ice);
         assert_eq!(page.slots, before, "a restart keeps the streams");
         page.path = path(port);
+    }
+
+    /// The page begins the path generation that was issued ahead, by itself and from `path`.
+    pub(crate) fn restart_alone(&mut self, at: usize, path: Path) {
+        let page = &mut self.pages[at];
+        page.begin(page.next_ice.clone().expect("issued ahead"), path);
     }
 
     /// Brings a page up: a nominating check, then DTLS.

@@ -4,13 +4,14 @@
 mod stun;
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 
 use subtle::ConstantTimeEq;
 
 use crate::Path;
 use crate::session::IceCredentials;
-use stun::{Answer, Role, TransactionId};
+use stun::{Answer, Role};
 pub use stun::{Check, MAX_ANSWER, parse_check};
 
 /// Why a check was not answered.
@@ -40,15 +41,19 @@ pub struct CheckOutcome {
     /// Whether the check belongs to the newest generation; one of the generation before says
     /// nothing about where the peer wants its media now.
     pub current_generation: bool,
+    /// Whether it began that generation, which is once.
+    pub began_generation: bool,
+    /// Whether it did so with the credentials that were issued ahead: there are others now.
+    pub used_next: bool,
     /// Whether it carried USE-CANDIDATE. Browsers leave it out after a rebinding, so a path of the
     /// current generation is worth following without it.
     pub nominated: bool,
 }
 
-/// How many checks are remembered, to tell one that somebody recorded and sends from elsewhere. A
-/// page sends a few a second, so that is most of a minute; an older one names nothing that is
-/// followed for long, for the peer's next word moves it back.
-const REMEMBERED: usize = 64;
+/// How many checks are remembered, to tell one that somebody recorded and sends from elsewhere, at 16
+/// bytes each. A page sends a few a second and some twenty while it looks for a path: that is half a
+/// minute at the least. An older one gets nothing but a few bytes, and the peer's next word ends that.
+const REMEMBERED: usize = 512;
 
 struct Generation {
     local: IceCredentials,
@@ -56,13 +61,25 @@ struct Generation {
     remote_ufrag: Option<String>,
 }
 
+impl Generation {
+    /// One that is issued ahead. The peer's user fragment is not known then, and is not asked for:
+    /// the password is what vouches for a check, and a page whose path died twice while it could
+    /// tell nobody begins anew under the same credentials.
+    fn ahead() -> Self {
+        Self { local: IceCredentials::random(), remote_ufrag: None }
+    }
+}
+
 /// One peer's ICE.
 pub struct IceAgent {
     current: Generation,
     /// The generation before an ICE restart, until the new one is first used.
     previous: Option<Generation>,
+    /// The generation that the peer may begin by itself, without a word to signaling.
+    next: Generation,
     /// The last authentic checks, oldest first, and where each came from.
-    recent: VecDeque<(TransactionId, Path)>,
+    recent: VecDeque<(u64, u64)>,
+    hasher: RandomState,
 }
 
 impl std::fmt::Debug for IceAgent {
@@ -80,7 +97,9 @@ impl IceAgent {
         Self {
             current: Generation { local, remote_ufrag: None },
             previous: None,
-            recent: VecDeque::with_capacity(REMEMBERED),
+            next: Generation::ahead(),
+            recent: VecDeque::new(),
+            hasher: RandomState::new(),
         }
     }
 
@@ -104,10 +123,18 @@ impl IceAgent {
         &self.current.local
     }
 
+    /// Our credentials for the generation that the peer may begin by itself. They stay the same until
+    /// they are used.
+    #[must_use]
+    pub fn next(&self) -> &IceCredentials {
+        &self.next.local
+    }
+
     /// The user fragments that are answered, the current one first.
     pub fn ufrags(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.current)
             .chain(&self.previous)
+            .chain(std::iter::once(&self.next))
             .map(|generation| generation.local.ufrag.as_str())
     }
 
@@ -125,8 +152,10 @@ impl IceAgent {
         if out.len() < MAX_ANSWER {
             return Err(IceError::NoRoom);
         }
-        let current_generation = self.current.local.ufrag == check.local_ufrag();
+        let ahead = self.next.local.ufrag == check.local_ufrag();
+        let current_generation = ahead || self.current.local.ufrag == check.local_ufrag();
         let generation = match &self.previous {
+            _ if ahead => &self.next,
             _ if current_generation => &self.current,
             Some(previous) if previous.local.ufrag == check.local_ufrag() => previous,
             _ => return Err(IceError::UnknownUfrag),
@@ -140,16 +169,17 @@ impl IceAgent {
         {
             return Err(IceError::NotAuthentic);
         }
-        let id = check.transaction_id();
+        let (id, from) = (check.transaction_id(), self.hasher.hash_one(path));
+        let id = self.hasher.hash_one(id);
         match self.recent.iter().find(|(known, _)| *known == id) {
-            Some((_, from)) if from != path => return Err(IceError::Replayed),
+            Some((_, known)) if *known != from => return Err(IceError::Replayed),
             // Sent again because our answer was late or lost.
             Some(_) => {}
             None => {
                 if self.recent.len() == REMEMBERED {
                     self.recent.pop_front();
                 }
-                self.recent.push_back((id, *path));
+                self.recent.push_back((id, from));
             }
         }
         let answer = if let Some(unknown) = check.unknown_attributes() {
@@ -162,13 +192,20 @@ impl IceAgent {
         };
         let accepted = matches!(answer, Answer::Success(_));
         let len = check.write_answer(&answer, &key, out);
+        let used_next = ahead && accepted;
+        if used_next {
+            self.current = std::mem::replace(&mut self.next, Generation::ahead());
+        }
+        let mut began_generation = used_next;
         if current_generation && accepted {
-            self.previous = None;
+            began_generation |= self.previous.take().is_some();
         }
         Ok(CheckOutcome {
             len,
             accepted,
             current_generation,
+            began_generation,
+            used_next,
             nominated: accepted && check.nominates(),
         })
     }

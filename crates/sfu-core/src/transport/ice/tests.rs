@@ -20,7 +20,7 @@ fn credentials(name: &str) -> IceCredentials {
 }
 
 fn path() -> Path {
-    Path { local: IpAddr::from([127, 0, 0, 1]), remote: "192.0.2.7:40000".parse().unwrap() }
+    Path::udp(IpAddr::from([127, 0, 0, 1]), "192.0.2.7:40000".parse().unwrap())
 }
 
 fn raw(typ: AttrType, value: &[u8]) -> Box<dyn Setter> {
@@ -159,17 +159,72 @@ fn the_old_generation_lasts_until_the_new_one_is_used() {
         check("old1", "them", &credentials("old1").password, vec![raw(ATTR_USE_CANDIDATE, b"")]);
     let (outcome, _) = answer(&mut agent, &old, &path()).unwrap();
     assert!(outcome.accepted && outcome.nominated && !outcome.current_generation);
-    assert_eq!(agent.ufrags().collect::<Vec<_>>(), ["new1", "old1"]);
+    let next = agent.next().ufrag.clone();
+    assert_eq!(agent.ufrags().collect::<Vec<_>>(), ["new1", "old1", &next]);
 
     // A new generation that nobody used gives way to the next; the one in use stays.
     agent.restart(credentials("new2"), &credentials("next"));
-    assert_eq!(agent.ufrags().collect::<Vec<_>>(), ["new2", "old1"]);
+    assert_eq!(agent.ufrags().collect::<Vec<_>>(), ["new2", "old1", &next]);
     assert!(answer(&mut agent, &old, &path()).is_ok());
 
     let new = check("new2", "next", &credentials("new2").password, controlling());
-    assert!(answer(&mut agent, &new, &path()).unwrap().0.current_generation);
+    let (outcome, _) = answer(&mut agent, &new, &path()).unwrap();
+    assert!(outcome.current_generation && outcome.began_generation && !outcome.used_next);
+    assert!(!answer(&mut agent, &new, &path()).unwrap().0.began_generation);
     assert_eq!(answer(&mut agent, &old, &path()), Err(IceError::UnknownUfrag));
     assert_eq!(agent.local().ufrag, "new2");
+}
+
+#[test]
+fn the_peer_begins_the_generation_issued_ahead_by_itself() {
+    let mut agent = IceAgent::new(credentials("ours"));
+    agent.set_remote(&credentials("them"));
+    let ahead = agent.next().clone();
+    let forged = check(&ahead.ufrag, "anew", "not the password that was issued", controlling());
+    assert_eq!(answer(&mut agent, &forged, &path()), Err(IceError::NotAuthentic));
+    let refused =
+        check(&ahead.ufrag, "anew", &ahead.password, vec![raw(ATTR_ICE_CONTROLLED, &[1; 8])]);
+    assert!(!answer(&mut agent, &refused, &path()).unwrap().0.began_generation);
+    assert_eq!((agent.local().ufrag.as_str(), agent.next()), ("ours", &ahead), "nothing began");
+
+    let first = check(&ahead.ufrag, "anew", &ahead.password, controlling());
+    let (outcome, bytes) = answer(&mut agent, &first, &path()).unwrap();
+    assert!(
+        outcome.accepted
+            && outcome.current_generation
+            && outcome.began_generation
+            && outcome.used_next
+    );
+    assert_eq!(read(&bytes, &ahead.password).typ, BINDING_SUCCESS);
+    assert_eq!(agent.local(), &ahead);
+    assert_ne!(agent.next(), &ahead);
+    let old = check("ours", "them", &credentials("ours").password, controlling());
+    assert_eq!(answer(&mut agent, &old, &path()), Err(IceError::UnknownUfrag));
+
+    // What began it does so once, and a page that begins anew before it was told of the credentials
+    // after these has the same ones.
+    let again = check(&ahead.ufrag, "anew", &ahead.password, controlling());
+    assert!(!answer(&mut agent, &again, &path()).unwrap().0.began_generation);
+    let elsewhere = Path { remote: "198.51.100.9:40000".parse().unwrap(), ..path() };
+    let other_name = check(&ahead.ufrag, "once-more", &ahead.password, controlling());
+    assert!(answer(&mut agent, &other_name, &elsewhere).unwrap().0.current_generation);
+    // A recorded beginning is not another one.
+    assert_eq!(answer(&mut agent, &first, &elsewhere), Err(IceError::Replayed));
+}
+
+#[test]
+fn what_was_issued_ahead_outlives_a_restart_until_it_is_used() {
+    let mut agent = IceAgent::new(credentials("old1"));
+    agent.set_remote(&credentials("them"));
+    let ahead = agent.next().clone();
+    agent.restart(credentials("new1"), &credentials("next"));
+    assert_eq!(agent.next(), &ahead);
+    let by_itself = check(&ahead.ufrag, "own1", &ahead.password, controlling());
+    assert!(answer(&mut agent, &by_itself, &path()).unwrap().0.began_generation);
+    for (ufrag, theirs) in [("old1", "them"), ("new1", "next")] {
+        let late = check(ufrag, theirs, &credentials(ufrag).password, controlling());
+        assert_eq!(answer(&mut agent, &late, &path()), Err(IceError::UnknownUfrag));
+    }
 }
 
 #[test]
@@ -214,7 +269,7 @@ fn a_recorded_check_moves_nobody() {
     assert!(answer(&mut agent, &recorded, &path()).is_ok(), "sent again: the answer was lost");
     let fresh = check("ours", "them", &password, controlling());
     assert!(answer(&mut agent, &fresh, &elsewhere).is_ok());
-    for _ in 0..1_000 {
+    for _ in 0..2 * REMEMBERED {
         let another = check("ours", "them", &password, controlling());
         assert!(answer(&mut agent, &another, &path()).is_ok());
     }

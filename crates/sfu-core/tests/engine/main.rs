@@ -6,5 +6,6 @@ mod gate;
 mod groups;
 mod paths;
 mod repair;
+mod schedules;
 mod support;
 mod ways_back;

@@ -19,6 +19,7 @@ export interface Negotiated {
 
 const COUNT_NEGOTIATIONS = `{
   const negotiated = (globalThis.negotiated = { connections: 0, answers: 0 });
+  globalThis.peerConnections = [];
   const { prototype } = RTCPeerConnection;
   const set = prototype.setRemoteDescription;
   prototype.setRemoteDescription = function (...given) {
@@ -29,6 +30,7 @@ const COUNT_NEGOTIATIONS = `{
     constructor(...given) {
       super(...given);
       negotiated.connections++;
+      globalThis.peerConnections.push(this);
     }
   };
 }\n`;

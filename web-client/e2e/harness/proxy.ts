@@ -75,6 +75,7 @@ export class UdpLine {
   private readonly to: number;
   private readonly far = new Map<string, Datagrams>();
   private readonly dead = new Set<string>();
+  private blocked = false;
   /** Datagrams carried each way. */
   readonly carried = { up: 0, down: 0 };
 
@@ -83,7 +84,7 @@ export class UdpLine {
     this.port = port;
     this.to = to;
     near.on('message', (datagram, from) => {
-      if (this.dead.has(`${from.address} ${from.port}`)) return;
+      if (this.blocked || this.dead.has(`${from.address} ${from.port}`)) return;
       this.carried.up++;
       this.outside(from).send(datagram, this.to, '127.0.0.1');
     });
@@ -114,15 +115,26 @@ export class UdpLine {
     this.far.clear();
   }
 
-  /** A script for a page: it is told the line's port for the server's, and offers no other way. */
-  onlyWay(): string {
+  /** Nothing passes from now on, from no address and either way, and nobody is told: a firewall without UDP. */
+  block(): void {
+    this.blocked = true;
+    this.rebind();
+  }
+
+  /**
+   * A script for a page: it is told the line's port for the server's, and of no other way by UDP. Beside
+   * it the server's own TCP port may be left.
+   */
+  onlyWay(beside: 'nothing' | 'tcp' = 'nothing'): string {
     return `{
       const set = RTCPeerConnection.prototype.setRemoteDescription;
       RTCPeerConnection.prototype.setRemoteDescription = function (description) {
         const sdp = description.sdp.split('\\r\\n').flatMap((line) => {
           const fields = line.split(' ');
           if (!line.startsWith('a=candidate:')) return [line];
-          if (fields[4] !== '127.0.0.1' || fields[2].toLowerCase() !== 'udp') return [];
+          if (fields[4] !== '127.0.0.1') return [];
+          if (fields[2].toLowerCase() === 'tcp' && ${beside === 'tcp'}) return [line];
+          if (fields[2].toLowerCase() !== 'udp') return [];
           fields[5] = '${this.port}';
           return [fields.join(' ')];
         }).join('\\r\\n');

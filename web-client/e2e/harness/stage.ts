@@ -66,12 +66,16 @@ export class Stage {
   }
 
   /** Three people who hear each other in a plain meeting, the second one's media by a line of ours. */
-  async hearByALine(): Promise<{ laura: Person; karim: Person; line: UdpLine }> {
+  async hearByALine(beside: 'nothing' | 'tcp' = 'nothing'): Promise<{
+    laura: Person;
+    karim: Person;
+    line: UdpLine;
+  }> {
     const room = await this.server.makeRoom({ template: 'plain-meeting', people: EIGHT.slice(0, 3) });
     const [laura, karim] = this.pair(room);
     const line = await UdpLine.open(await freePort(), this.server.mediaPort);
     this.closing.push(() => line.close());
-    karim.initScript = line.onlyWay();
+    karim.initScript = line.onlyWay(beside);
     await Promise.all([this.bring(room, [2]), laura.join(), karim.join()]);
     await laura.on('next-phase').click();
     await Promise.all([karim.hearsExactly([0, 2]), laura.hearsExactly([1, 2])]);

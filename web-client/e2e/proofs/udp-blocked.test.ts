@@ -1,0 +1,24 @@
+// In the middle of a call the page's network stops carrying UDP, as when somebody walks into a guarded office.
+import { expect } from 'vitest';
+import { soundPath } from '../harness/paths.ts';
+import { proof } from '../harness/stage.ts';
+
+proof(
+  'when UDP is blocked in mid-call, sound is back by TCP, both ways, with no click',
+  100,
+  async (stage) => {
+    const { laura, karim, line } = await stage.hearByALine('tcp');
+    const before = await karim.negotiated();
+    expect((await soundPath(karim.page)).protocol).toBe('udp');
+    const heard = await soundPath(karim.page, { watch: true });
+    expect(heard.packets).toBeGreaterThan(0);
+
+    line.block();
+    await Promise.all([karim.hearsExactly([0, 2], 25), laura.hearsExactly([1, 2], 25)]);
+    const after = await soundPath(karim.page);
+    expect(after.protocol).toBe('tcp');
+    expect(await karim.connection()).toBe('connected');
+    expect((await karim.negotiated()).connections, 'the same peer connection').toBe(before.connections);
+    console.log(`UDP blocked: ${after.longestPause} ms without sound`);
+  },
+);

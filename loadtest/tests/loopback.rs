@@ -144,7 +144,7 @@ async fn rtp(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn media_passes_both_ways() {
-    let plan = MediaPlan { slots: vec![Seat(1)] };
+    let plan = MediaPlan { slots: vec![Seat(1)], ice_servers: vec![] };
     let (mut peer, mut output) =
         Peer::new(&plan, Camera::Simulcast).await.expect("a peer connection");
     let (mut other, sdp) = answer(peer.offer().await.expect("an offer")).await;

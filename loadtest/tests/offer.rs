@@ -6,7 +6,7 @@ use palabre_wire::{MAX_MESSAGE_BYTES, MediaPlan};
 
 #[tokio::test]
 async fn sections_follow_the_plan() {
-    let plan = MediaPlan { slots: (1..9).map(Seat).collect() };
+    let plan = MediaPlan { slots: (1..9).map(Seat).collect(), ice_servers: vec![] };
     let (mut peer, _output) = Peer::new(&plan, Camera::Simulcast).await.expect("a peer connection");
     let offer = peer.offer().await.expect("an offer");
     peer.close().await;

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::door::Place;
 use crate::limits::{Limits, Verdict};
 use crate::links::LinkError;
-use crate::outbox::{End, OutboxReader, encode, outbox};
+use crate::outbox::{End, Goodbye, OutboxReader, encode, outbox};
 use crate::room_task::{Join, Said, ToRoom};
 use crate::seat::{ConnectionId, Loss};
 use crate::service::Service;
@@ -41,9 +41,15 @@ enum Ended {
     /// The page, or its network, closed it.
     Lost(Loss),
     /// We close it, and say why.
-    Closing(ClosingReason),
+    Closing(Goodbye),
     /// We close it without a word.
     Silently,
+}
+
+impl Ended {
+    fn closing(reason: ClosingReason) -> Self {
+        Self::Closing(reason.into())
+    }
 }
 
 /// Serves a WebSocket to its end. It has a place at the door until its link is known to be valid.
@@ -62,9 +68,9 @@ pub(crate) async fn serve(service: Service, socket: WebSocket, place: Place) {
         }
     };
     match ended {
-        Ended::Closing(reason) => {
-            service.metrics().closed_by_us.add(&reason);
-            say_goodbye(&mut sink, &mut stream, reason).await;
+        Ended::Closing(goodbye) => {
+            service.metrics().closed_by_us.add(&goodbye.reason);
+            say_goodbye(&mut sink, &mut stream, goodbye).await;
         }
         Ended::Lost(_) | Ended::Silently => {}
     }
@@ -87,35 +93,35 @@ async fn admit(
     let first = match timeout(HELLO_PATIENCE, next_text(stream)).await {
         Ok(Some(Ok(text))) => text,
         Ok(Some(Err(NotText))) | Err(_) => {
-            return Err(Ended::Closing(ClosingReason::HelloExpected));
+            return Err(Ended::closing(ClosingReason::HelloExpected));
         }
         Ok(None) => return Err(Ended::Lost(Loss::Closed)),
     };
     if hello_version(&first).is_some_and(|version| version != WIRE_VERSION) {
-        return Err(Ended::Closing(ClosingReason::VersionMismatch));
+        return Err(Ended::closing(ClosingReason::VersionMismatch));
     }
     let Ok(ClientMessage::Hello(hello)) = parse_client_message(&first) else {
-        return Err(Ended::Closing(ClosingReason::HelloExpected));
+        return Err(Ended::closing(ClosingReason::HelloExpected));
     };
     let Hello { version: _, token, language, resume } = hello;
     let link = service.verify(&token).map_err(|error| {
-        Ended::Closing(match error {
+        Ended::closing(match error {
             LinkError::Bad => ClosingReason::BadToken,
             LinkError::Expired => ClosingReason::TokenExpired,
         })
     })?;
     if service.is_stopping() {
-        return Err(Ended::Closing(ClosingReason::Restarting));
+        return Err(Ended::closing(ClosingReason::Restarting));
     }
     // As for a page that floods: it comes back, and not at once.
-    let permit = service.admit_connection().ok_or(Ended::Closing(ClosingReason::Flooding))?;
-    let room = service.room(&link.room).ok_or(Ended::Closing(ClosingReason::RoomGone))?;
+    let permit = service.admit_connection().ok_or(Ended::closing(ClosingReason::Flooding))?;
+    let room = service.room(&link.room).ok_or(Ended::closing(ClosingReason::RoomGone))?;
     let (sender, reader) = outbox();
     let connection = service.next_connection();
     let replies = sender.sender();
     let join = Join { seat: link.seat, connection, language, resume, outbox: sender };
     // A room that ends or fails in this very moment: the next attempt finds out which.
-    let again = |_| Ended::Closing(ClosingReason::Restarting);
+    let again = |_| Ended::closing(ClosingReason::Restarting);
     room.send(ToRoom::Join(Box::new(join))).await.map_err(again)?;
     Ok((Admitted { room, seat: link.seat, connection, outbox: reader, replies }, permit))
 }
@@ -171,10 +177,10 @@ async fn read(
             Ok(None | Some(Ok(Message::Close(_)))) => return Ended::Lost(Loss::Closed),
             // A frame beyond the limit, or none that WebSocket knows: say so. To a page that was
             // cut off, which gives an error too, nothing can be said, and nothing is lost by trying.
-            Ok(Some(Err(_))) => return Ended::Closing(ClosingReason::Flooding),
+            Ok(Some(Err(_))) => return Ended::closing(ClosingReason::Flooding),
             Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {
                 if limits.frame(service.now()) == Verdict::Flooding {
-                    return Ended::Closing(ClosingReason::Flooding);
+                    return Ended::closing(ClosingReason::Flooding);
                 }
                 continue;
             }
@@ -195,7 +201,7 @@ async fn read(
             Err(detail) => {
                 metrics.messages_not_understood.add();
                 if limits.strike(now) == Verdict::Flooding {
-                    return Ended::Closing(ClosingReason::Flooding);
+                    return Ended::closing(ClosingReason::Flooding);
                 }
                 reply(&ServerMessage::NotUnderstood { detail });
                 continue;
@@ -204,7 +210,7 @@ async fn read(
         metrics.messages_received.add();
         match limits.message(&message, now) {
             Verdict::Pass => {}
-            Verdict::Flooding => return Ended::Closing(ClosingReason::Flooding),
+            Verdict::Flooding => return Ended::closing(ClosingReason::Flooding),
             Verdict::TooFast => {
                 metrics.messages_too_fast.add();
                 if let Some(refusal) = too_fast(&message) {
@@ -222,11 +228,14 @@ async fn read(
             ClientMessage::MediaOffer(offer) => Said::Offer(offer),
             ClientMessage::Command { id, command } => Said::Command { id, command },
             ClientMessage::View { seats } => Said::View(seats),
+            ClientMessage::Tunnel { on } => Said::Tunnel { on },
+            ClientMessage::Recovered(recovered) => Said::Recovered(recovered),
+            ClientMessage::Path(path) => Said::Path(path),
             ClientMessage::Leave => Said::Leave,
         };
         if room.send(ToRoom::Said { seat, connection, said }).await.is_err() {
             // A room that ends tells the writer why, ahead of this. This one's task failed.
-            return Ended::Closing(ClosingReason::Restarting);
+            return Ended::closing(ClosingReason::Restarting);
         }
     }
 }
@@ -242,8 +251,14 @@ fn too_fast(message: &ClientMessage) -> Option<ServerMessage> {
             generation: offer.generation,
             detail: "too many offers in a short time".to_owned(),
         }),
+        ClientMessage::Tunnel { .. } => Some(ServerMessage::Tunnel {
+            on: false,
+            detail: Some("asked too often in a short time".to_owned()),
+        }),
         ClientMessage::Hello(_)
         | ClientMessage::View { .. }
+        | ClientMessage::Recovered(_)
+        | ClientMessage::Path(_)
         | ClientMessage::Ping { .. }
         | ClientMessage::Leave => None,
     }
@@ -264,7 +279,7 @@ async fn write(sink: &mut Sink, outbox: &mut OutboxReader) -> Ended {
                     sent = timeout(WRITE_PATIENCE, sink.send(Message::Text(message))) => match sent {
                         Ok(Ok(())) => {}
                         Ok(Err(_)) => return Ended::Lost(Loss::Closed),
-                        Err(_) => return Ended::Closing(ClosingReason::TooSlow),
+                        Err(_) => return Ended::closing(ClosingReason::TooSlow),
                     },
                 }
             }
@@ -275,21 +290,21 @@ async fn write(sink: &mut Sink, outbox: &mut OutboxReader) -> Ended {
 /// A room that drops an outbox without a word has ended before it could let the page in.
 fn from_room(end: Result<End, tokio::sync::oneshot::error::RecvError>) -> Ended {
     match end {
-        Ok(End::Closing(reason)) => Ended::Closing(reason),
+        Ok(End::Closing(goodbye)) => Ended::Closing(goodbye),
         Ok(End::Silently) => Ended::Silently,
-        Err(_) => Ended::Closing(ClosingReason::RoomGone),
+        Err(_) => Ended::closing(ClosingReason::RoomGone),
     }
 }
 
 /// Says why, closes, and reads what the page still sends until it closes too: a socket closed with
 /// unread bytes resets the connection, and the page would not see the last message.
-async fn say_goodbye(sink: &mut Sink, stream: &mut Stream, reason: ClosingReason) {
-    let goodbye = async {
-        let message = encode(&ServerMessage::Closing { reason });
+async fn say_goodbye(sink: &mut Sink, stream: &mut Stream, goodbye: Goodbye) {
+    let said = async {
+        let message = encode(&goodbye.into());
         if sink.send(Message::Text(message)).await.is_ok() && sink.close().await.is_ok() {
             while let Some(Ok(_)) = stream.next().await {}
         }
     };
     // A page that does not read its goodbye is cut off.
-    let _ = timeout(GOODBYE_PATIENCE, goodbye).await;
+    let _ = timeout(GOODBYE_PATIENCE, said).await;
 }

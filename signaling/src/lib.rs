@@ -23,7 +23,9 @@ mod voices;
 
 pub use clock::ServerClock;
 pub use door::network;
-pub use media::{MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, OfferError};
+pub use media::{
+    MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, Negotiated, OfferError,
+};
 pub use metrics::{Counter, CountersBy, Durations, Exported, Label, Metrics, UnderWay};
 pub use news::{Milestone, News};
 pub use service::{CreateError, Invitation, Service, ServiceConfig, Token};

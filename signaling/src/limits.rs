@@ -96,13 +96,19 @@ impl Limits {
 /// What a message costs us, in tokens.
 fn cost(message: &ClientMessage) -> u32 {
     match message {
-        ClientMessage::Ping { .. } | ClientMessage::View { .. } | ClientMessage::Hello(_) => 1,
+        ClientMessage::Ping { .. }
+        | ClientMessage::View { .. }
+        | ClientMessage::Recovered(_)
+        | ClientMessage::Path(_)
+        | ClientMessage::Hello(_) => 1,
         // It is the last one, and must not get lost.
         ClientMessage::Leave => 0,
         // A command may be a commit to the disk and a message to everyone.
         ClientMessage::Command { .. } => 2,
         // An offer is up to 64 KiB of SDP to read and a handshake to prepare.
         ClientMessage::MediaOffer(_) => 10,
+        // It ends a session and opens a way of media, or the other way round.
+        ClientMessage::Tunnel { .. } => 10,
     }
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
-use palabre_wire::SeatView;
+use palabre_wire::{IceCredentials, SeatView};
 
 /// What a media plane's call gives, once it is in force.
 pub type MediaFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -21,6 +21,16 @@ pub enum OfferError {
     Refused(String),
     /// The media plane cannot answer now.
     Unavailable,
+}
+
+/// What an offer led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The SDP answer.
+    pub answer: String,
+    /// The credentials of the session's next path, good from now on; `None` from a plane that issues
+    /// none ahead.
+    pub next_ice: Option<IceCredentials>,
 }
 
 /// The media plane has stopped: nothing that it is told takes effect any more.
@@ -41,7 +51,7 @@ pub trait MediaPlane: Send + Sync {
         room: &'a RoomId,
         seat: Seat,
         offer: String,
-    ) -> MediaFuture<'a, Result<String, OfferError>>;
+    ) -> MediaFuture<'a, Result<Negotiated, OfferError>>;
 
     /// Replaces the table of who may send what to whom; an older epoch than was seen is ignored. Nobody is
     /// told of a floor before the plane has taken it.
@@ -94,6 +104,15 @@ pub enum MediaNotice {
         /// Who, ascending.
         seats: Vec<Seat>,
     },
+    /// The credentials held out for a seat's next path were used: that path is the present one now.
+    NextIce {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
+        /// Those of the path after it.
+        next: IceCredentials,
+    },
     /// A seat sends voice while its microphone is closed in the gate. Its page says what is voice:
     /// this is a hint, and comes at most once in some seconds for each seat.
     Blocked {
@@ -112,6 +131,7 @@ impl MediaNotice {
             Self::Up { room, .. }
             | Self::Lost { room, .. }
             | Self::Speaking { room, .. }
+            | Self::NextIce { room, .. }
             | Self::Blocked { room, .. } => room,
         }
     }

@@ -2,6 +2,7 @@
 //! comes back by resuming.
 
 use axum::extract::ws::Utf8Bytes;
+use palabre_ids::Millis;
 use palabre_wire::{ClosingReason, MAX_SERVER_MESSAGE_BYTES, ServerMessage};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -10,11 +11,32 @@ use tokio::sync::{mpsc, oneshot};
 /// of a page that reads nothing. Higher costs memory for each such page.
 pub(crate) const OUTBOX_MESSAGES: usize = 256;
 
+/// Why a connection ends, and when its page may come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Goodbye {
+    /// Why.
+    pub(crate) reason: ClosingReason,
+    /// After how long, where everybody would come back at once otherwise.
+    pub(crate) after: Option<Millis>,
+}
+
+impl From<ClosingReason> for Goodbye {
+    fn from(reason: ClosingReason) -> Self {
+        Self { reason, after: None }
+    }
+}
+
+impl From<Goodbye> for ServerMessage {
+    fn from(Goodbye { reason, after }: Goodbye) -> Self {
+        Self::Closing { reason, after }
+    }
+}
+
 /// How a connection ends from our side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// With a last message that says why.
-    Closing(ClosingReason),
+    Closing(Goodbye),
     /// Without a word: the page has another connection already.
     Silently,
 }
@@ -81,7 +103,7 @@ impl Drop for Outbox {
         if std::thread::panicking()
             && let Some(sender) = self.end.take()
         {
-            let _ = sender.send(End::Closing(ClosingReason::Restarting));
+            let _ = sender.send(End::Closing(ClosingReason::Restarting.into()));
         }
     }
 }

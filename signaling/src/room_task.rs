@@ -58,6 +58,8 @@ pub(crate) enum ToRoom {
     Gone { seat: Seat, connection: ConnectionId, loss: Loss },
     /// The media plane lost a seat's session.
     MediaLost(Seat),
+    /// The credentials held out for a seat's next path were used; here are those after them.
+    NextIce { seat: Seat, next: palabre_wire::IceCredentials },
     /// A seat sends voice while its microphone is closed.
     MediaBlocked(Seat),
     /// The server stops: tell the pages.
@@ -80,6 +82,9 @@ pub(crate) enum Said {
     Command { id: CommandId, command: palabre_wire::Command },
     Offer(palabre_wire::MediaOffer),
     View(Vec<palabre_wire::SeatView>),
+    Tunnel { on: bool },
+    Recovered(palabre_wire::Recovered),
+    Path(palabre_wire::PathReport),
     Leave,
 }
 
@@ -166,6 +171,8 @@ pub(crate) struct RoomTask {
     /// What each seat may send by it.
     rights: Vec<MediaRights>,
     entered: bool,
+    /// The credentials each seat's page was told for its next path.
+    next_ice: Vec<Option<palabre_wire::NextIce>>,
     /// Whether the media plane has the room: not once the session is over.
     has_media: bool,
     /// Whether the journal has forgotten the room.
@@ -216,6 +223,7 @@ impl RoomTask {
             history: History::default(),
             groups: vec![Group::PLENARY; seats.len()],
             rights: vec![MediaRights::NONE; seats.len()],
+            next_ice: vec![None; seats.len()],
             seats,
             voices,
             has_media: false,
@@ -317,6 +325,7 @@ impl RoomTask {
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
             ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss),
             ToRoom::MediaLost(seat) => self.media_lost(seat).await,
+            ToRoom::NextIce { seat, next } => self.path_changed(seat, next),
             ToRoom::MediaBlocked(seat) => self.blocked(seat).await?,
             ToRoom::Stop(done) => {
                 // Whoever stops the server may have given up waiting.

@@ -276,7 +276,7 @@ impl Service {
                     self.0.rooms.remove(&id);
                     let reason = ending.reason();
                     for page in ending.pages {
-                        page.end(End::Closing(reason));
+                        page.end(End::Closing(reason.into()));
                     }
                     // A server that failed ends, with all its media: it does not wait for a plane
                     // that is stuck.
@@ -390,14 +390,9 @@ impl Service {
             MediaNotice::Blocked { seat, .. } => {
                 let _full = room.inbox.try_send(ToRoom::MediaBlocked(seat));
             }
-            MediaNotice::Lost { seat, .. } => {
-                let told = room.inbox.try_send(ToRoom::MediaLost(seat));
-                if let Err(TrySendError::Full(notice)) = told {
-                    // It must not get lost. A seat loses its session once in some seconds, and a
-                    // room that takes nothing for longer ends: few of these wait at a time.
-                    let inbox = room.inbox.clone();
-                    tokio::spawn(async move { inbox.send(notice).await.is_ok() });
-                }
+            MediaNotice::Lost { seat, .. } => must_hear(&room.inbox, ToRoom::MediaLost(seat)),
+            MediaNotice::NextIce { seat, next, .. } => {
+                must_hear(&room.inbox, ToRoom::NextIce { seat, next });
             }
         }
     }
@@ -570,4 +565,13 @@ fn new_room_id() -> RoomId {
         || -> String { (0..4).map(|_| char::from(random.random_range(b'a'..=b'z'))).collect() };
     let text = format!("{}-{}-{}", letters(), letters(), letters());
     RoomId::parse(&text).expect("letters and hyphens within the length make an identifier")
+}
+
+/// Tells a room what must not get lost, without waiting for it. A seat loses its session or its path
+/// once in some seconds, and a room that takes nothing for longer ends: few of these wait at a time.
+fn must_hear(inbox: &mpsc::Sender<ToRoom>, notice: ToRoom) {
+    if let Err(TrySendError::Full(notice)) = inbox.try_send(notice) {
+        let inbox = inbox.clone();
+        tokio::spawn(async move { inbox.send(notice).await.is_ok() });
+    }
 }

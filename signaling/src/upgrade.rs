@@ -18,7 +18,7 @@ use crate::service::Service;
 const MAX_FRAME_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 
 /// The name a client may ask for as subprotocol; none is fine too.
-const SUBPROTOCOL: &str = "palabre.v2";
+const SUBPROTOCOL: &str = "palabre.v3";
 
 /// The service's one route, `/ws`. Served with the peer's address
 /// (`into_make_service_with_connect_info`), it bounds how many sockets one network may hold open

@@ -31,7 +31,7 @@ async fn what_is_not_understood_is_said_and_the_connection_goes_on() {
         "null",
         r#"{"type":"whistle"}"#,
         r#"{"type":"ping","at":-1}"#,
-        r#"{"type":"hello","version":2,"token":"a","language":"fr"}"#,
+        r#"{"type":"hello","version":3,"token":"a","language":"fr"}"#,
         r#"{"type":"command","id":1,"command":{"do":"grant_floor","seat":900}}"#,
         &long,
     ] {
@@ -114,7 +114,7 @@ async fn a_page_that_comes_again_and_again_is_asked_to_wait() {
         page.hello(&server.tokens[LAURA], None).await;
         match page.next().await {
             ServerMessage::Welcome(_) => {}
-            ServerMessage::Closing { reason: ClosingReason::Flooding } => {
+            ServerMessage::Closing { reason: ClosingReason::Flooding, .. } => {
                 flooding = true;
                 break;
             }

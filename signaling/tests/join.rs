@@ -125,7 +125,7 @@ async fn whoever_has_no_link_stays_out() {
         (hello(2, &other.tokens[1]), ClosingReason::BadToken),
         (hello(1, mine), ClosingReason::VersionMismatch),
         (r#"{"type":"hello","version":7,"new":"field"}"#.into(), ClosingReason::VersionMismatch),
-        (r#"{"type":"hello","version":2}"#.into(), ClosingReason::HelloExpected),
+        (r#"{"type":"hello","version":3}"#.into(), ClosingReason::HelloExpected),
         (r#"{"type":"leave"}"#.into(), ClosingReason::HelloExpected),
         ("hello".into(), ClosingReason::HelloExpected),
     ] {

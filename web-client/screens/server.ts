@@ -90,7 +90,7 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
         const own = Number(seat);
         say({
           type: 'welcome',
-          version: 2,
+          version: 3,
           seat: own,
           resume_token: 'r',
           seq: 1,

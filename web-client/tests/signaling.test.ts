@@ -56,7 +56,7 @@ describe('entering', () => {
     const run = new Run();
     expect(run.do({ type: 'start', now: 0 })).toEqual([{ do: 'open' }]);
     const [hello] = sent(run.do({ type: 'opened', now: 5 }));
-    expect(hello).toEqual({ type: 'hello', version: 2, token: 'link', language: 'fr' });
+    expect(hello).toEqual({ type: 'hello', version: 3, token: 'link', language: 'fr' });
     expect(Object.keys(hello ?? {}).sort()).toEqual(Object.keys(clientGolden('client.hello')).sort());
   });
 
@@ -256,5 +256,5 @@ test('another language asks for the whole room again', () => {
   run.join();
   expect(run.do({ type: 'language', language: 'en', now: 9 })).toEqual([{ do: 'close' }, { do: 'open' }]);
   const [hello] = sent(run.do({ type: 'opened', now: 10 }));
-  expect(hello).toEqual({ type: 'hello', version: 2, token: 'link', language: 'en' });
+  expect(hello).toEqual({ type: 'hello', version: 3, token: 'link', language: 'en' });
 });

@@ -124,7 +124,7 @@ export function enter(name: SceneName, seat: number, muted = false, change?: (ro
 export function welcome(socket: FakeSocket, room: RoomView, seat: number, lastCommand = 0) {
   socket.say({
     type: 'welcome',
-    version: 2,
+    version: 3,
     seat,
     resume_token: 'r',
     seq: 1,

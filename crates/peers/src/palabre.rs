@@ -178,7 +178,7 @@ async fn expect<T>(
 ) -> Result<T> {
     let search = async {
         while let Some(message) = incoming.next().await? {
-            if let ServerMessage::Closing { reason } = message {
+            if let ServerMessage::Closing { reason, .. } = message {
                 bail!("the connection was closed: {reason:?}");
             }
             if let Some(found) = pick(message) {

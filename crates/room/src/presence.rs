@@ -99,7 +99,7 @@ impl Room {
         let Link::Fading { since } = person.link else { return };
         person.link = Link::Away { since };
         if !self.is_over() {
-            self.note_drop(DropRecord { seat, at: since, back_at: None });
+            self.note_drop(DropRecord { seat, at: since, back_at: None, cause: None, rung: None });
         }
         match &mut self.progress {
             Progress::Over(_) => {}

@@ -6,7 +6,8 @@ use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
 use palabre_sfu::{NegotiateError, SfuHandle, Stopped};
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
 use palabre_signaling::{
-    MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, OfferError, Service,
+    MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, Negotiated, OfferError,
+    Service,
 };
 use palabre_wire::SeatView;
 use tokio::sync::mpsc;
@@ -33,15 +34,18 @@ impl MediaPlane for SfuPlane {
         room: &'a RoomId,
         seat: Seat,
         offer: String,
-    ) -> MediaFuture<'a, Result<String, OfferError>> {
+    ) -> MediaFuture<'a, Result<Negotiated, OfferError>> {
         Box::pin(async move {
-            let negotiated = self.0.negotiate(room, seat, offer).await;
-            negotiated.map(|negotiated| negotiated.answer).map_err(|error| match error {
-                NegotiateError::Refused(_) | NegotiateError::Unreadable => {
-                    OfferError::Refused(error.to_string())
+            match self.0.negotiate(room, seat, offer).await {
+                Ok(negotiated) => Ok(Negotiated {
+                    answer: negotiated.answer,
+                    next_ice: Some(credentials(negotiated.next_ice)),
+                }),
+                Err(error @ (NegotiateError::Refused(_) | NegotiateError::Unreadable)) => {
+                    Err(OfferError::Refused(error.to_string()))
                 }
-                NegotiateError::Stopped(Stopped) => OfferError::Unavailable,
-            })
+                Err(NegotiateError::Stopped(Stopped)) => Err(OfferError::Unavailable),
+            }
         })
     }
 
@@ -87,6 +91,10 @@ fn ended_or<T>(answer: Result<T, Stopped>, otherwise: T) -> T {
     })
 }
 
+fn credentials(ice: palabre_sfu_core::session::IceCredentials) -> palabre_wire::IceCredentials {
+    palabre_wire::IceCredentials { ufrag: ice.ufrag, password: ice.password }
+}
+
 fn size(size: palabre_wire::ViewSize) -> ViewSize {
     match size {
         palabre_wire::ViewSize::Hidden => ViewSize::Hidden,
@@ -102,8 +110,9 @@ pub(crate) async fn forward(mut events: mpsc::Receiver<MediaEvent>, service: Ser
         let notice = match event {
             MediaEvent::PeerUp { room, seat } => MediaNotice::Up { room, seat },
             MediaEvent::PeerLost { room, seat } => MediaNotice::Lost { room, seat },
-            // No page is told of credentials issued ahead yet.
-            MediaEvent::NextIce { .. } => continue,
+            MediaEvent::NextIce { room, seat, credentials: next } => {
+                MediaNotice::NextIce { room, seat, next: credentials(next) }
+            }
             MediaEvent::Speaking { room, seats } => MediaNotice::Speaking { room, seats },
             MediaEvent::Blocked { room, seat } => MediaNotice::Blocked { room, seat },
         };

@@ -10,6 +10,7 @@ mod people;
 mod personal;
 mod phase;
 mod record;
+mod recovery;
 mod refusal;
 mod state;
 mod vote;
@@ -23,6 +24,7 @@ pub use personal::{
 };
 pub use phase::{Advance, Blocked, NextStep, PhaseView, Stage};
 pub use record::{ChatLine, Entry, EntryDraft, EntryId, EntryKind, RecordFate};
+pub use recovery::{DropCause, Rung};
 pub use refusal::Refusal;
 pub use state::{AutopilotView, Drill, Pause, StateView};
 pub use vote::{Ballot, VoteAbout, VoteOption, VoteResult, VoteView, VotesView};

@@ -3,7 +3,7 @@
 use palabre_ids::{Millis, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use crate::Ballot;
+use crate::{Ballot, DropCause, Rung};
 
 /// What one person alone is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,4 +131,12 @@ pub struct DropRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub back_at: Option<UnixMillis>,
+    /// What had happened, when their page could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub cause: Option<DropCause>,
+    /// By which way they came back, when their page could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub rung: Option<Rung>,
 }

@@ -1,7 +1,7 @@
 //! What a page says.
 
-use palabre_ids::{EventSeq, Language, Seat};
-use palabre_vocabulary::Command;
+use palabre_ids::{EventSeq, Language, Millis, Seat};
+use palabre_vocabulary::{Command, DropCause, Rung};
 use serde::{Deserialize, Serialize};
 
 /// A message of a page.
@@ -32,6 +32,16 @@ pub enum ClientMessage {
         #[cfg_attr(feature = "ts", ts(type = "number"))]
         at: u64,
     },
+    /// Opens or closes the tunnel: voices in binary frames of this connection, for a page that
+    /// cannot have WebRTC. Answered by [`crate::ServerMessage::Tunnel`].
+    Tunnel {
+        /// Whether voices go through the connection from now on.
+        on: bool,
+    },
+    /// The page came back from a loss by itself. Counted; it changes nothing.
+    Recovered(Recovered),
+    /// How the page's media travel, when that changed.
+    Path(PathReport),
     /// The person leaves for good: the seat is free at once, nothing is held for them.
     Leave,
 }
@@ -102,6 +112,47 @@ impl std::fmt::Debug for MediaOffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MediaOffer").field("generation", &self.generation).finish_non_exhaustive()
     }
+}
+
+/// How a page came back from a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(deny_unknown_fields)]
+pub struct Recovered {
+    /// The way back that worked.
+    pub rung: Rung,
+    /// What had happened.
+    pub cause: DropCause,
+    /// How long nothing was heard; zero when media were never away.
+    pub gap: Millis,
+}
+
+/// How a page's media travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(deny_unknown_fields)]
+pub struct PathReport {
+    /// What carries them.
+    pub rung: Carrier,
+    /// Whether the page gave up its camera and the others' for the sake of voices.
+    pub audio_only: bool,
+}
+
+/// What carries a page's media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Carrier {
+    /// UDP, to the server itself.
+    Udp,
+    /// TCP, to the server itself.
+    Tcp,
+    /// A TURN relay, by whatever leads there.
+    Turn,
+    /// The signaling connection.
+    Tunnel,
+    /// Nothing: the person reads and writes.
+    None,
 }
 
 /// How a page shows one seat's camera.

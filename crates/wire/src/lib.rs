@@ -1,6 +1,7 @@
 //! The messages between a page and the signaling service, as `docs/WIRE.md` specifies them.
 //!
-//! A connection is one WebSocket carrying JSON text frames. The page's first message is
+//! A connection is one WebSocket carrying JSON text frames and, while a tunnel is open, voices in
+//! binary ones ([`frame`]). The page's first message is
 //! [`ClientMessage::Hello`]; the answer is [`ServerMessage::Welcome`], [`ServerMessage::Resumed`] or
 //! [`ServerMessage::Closing`]. After that every change of the room is an [`Event`] with a
 //! consecutive number. An event carries the whole new value of one part of the [`RoomView`], so
@@ -8,21 +9,28 @@
 
 mod client;
 mod event;
+pub mod frame;
 mod refusal;
 mod server;
 #[cfg(feature = "ts")]
 pub mod typescript;
 mod view;
 
-pub use client::{ClientMessage, CommandId, Hello, MediaOffer, Resume, SeatView, ViewSize};
+pub use client::{
+    Carrier, ClientMessage, CommandId, Hello, MediaOffer, PathReport, Recovered, Resume, SeatView,
+    ViewSize,
+};
 pub use event::{Event, RoomEvent};
 pub use palabre_vocabulary::*;
 pub use refusal::ClosingReason;
-pub use server::{Answer, MediaAnswer, MediaPlan, Missed, ServerMessage, Welcome};
+pub use server::{
+    Answer, IceCredentials, IceServer, MediaAnswer, MediaPlan, Missed, NextIce, ServerMessage,
+    Welcome,
+};
 pub use view::{PhaseInfo, RoomView, TemplateInfo, VoteInfo};
 
 /// The wire version this crate speaks. A page of another version is told to reload.
-pub const WIRE_VERSION: u32 = 2;
+pub const WIRE_VERSION: u32 = 3;
 
 /// The largest message a page may send, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -30,6 +38,9 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// The largest message the server sends, in bytes: a whole room, with the texts of a template that
 /// somebody brought (64 KiB of TOML) and a full record (24 KiB of text), both as JSON at its longest.
 pub const MAX_SERVER_MESSAGE_BYTES: usize = 256 * 1024;
+
+/// The longest telephone number, or line of text in place of one, in characters.
+pub const MAX_TELEPHONE_CHARS: usize = 60;
 
 /// Parses a message of a page.
 ///

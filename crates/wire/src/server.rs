@@ -1,6 +1,6 @@
 //! What the signaling service says.
 
-use palabre_ids::{EventSeq, Seat, UnixMillis};
+use palabre_ids::{EventSeq, Millis, Seat, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use palabre_vocabulary::{PersonalView, Refusal};
@@ -46,6 +46,18 @@ pub enum ServerMessage {
     /// The SFU holds no media session of this page (it restarted, or lost it): offer anew, from a
     /// new peer connection.
     MediaLost,
+    /// The credentials held out before were used: these are for the path after that.
+    NextIce(NextIce),
+    /// The tunnel is open, or closed: the answer to [`crate::ClientMessage::Tunnel`], and the word that
+    /// the server closed it because WebRTC carries the voices again.
+    Tunnel {
+        /// Whether voices go through the connection.
+        on: bool,
+        /// Why it was not opened, for a developer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        detail: Option<String>,
+    },
     /// Who is heard now. Not numbered: each replaces the one before.
     Speaking {
         /// The seats with voice in the last moments.
@@ -68,6 +80,11 @@ pub enum ServerMessage {
     Closing {
         /// Why; a page words it, and knows from it whether to come back.
         reason: ClosingReason,
+        /// When to come back, where the reason says to: after so long, so that not everybody comes
+        /// at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        after: Option<Millis>,
     },
 }
 
@@ -103,6 +120,10 @@ pub struct Welcome {
     pub last_command: CommandId,
     /// How to lay out the media offer.
     pub media: MediaPlan,
+    /// What to call when media cannot be had: a number, or a line of text, of the organiser's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub telephone: Option<String>,
     /// The whole room, as this person sees it.
     pub room: RoomView,
 }
@@ -126,6 +147,63 @@ impl std::fmt::Debug for Welcome {
 pub struct MediaPlan {
     /// Every other seat of the room, ascending, taken or not.
     pub slots: Vec<Seat>,
+    /// Relays for networks that let nothing else through; empty where the operator runs none.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// A TURN relay, as `RTCPeerConnection` takes it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct IceServer {
+    /// Where it is: `turn:` and `turns:` addresses.
+    pub urls: Vec<String>,
+    /// Until when the credential is good, and a random part; it names nobody.
+    pub username: String,
+    /// Secret.
+    pub credential: String,
+}
+
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls.len()).finish_non_exhaustive()
+    }
+}
+
+/// The server's half of ICE's credentials for one path generation (RFC 8445 section 5.3).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct IceCredentials {
+    /// The user name fragment.
+    pub ufrag: String,
+    /// Secret.
+    pub password: String,
+}
+
+impl std::fmt::Debug for IceCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceCredentials").finish_non_exhaustive()
+    }
+}
+
+/// Credentials held out for the path after the present one. They are good from now on: a page whose
+/// path died restarts ICE with them without a word to the server.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct NextIce {
+    /// Of which offer's session, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub generation: Option<u32>,
+    /// The user name fragment.
+    pub ufrag: String,
+    /// Secret.
+    pub password: String,
+}
+
+impl std::fmt::Debug for NextIce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NextIce").field("generation", &self.generation).finish_non_exhaustive()
+    }
 }
 
 /// The events a page missed.
@@ -140,6 +218,10 @@ pub struct Missed {
     pub last_command: CommandId,
     /// Whether the SFU still holds the page's media session; otherwise the page offers anew.
     pub media_alive: bool,
+    /// The credentials for the session's next path, which may have changed meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub next_ice: Option<IceCredentials>,
     /// In order, consecutive from the page's last one.
     pub events: Vec<Event>,
 }
@@ -161,6 +243,10 @@ pub struct MediaAnswer {
     pub generation: u32,
     /// The SDP answer.
     pub sdp: String,
+    /// The credentials for the session's next path, good from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub next_ice: Option<IceCredentials>,
 }
 
 impl std::fmt::Debug for MediaAnswer {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use ts_rs::{Config, TS, TypeVisitor};
 
-use crate::{ClientMessage, MAX_MESSAGE_BYTES, ServerMessage, WIRE_VERSION};
+use crate::{ClientMessage, MAX_MESSAGE_BYTES, ServerMessage, WIRE_VERSION, frame};
 
 /// The whole module: every type reachable from [`ClientMessage`] and [`ServerMessage`], in
 /// alphabetical order, and the wire's constants.
@@ -27,6 +27,13 @@ pub fn module() -> String {
             "MAX_MESSAGE_BYTES",
             MAX_MESSAGE_BYTES,
         ),
+        ("The kind of a tunnel's frames, their first byte.", "FRAME_VOICE", frame::VOICE.into()),
+        (
+            "What goes before a frame's Opus packet, in bytes.",
+            "FRAME_HEADER_BYTES",
+            frame::HEADER_BYTES,
+        ),
+        ("The largest Opus packet of a frame, in bytes.", "MAX_OPUS_BYTES", frame::MAX_OPUS_BYTES),
     ];
     for (docs, name, value) in constants {
         let _ = write!(text, "\n/** {docs} */\nexport const {name} = {value};\n");

@@ -32,6 +32,12 @@ fn what_is_not_a_message_is_refused() {
         r#"{"type":"command","id":1,"command":{"do":"set_muted"}}"#,
         r#"{"type":"command","id":1,"command":{"do":"extend_phase","by":-5}}"#,
         r#"{"type":"media_offer","generation":4294967296,"sdp":""}"#,
+        r#"{"type":"tunnel"}"#,
+        r#"{"type":"tunnel","on":true,"seat":3}"#,
+        r#"{"type":"recovered","rung":"stairs","cause":"path_dead","gap":1}"#,
+        r#"{"type":"recovered","rung":"tcp","cause":"weather","gap":1}"#,
+        r#"{"type":"recovered","rung":"tcp","cause":"path_dead","gap":-1}"#,
+        r#"{"type":"path","rung":"udp"}"#,
         "{\"type\":\"leave\"}{\"type\":\"leave\"}",
     ];
     for text in bad {

@@ -401,11 +401,13 @@ impl Actor {
                 place.room.view.phases = phases;
             }
             ServerMessage::Speaking { seats } => self.note(Note::Speaking { seats }),
-            ServerMessage::Pong { .. } => {}
+            ServerMessage::Pong { .. }
+            | ServerMessage::NextIce(_)
+            | ServerMessage::Tunnel { .. } => {}
             ServerMessage::NotUnderstood { detail } => {
                 bail!("the server did not understand: {detail}")
             }
-            ServerMessage::Closing { reason } => {
+            ServerMessage::Closing { reason, .. } => {
                 self.note(Note::Closing { reason });
                 let back = matches!(
                     reason,

@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn slots_follow_the_plan() {
-        let plan = MediaPlan { slots: vec![Seat(4)] };
+        let plan = MediaPlan { slots: vec![Seat(4)], ice_servers: vec![] };
         let map = SlotMap::from_answer(&plan, ANSWER).expect("valid");
         let stream = |slot, retransmission| Some(Stream { slot, retransmission });
         assert_eq!(map.stream(7), stream(Slot::Audio(Seat(4)), false));
@@ -108,9 +108,17 @@ mod tests {
     #[test]
     fn an_answer_of_another_shape_is_refused() {
         for slots in [vec![], vec![Seat(4), Seat(5)]] {
-            assert!(SlotMap::from_answer(&MediaPlan { slots }, ANSWER).is_err());
+            assert!(
+                SlotMap::from_answer(&MediaPlan { slots, ice_servers: vec![] }, ANSWER).is_err()
+            );
         }
         let without = ANSWER.replace("a=ssrc:7 cname:x\r\n", "");
-        assert!(SlotMap::from_answer(&MediaPlan { slots: vec![Seat(4)] }, &without).is_err());
+        assert!(
+            SlotMap::from_answer(
+                &MediaPlan { slots: vec![Seat(4)], ice_servers: vec![] },
+                &without
+            )
+            .is_err()
+        );
     }
 }

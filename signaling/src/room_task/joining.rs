@@ -16,11 +16,11 @@ impl RoomTask {
     pub(super) async fn join(&mut self, join: Join) -> Result<(), Failure> {
         let Join { seat, connection, language, resume, outbox } = join;
         let Some(person) = self.room.person(seat) else {
-            outbox.end(End::Closing(ClosingReason::BadToken));
+            outbox.end(End::Closing(ClosingReason::BadToken.into()));
             return Ok(());
         };
         if !self.seats[seat.index()].may_join(self.shared.clock.now()) {
-            outbox.end(End::Closing(ClosingReason::Flooding));
+            outbox.end(End::Closing(ClosingReason::Flooding.into()));
             return Ok(());
         }
         // A place that cannot be given back (another life of the server, too long ago, taken
@@ -33,7 +33,7 @@ impl RoomTask {
         match std::mem::take(&mut self.seats[seat.index()].line) {
             // The same page: it has given its old connection up.
             Line::Open { outbox, .. } if resumed_at.is_some() => outbox.end(End::Silently),
-            Line::Open { outbox, .. } => outbox.end(End::Closing(ClosingReason::TakenOver)),
+            Line::Open { outbox, .. } => outbox.end(End::Closing(ClosingReason::TakenOver.into())),
             Line::None | Line::Lost { .. } => {}
         }
         // The line is still closed: what this causes reaches the page within its first message.
@@ -90,12 +90,14 @@ impl RoomTask {
     ) -> Option<axum::extract::ws::Utf8Bytes> {
         let events = self.history.since(last_seq)?;
         let media_alive = self.media_alive(seat).await;
+        let next_ice = self.next_ice(seat).filter(|_| media_alive);
         let state = &mut self.seats[seat.index()];
         let missed = Missed {
             resume_token: state.renew_resume(),
             now: self.shared.clock.now(),
             last_command: state.last_command(),
             media_alive,
+            next_ice,
             events,
         };
         let text = serde_json::to_string(&ServerMessage::Resumed(missed)).ok()?;
@@ -117,7 +119,8 @@ impl RoomTask {
             seq: self.history.last(),
             now: self.shared.clock.now(),
             last_command: state.last_command(),
-            media: MediaPlan { slots },
+            media: MediaPlan { slots, ice_servers: Vec::new() },
+            telephone: None,
             room: view::room(&self.room, role, language),
         };
         // The chat is the one part without a small bound: its oldest lines go first.

@@ -2,7 +2,7 @@
 
 use palabre_ids::{Group, MediaRights, RoomId, Seat, UnixMillis};
 use palabre_room::{GateChange, Input};
-use palabre_wire::{ServerMessage, Stage};
+use palabre_wire::{IceCredentials, NextIce, ServerMessage, Stage};
 use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
@@ -126,6 +126,45 @@ impl RoomTask {
         }
         self.seats[seat.index()].media_lost(self.shared.clock.now());
         self.tell(seat, &ServerMessage::MediaLost);
+    }
+
+    /// A page used the credentials for its next path: it is told those after them now, or as it
+    /// resumes.
+    pub(super) fn path_changed(&mut self, seat: Seat, next: IceCredentials) {
+        let Some(known) = self.next_ice.get_mut(seat.index()) else { return };
+        let generation = known.as_ref().and_then(|known| known.generation);
+        let IceCredentials { ufrag, password } = next;
+        let next = NextIce { generation, ufrag, password };
+        *known = Some(next.clone());
+        self.tell(seat, &ServerMessage::NextIce(next));
+    }
+
+    /// Notes which credentials an answer held out for the path after its own.
+    pub(super) fn note_next_ice(
+        &mut self,
+        seat: Seat,
+        generation: u32,
+        next: Option<&IceCredentials>,
+    ) {
+        if let Some(known) = self.next_ice.get_mut(seat.index()) {
+            *known = next.cloned().map(|IceCredentials { ufrag, password }| NextIce {
+                generation: Some(generation),
+                ufrag,
+                password,
+            });
+        }
+    }
+
+    /// The credentials for the next path of a seat's session.
+    pub(super) fn next_ice(&self, seat: Seat) -> Option<IceCredentials> {
+        let NextIce { ufrag, password, .. } = self.next_ice.get(seat.index())?.clone()?;
+        Some(IceCredentials { ufrag, password })
+    }
+
+    /// A page asks for the tunnel, or gives it up.
+    pub(super) fn tunnel(&mut self, seat: Seat, on: bool) {
+        let detail = on.then(|| "this server carries no voices over the connection".to_owned());
+        self.tell(seat, &ServerMessage::Tunnel { on: false, detail });
     }
 
     pub(super) fn heard(&mut self, speaking: Vec<Seat>) {

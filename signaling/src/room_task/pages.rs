@@ -4,12 +4,12 @@ use axum::extract::ws::Utf8Bytes;
 use palabre_ids::{Seat, UnixMillis};
 use palabre_room::Input;
 use palabre_wire::{
-    Answer, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, RoomEvent, SeatView,
-    ServerMessage,
+    Answer, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, PathReport, Recovered,
+    RoomEvent, SeatView, ServerMessage,
 };
 
 use super::{Failure, RoomTask, Said};
-use crate::media::OfferError;
+use crate::media::{Negotiated, OfferError};
 use crate::outbox::{End, encode};
 use crate::seat::{ConnectionId, Line, Loss, Numbered};
 use crate::view;
@@ -29,6 +29,13 @@ impl RoomTask {
             Said::Command { id, command } => self.command(seat, id, command).await?,
             Said::Offer(offer) => self.offer(seat, offer).await,
             Said::View(views) => self.views(seat, &views).await,
+            Said::Tunnel { on } => self.tunnel(seat, on),
+            Said::Recovered(Recovered { rung, cause, gap }) => {
+                tracing::debug!(?rung, ?cause, ?gap, "a page came back");
+            }
+            Said::Path(PathReport { rung, audio_only }) => {
+                tracing::debug!(?rung, audio_only, "a page's media travel another way");
+            }
             Said::Leave => self.leave(seat).await?,
         }
         Ok(())
@@ -98,10 +105,11 @@ impl RoomTask {
         }
         let answered = self.media(|media, id| media.negotiate(id, seat, sdp)).await;
         let message = match answered {
-            Some(Ok(sdp)) => {
+            Some(Ok(Negotiated { answer: sdp, next_ice })) => {
                 let views = self.seats[seat.index()].views();
                 self.media(|media, id| media.set_views(id, seat, views)).await;
-                ServerMessage::MediaAnswer(MediaAnswer { generation, sdp })
+                self.note_next_ice(seat, generation, next_ice.as_ref());
+                ServerMessage::MediaAnswer(MediaAnswer { generation, sdp, next_ice })
             }
             Some(Err(OfferError::Refused(detail))) => {
                 ServerMessage::MediaRefused { generation, detail }
@@ -128,7 +136,7 @@ impl RoomTask {
         state.forget_resume();
         state.forget_views();
         if let Line::Open { outbox, .. } = std::mem::take(&mut state.line) {
-            outbox.end(End::Closing(ClosingReason::Left));
+            outbox.end(End::Closing(ClosingReason::Left.into()));
         }
         let _ = self.apply(Input::Left { seat }, None).await?;
         self.media(|media, id| media.close_seat(id, seat)).await;
@@ -183,7 +191,7 @@ impl RoomTask {
             self.shared.metrics.too_slow.add();
             let now = self.shared.clock.now();
             if let Line::Open { outbox, .. } = std::mem::take(&mut state.line) {
-                outbox.end(End::Closing(ClosingReason::TooSlow));
+                outbox.end(End::Closing(ClosingReason::TooSlow.into()));
             }
             state.lose(Loss::Closed, now);
         }

@@ -10,7 +10,7 @@ use palabre_room::{GateChange, PersonConfig, RoomConfig};
 use palabre_wire::{Command, Presence, RecordFate, SeatView, ServerMessage};
 
 use super::*;
-use crate::media::{MediaFuture, MediaStopped, OfferError};
+use crate::media::{MediaFuture, MediaStopped, Negotiated, OfferError};
 use crate::outbox::{OutboxReader, outbox};
 
 const SEAT: Seat = Seat(0);
@@ -39,8 +39,8 @@ impl MediaPlane for Plane {
         _: &'a RoomId,
         _: Seat,
         offer: String,
-    ) -> MediaFuture<'a, Result<String, OfferError>> {
-        done(Ok(offer))
+    ) -> MediaFuture<'a, Result<Negotiated, OfferError>> {
+        done(Ok(Negotiated { answer: offer, next_ice: None }))
     }
     fn set_gate<'a>(
         &'a self,

@@ -15,7 +15,7 @@ use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Epoch, GateEntry, Language, Role, RoomId, Seat};
 use palabre_room::{PersonConfig, RoomConfig};
 use palabre_signaling::{
-    MediaFuture, MediaPlane, MediaStopped, OfferError, Service, ServiceConfig, router,
+    MediaFuture, MediaPlane, MediaStopped, Negotiated, OfferError, Service, ServiceConfig, router,
 };
 use palabre_wire::{
     Answer, ClientMessage, ClosingReason, Command, CommandId, Event, Hello, Resume, RoomEvent,
@@ -123,14 +123,14 @@ impl MediaPlane for FakeMedia {
         _: &'a RoomId,
         seat: Seat,
         offer: String,
-    ) -> MediaFuture<'a, Result<String, OfferError>> {
+    ) -> MediaFuture<'a, Result<Negotiated, OfferError>> {
         Box::pin(async move {
             self.note(Call::Negotiate(seat));
             if !offer.starts_with("v=0") {
                 return Err(OfferError::Refused("not an offer".into()));
             }
             self.sessions.lock().expect("lock").insert(seat);
-            Ok(offer.replace("offer", "answer"))
+            Ok(Negotiated { answer: offer.replace("offer", "answer"), next_ice: None })
         })
     }
     fn set_gate<'a>(
@@ -394,7 +394,7 @@ impl Page {
         let messages = self.until(|m| matches!(m, ServerMessage::Closing { .. })).await;
         assert!(self.try_next().await.is_none(), "nothing follows the last message");
         match messages.last() {
-            Some(ServerMessage::Closing { reason }) => *reason,
+            Some(ServerMessage::Closing { reason, .. }) => *reason,
             other => panic!("{other:?} does not close"),
         }
     }

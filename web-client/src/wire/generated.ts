@@ -1,10 +1,19 @@
 // Generated from crates/wire by `cargo xtask codegen`. Do not edit: change the Rust types.
 
 /** The wire version these types describe. */
-export const WIRE_VERSION = 2;
+export const WIRE_VERSION = 3;
 
 /** The largest message either side may send, in bytes. */
 export const MAX_MESSAGE_BYTES = 65536;
+
+/** The kind of a tunnel's frames, their first byte. */
+export const FRAME_VOICE = 1;
+
+/** What goes before a frame's Opus packet, in bytes. */
+export const FRAME_HEADER_BYTES = 8;
+
+/** The largest Opus packet of a frame, in bytes. */
+export const MAX_OPUS_BYTES = 400;
 
 /**
  * A phase that is done ends by itself, in a moment.
@@ -55,6 +64,11 @@ export type Band = "unknown" | "quiet" | "even" | "much";
  * What keeps the next phase from beginning.
  */
 export type Blocked = "client_not_named" | "contract_not_accepted";
+
+/**
+ * What carries a page's media.
+ */
+export type Carrier = "udp" | "tcp" | "turn" | "tunnel" | "none";
 
 /**
  * What only whoever holds the chair is shown.
@@ -119,7 +133,11 @@ seats: Array<SeatView>, } | { "type": "ping",
 /**
  * Given back in the answer: the page's own clock, in milliseconds.
  */
-at: number, } | { "type": "leave" };
+at: number, } | { "type": "tunnel", 
+/**
+ * Whether voices go through the connection from now on.
+ */
+on: boolean, } | { "type": "recovered" } & Recovered | { "type": "path" } & PathReport | { "type": "leave" };
 
 /**
  * A clock that counts down. It never ticks: it runs to a deadline, or stands still.
@@ -269,6 +287,11 @@ back_at: UnixMillis,
 until: UnixMillis, };
 
 /**
+ * Why somebody had to come back.
+ */
+export type DropCause = "signaling_lost" | "path_dead" | "suspended" | "server_restarted" | "page_reloaded" | "udp_blocked" | "asked";
+
+/**
  * Somebody dropped.
  */
 export type DropRecord = { 
@@ -283,7 +306,15 @@ at: UnixMillis,
 /**
  * When they were back.
  */
-back_at?: UnixMillis, };
+back_at?: UnixMillis, 
+/**
+ * What had happened, when their page could tell.
+ */
+cause?: DropCause, 
+/**
+ * By which way they came back, when their page could tell.
+ */
+rung?: Rung, };
 
 /**
  * An entry of the record.
@@ -542,6 +573,36 @@ at: UnixMillis,
 text: string, };
 
 /**
+ * The server's half of ICE's credentials for one path generation (RFC 8445 section 5.3).
+ */
+export type IceCredentials = { 
+/**
+ * The user name fragment.
+ */
+ufrag: string, 
+/**
+ * Secret.
+ */
+password: string, };
+
+/**
+ * A TURN relay, as `RTCPeerConnection` takes it.
+ */
+export type IceServer = { 
+/**
+ * Where it is: `turn:` and `turns:` addresses.
+ */
+urls: Array<string>, 
+/**
+ * Until when the credential is good, and a random part; it names nobody.
+ */
+username: string, 
+/**
+ * Secret.
+ */
+credential: string, };
+
+/**
  * A language the product speaks.
  */
 export type Language = "fr" | "en";
@@ -557,7 +618,11 @@ generation: number,
 /**
  * The SDP answer.
  */
-sdp: string, };
+sdp: string, 
+/**
+ * The credentials for the session's next path, good from now on.
+ */
+next_ice?: IceCredentials, };
 
 /**
  * An SDP offer laid out as [`crate::MediaPlan`] says.
@@ -583,7 +648,11 @@ export type MediaPlan = {
 /**
  * Every other seat of the room, ascending, taken or not.
  */
-slots: Array<Seat>, };
+slots: Array<Seat>, 
+/**
+ * Relays for networks that let nothing else through; empty where the operator runs none.
+ */
+ice_servers: Array<IceServer>, };
 
 /**
  * What a seat may send now. Nothing, by default.
@@ -628,9 +697,31 @@ last_command: CommandId,
  */
 media_alive: boolean, 
 /**
+ * The credentials for the session's next path, which may have changed meanwhile.
+ */
+next_ice?: IceCredentials, 
+/**
  * In order, consecutive from the page's last one.
  */
 events: Array<Event>, };
+
+/**
+ * Credentials held out for the path after the present one. They are good from now on: a page whose
+ * path died restarts ICE with them without a word to the server.
+ */
+export type NextIce = { 
+/**
+ * Of which offer's session, when that is known.
+ */
+generation?: number, 
+/**
+ * The user name fragment.
+ */
+ufrag: string, 
+/**
+ * Secret.
+ */
+password: string, };
 
 /**
  * What comes next, when the facilitator goes on.
@@ -640,6 +731,19 @@ export type NextStep = { "step": "start" } | { "step": "open_vote" } | { "step":
  * Its index in `RoomView::phases`.
  */
 index: number, } | { "step": "end" } | { "step": "wait" } | { "step": "over" };
+
+/**
+ * How a page's media travel.
+ */
+export type PathReport = { 
+/**
+ * What carries them.
+ */
+rung: Carrier, 
+/**
+ * Whether the page gave up its camera and the others' for the sake of voices.
+ */
+audio_only: boolean, };
 
 /**
  * Why the clocks stand; the weightiest reason when there are several.
@@ -850,6 +954,23 @@ held_until?: UnixMillis, } | { "presence": "left" };
 export type RecordFate = { "fate": "undecided" } | { "fate": "keep" } | { "fate": "erase" };
 
 /**
+ * How a page came back from a loss.
+ */
+export type Recovered = { 
+/**
+ * The way back that worked.
+ */
+rung: Rung, 
+/**
+ * What had happened.
+ */
+cause: DropCause, 
+/**
+ * How long nothing was heard; zero when media were never away.
+ */
+gap: Millis, };
+
+/**
  * Why a command was not carried out.
  */
 export type Refusal = "not_facilitator" | "not_your_turn" | "not_in_this_phase" | "already_asked" | "nothing_to_cancel" | "no_such_seat" | "not_eligible" | "not_started" | "ended" | "no_such_phase" | "no_change" | "at_maximum" | "gate_closed" | "chat_off" | "bad_text" | "screen_taken" | "out_of_range" | "no_vote" | "no_such_entry" | "record_full" | "too_fast";
@@ -931,6 +1052,11 @@ entries: Array<Entry>,
 chat: Array<ChatLine>, };
 
 /**
+ * A step of the ladder of ways back, from the smallest repair to the last resort.
+ */
+export type Rung = "resume" | "rebind" | "ice_restart" | "new_transport" | "tcp" | "turn" | "audio_only" | "tunnel";
+
+/**
  * A place in a room, counted from 0; it stays the same for the room's whole life, whoever's
  * connection fills it.
  */
@@ -972,7 +1098,15 @@ generation: number,
 /**
  * What was wrong, for a developer.
  */
-detail: string, } | { "type": "media_lost" } | { "type": "speaking", 
+detail: string, } | { "type": "media_lost" } | { "type": "next_ice" } & NextIce | { "type": "tunnel", 
+/**
+ * Whether voices go through the connection.
+ */
+on: boolean, 
+/**
+ * Why it was not opened, for a developer.
+ */
+detail?: string, } | { "type": "speaking", 
 /**
  * The seats with voice in the last moments.
  */
@@ -992,7 +1126,12 @@ detail: string, } | { "type": "closing",
 /**
  * Why; a page words it, and knows from it whether to come back.
  */
-reason: ClosingReason, };
+reason: ClosingReason, 
+/**
+ * When to come back, where the reason says to: after so long, so that not everybody comes
+ * at once.
+ */
+after?: Millis, };
 
 /**
  * How one person's speech compares with what they were entitled to: a band, not a rank.
@@ -1312,6 +1451,10 @@ last_command: CommandId,
  * How to lay out the media offer.
  */
 media: MediaPlan, 
+/**
+ * What to call when media cannot be had: a number, or a line of text, of the organiser's.
+ */
+telephone?: string, 
 /**
  * The whole room, as this person sees it.
  */

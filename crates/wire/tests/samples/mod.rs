@@ -4,13 +4,14 @@ use palabre_ids::{
     DisplayName, EventSeq, Group, Language, MediaRights, Millis, Role, Seat, TurnId, UnixMillis,
 };
 use palabre_wire::{
-    Advance, Answer, AutopilotView, Ballot, Band, Blocked, ChairView, ChatLine, ClientDropChoice,
-    ClientMessage, Clock, ClosingReason, Command, CommandId, Drill, DropRecord, Entry, EntryDraft,
-    EntryId, EntryKind, Event, ExtensionQuote, Firmness, FloorKind, FloorView, GroupView, HandView,
-    Hello, HelpLine, MediaAnswer, MediaOffer, MediaPlan, Missed, NextStep, Pause, PersonView,
-    PersonalView, PhaseInfo, PhaseView, Presence, RecordFate, Refusal, Resume, RoomEvent, RoomView,
-    SeatView, ServerMessage, SpeechBalance, Stage, StateView, TalkShare, TemplateInfo, TurnPart,
-    TurnView, ViewSize, VoteAbout, VoteInfo, VoteOption, VoteResult, VoteView, VotesView,
+    Advance, Answer, AutopilotView, Ballot, Band, Blocked, Carrier, ChairView, ChatLine,
+    ClientDropChoice, ClientMessage, Clock, ClosingReason, Command, CommandId, Drill, DropCause,
+    DropRecord, Entry, EntryDraft, EntryId, EntryKind, Event, ExtensionQuote, Firmness, FloorKind,
+    FloorView, GroupView, HandView, Hello, HelpLine, IceCredentials, IceServer, MediaAnswer,
+    MediaOffer, MediaPlan, Missed, NextIce, NextStep, PathReport, Pause, PersonView, PersonalView,
+    PhaseInfo, PhaseView, Presence, RecordFate, Recovered, Refusal, Resume, RoomEvent, RoomView,
+    Rung, SeatView, ServerMessage, SpeechBalance, Stage, StateView, TalkShare, TemplateInfo,
+    TurnPart, TurnView, ViewSize, VoteAbout, VoteInfo, VoteOption, VoteResult, VoteView, VotesView,
     WIRE_VERSION, Waiting, Welcome,
 };
 
@@ -46,6 +47,19 @@ pub(crate) fn client() -> Vec<(String, ClientMessage)> {
             },
         ),
         ("client.ping".into(), ClientMessage::Ping { at: 12_345 }),
+        ("client.tunnel".into(), ClientMessage::Tunnel { on: true }),
+        (
+            "client.recovered".into(),
+            ClientMessage::Recovered(Recovered {
+                rung: Rung::IceRestart,
+                cause: DropCause::PathDead,
+                gap: Millis(840),
+            }),
+        ),
+        (
+            "client.path".into(),
+            ClientMessage::Path(PathReport { rung: Carrier::Udp, audio_only: false }),
+        ),
         ("client.leave".into(), ClientMessage::Leave),
     ];
     for (id, command) in (1..).zip(commands()) {
@@ -123,6 +137,7 @@ pub(crate) fn server() -> Vec<(String, ServerMessage)> {
                 now: NOW,
                 last_command: CommandId(7),
                 media_alive: true,
+                next_ice: None,
                 events: vec![event(42, RoomEvent::CannotHear { seat: Seat(3) })],
             }),
         ),
@@ -136,7 +151,11 @@ pub(crate) fn server() -> Vec<(String, ServerMessage)> {
         ),
         (
             "server.media_answer".into(),
-            ServerMessage::MediaAnswer(MediaAnswer { generation: 1, sdp: "v=0\r\n".into() }),
+            ServerMessage::MediaAnswer(MediaAnswer {
+                generation: 1,
+                sdp: "v=0\r\n".into(),
+                next_ice: Some(next_ice()),
+            }),
         ),
         (
             "server.media_refused".into(),
@@ -156,7 +175,41 @@ pub(crate) fn server() -> Vec<(String, ServerMessage)> {
                 detail: "the message is not JSON (line 1, column 1)".into(),
             },
         ),
-        ("server.closing".into(), ServerMessage::Closing { reason: ClosingReason::TakenOver }),
+        (
+            "server.resumed.next_ice".into(),
+            ServerMessage::Resumed(Missed {
+                resume_token: "AAECAwQFBgcICQoLDA0ODw".into(),
+                now: NOW,
+                last_command: CommandId(7),
+                media_alive: true,
+                next_ice: Some(next_ice()),
+                events: vec![],
+            }),
+        ),
+        (
+            "server.next_ice".into(),
+            ServerMessage::NextIce(NextIce {
+                generation: Some(1),
+                ufrag: next_ice().ufrag,
+                password: next_ice().password,
+            }),
+        ),
+        ("server.tunnel".into(), ServerMessage::Tunnel { on: true, detail: None }),
+        (
+            "server.tunnel.refused".into(),
+            ServerMessage::Tunnel { on: false, detail: Some("the session is over".into()) },
+        ),
+        (
+            "server.closing".into(),
+            ServerMessage::Closing { reason: ClosingReason::TakenOver, after: None },
+        ),
+        (
+            "server.closing.after".into(),
+            ServerMessage::Closing {
+                reason: ClosingReason::Restarting,
+                after: Some(Millis(1_250)),
+            },
+        ),
     ];
     for (name, part) in events() {
         all.push((format!("server.event.{name}"), ServerMessage::Event(event(43, part))));
@@ -264,9 +317,21 @@ fn welcome() -> Welcome {
         seq: EventSeq(41),
         now: NOW,
         last_command: CommandId(0),
-        media: MediaPlan { slots: vec![Seat(1), Seat(2)] },
+        media: MediaPlan {
+            slots: vec![Seat(1), Seat(2)],
+            ice_servers: vec![IceServer {
+                urls: vec!["turns:turn.example.org:443?transport=tcp".into()],
+                username: "1789086400:0a1b2c3d".into(),
+                credential: "k7JqGv0mVYJr7ZIXbcVzZk0ZLeQ=".into(),
+            }],
+        },
+        telephone: Some("+33 1 23 45 67 89, code 4321".into()),
         room: room(),
     }
+}
+
+fn next_ice() -> IceCredentials {
+    IceCredentials { ufrag: "fE3d".into(), password: "sGfjH2dkLs8Yg3KwPq0VbXtC".into() }
 }
 
 fn personal() -> PersonalView {
@@ -290,7 +355,16 @@ fn personal() -> PersonalView {
                 session_ends_at: Some(NOW + Millis::from_secs(1_800)),
             }],
             help: vec![HelpLine { seat: Seat(2), at: NOW, text: "Je suis perdu.".into() }],
-            drops: vec![DropRecord { seat: Seat(1), at: NOW, back_at: None }],
+            drops: vec![
+                DropRecord {
+                    seat: Seat(1),
+                    at: NOW,
+                    back_at: Some(NOW + Millis(840)),
+                    cause: Some(DropCause::PathDead),
+                    rung: Some(Rung::IceRestart),
+                },
+                DropRecord { seat: Seat(1), at: NOW, back_at: None, cause: None, rung: None },
+            ],
         }),
     }
 }

@@ -570,7 +570,14 @@ export function personal(name: SceneName, language: Language, seat: Seat, now: n
               : [],
             drops: running
               ? [
-                  { seat: 6, at: now - 800_000, back_at: now - 786_000 },
+                  {
+                    seat: 6,
+                    at: now - 800_000,
+                    back_at: now - 786_000,
+                    cause: 'path_dead',
+                    rung: 'ice_restart',
+                  },
+                  { seat: 4, at: now - 300_000, back_at: now - 297_000, cause: 'udp_blocked', rung: 'tcp' },
                   ...(name === 'away' ? [{ seat: 7, at: now - 4000 }] : []),
                 ]
               : [],

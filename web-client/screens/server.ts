@@ -1,6 +1,6 @@
 /**
  * A stand-in for the server, for pictures only: serves the built page and answers a hello with the room
- * of a scene. A link's token is `{scene}.{seat}`.
+ * of a scene. A link's token is `{scene}.{seat}`, or `{scene}.{seat}.{plight}` for a page in trouble.
  */
 import { createServer, type Server } from 'node:http';
 import { readFile } from 'node:fs/promises';
@@ -39,6 +39,9 @@ const TEMPLATES = [
     people: 9,
   },
 ];
+
+/** A page in trouble has a moment before it, in milliseconds: a loss is no beginning. */
+const CUT_AFTER = 1000;
 
 /** Who is heard in a scene. */
 function speaking(name: SceneName, room: RoomView, own: number): number[] {
@@ -79,11 +82,16 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
   const sockets = new WebSocketServer({ server, path: '/ws' });
   sockets.on('connection', (socket) => {
     const say = (message: ServerMessage) => socket.send(JSON.stringify(message));
+    let plight: string | undefined;
     socket.on('message', (data) => {
       const message = JSON.parse(String(data)) as ClientMessage;
       const now = Date.now();
       if (message.type === 'hello') {
-        const [name, seat] = message.token.split('.');
+        const [name, seat, given] = message.token.split('.');
+        plight = given;
+        // Whoever lost the connection does not get it back here.
+        if (message.resume) return socket.terminate();
+        if (plight === 'away' || plight === 'wordless') setTimeout(() => socket.terminate(), CUT_AFTER);
         if (name === 'expired') return say({ type: 'closing', reason: 'token_expired' });
         if (name === 'taken') return say({ type: 'closing', reason: 'taken_over' });
         const room = scene(name as SceneName, message.language, now);
@@ -96,14 +104,19 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
           seq: 1,
           now,
           last_command: 0,
-          media: { slots: room.people.map((person) => person.seat).filter((of) => of !== own) },
+          media: {
+            slots: room.people.map((person) => person.seat).filter((of) => of !== own),
+            ice_servers: [],
+          },
           room,
+          telephone: '+33 1 84 88 12 34',
         });
         say({ type: 'personal', ...personal(name as SceneName, message.language, own, now) });
         say({ type: 'speaking', seats: speaking(name as SceneName, room, own) });
       }
       if (message.type === 'media_offer')
         say({ type: 'media_answer', generation: message.generation, sdp: 'v=0' });
+      if (message.type === 'tunnel') say({ type: 'tunnel', on: message.on && plight === 'tunnel' });
       if (message.type === 'ping') say({ type: 'pong', at: message.at, now });
       if (message.type !== 'command') return;
       if (message.command.do === 'cannot_hear') {

@@ -29,6 +29,43 @@ const phoneTab = (tab: string) => async (page: Page) => {
   await page.getByTestId(`tab-${tab}`).click();
 };
 
+/** How long each trouble of one's own connection takes to be told, in milliseconds. */
+const PLIGHTS = {
+  offline: 3500,
+  away: 4500,
+  wordless: 3500,
+  mending: 3500,
+  soundless: 11_000,
+  tunnel: 6500,
+  weak: 8500,
+};
+
+/** Each of them on a desk and on a telephone, by day and by night, in both languages. */
+function plights(): Shot[] {
+  const all = Object.entries(PLIGHTS).flatMap(([plight, after]) =>
+    [true, false].map((desk): Shot => ({
+      name: `plight-${plight}${desk ? '' : '-phone-dark-en'}`,
+      path: `${room('holder', 2)}.${plight}`,
+      ...(desk ? {} : { size: PHONE, dark: true, language: 'en' as const }),
+      then: async (page, context) => {
+        if (plight === 'offline') await context.setOffline(true);
+        await page.waitForTimeout(after);
+      },
+    })),
+  );
+  const asked = async (page: Page) => {
+    await page.getByTestId('settings').click();
+    await page.getByTestId('audio-only').check();
+    await page.keyboard.press('Escape');
+  };
+  const voices = { path: room('holder', 2), then: asked };
+  return [
+    ...all,
+    { name: 'plight-audio-only', ...voices },
+    { name: 'plight-audio-only-phone-en', ...voices, size: SMALL, language: 'en' },
+  ];
+}
+
 export const SHOTS: Shot[] = [
   { name: 'home', path: '/' },
   { name: 'home-dark-en', path: '/', dark: true, language: 'en' },
@@ -168,6 +205,7 @@ export const SHOTS: Shot[] = [
       await page.getByTestId('create').click();
     },
   },
+  ...plights(),
   { name: 'room', path: '/r/demo-room#round.0', size: [1360, 850] },
   { name: 'expired', path: '/r/demo-room#expired.2' },
   { name: 'taken-dark-en', path: '/r/demo-room#taken.2', dark: true, language: 'en' },

@@ -30,6 +30,8 @@ export interface Invited {
 export type RoomRequest = ({ template: string } | { template_text: string }) & {
   language: Language;
   people: Invited[];
+  /** What people call when their media cannot be had. */
+  telephone?: string;
 };
 
 /** The largest file of one's own, in bytes: a template of thirty phases takes a third of it. */

@@ -92,6 +92,9 @@ test.each([
   ['ClientDropChoice', 'drop-', []],
   ['Band', 'band-', []],
   ['VoteAbout', 'result-', []],
+  ['Rung', 'rung-', []],
+  ['DropCause', 'cause-', []],
+  ['Carrier', 'carrier-', []],
 ])('every %s has its sentence', (type, prefix, elsewhere: string[]) => {
   const all = codes(type);
   expect(all.length).toBeGreaterThan(1);

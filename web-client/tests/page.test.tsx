@@ -51,7 +51,7 @@ test('only the chair sees what conducts', () => {
 test('a seat that was muted stays muted, however its link is opened', () => {
   const { socket, room } = enter('holder', 3, false);
   expect(room.people[3]?.muted).toBe(true);
-  expect(session.muted.value).toBe(true);
+  expect(session.own.muted.value).toBe(true);
   expect(socket.commands()).not.toContainEqual({ do: 'set_muted', muted: false });
   expect(session.heard.value).toBe(false);
 });

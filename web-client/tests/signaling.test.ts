@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import {
   FLOOD_PAUSE,
   initial,
+  LONGEST_PAUSE,
   MAX_PENDING,
   OPEN_LIMIT,
   PING_EVERY,
   SILENCE_LIMIT,
+  SUSPECTED_LIMIT,
   transition,
   type Effect,
   type Input,
@@ -31,7 +33,7 @@ class Run {
   }
 
   hear(message: ServerMessage, now: number): Effect[] {
-    return this.do({ type: 'message', now, message, jitter: 1 });
+    return this.do({ type: 'message', now, message, jitter: 0 });
   }
 
   join(now = 0): void {
@@ -40,11 +42,11 @@ class Run {
   }
 
   lose(now: number): Effect[] {
-    return this.do({ type: 'socket_closed', now, jitter: 1 });
+    return this.do({ type: 'socket_closed', now, jitter: 0 });
   }
 
   tick(now: number): Effect[] {
-    return this.do({ type: 'tick', now, jitter: 1 });
+    return this.do({ type: 'tick', now, jitter: 0 });
   }
 }
 
@@ -138,7 +140,8 @@ describe('a lost connection', () => {
     expect(run.tick(PING_EVERY - 1)).toEqual([]);
     expect(sent(run.tick(PING_EVERY))).toEqual([{ type: 'ping', at: PING_EVERY }]);
     run.hear({ type: 'pong', at: 0, now: 5 }, 2500);
-    expect(run.tick(2500 + SILENCE_LIMIT - 1).some((effect) => effect.do === 'close')).toBe(false);
+    const looks = Array.from({ length: SILENCE_LIMIT / 100 - 1 }, (_, at) => run.tick(2600 + 100 * at));
+    expect(looks.flat().some((effect) => effect.do === 'close')).toBe(false);
     expect(run.tick(2500 + SILENCE_LIMIT)).toEqual([{ do: 'close' }]);
     expect(run.state.phase.kind).toBe('waiting');
   });
@@ -149,9 +152,52 @@ describe('a lost connection', () => {
     run.lose(0);
     run.tick(0);
     run.lose(10);
-    expect(run.state.phase).toMatchObject({ kind: 'waiting', attempt: 2, retryAt: 260 });
+    expect(run.state.phase).toMatchObject({ kind: 'waiting', attempt: 2, retryAt: 385 });
     expect(run.tick(259)).toEqual([]);
     expect(run.do({ type: 'online', now: 259 })).toEqual([{ do: 'open' }]);
+  });
+
+  test('a hint at a loss asks the server at once, and waits less long for its answer', () => {
+    const run = new Run();
+    run.join();
+    run.tick(0);
+    expect(sent(run.do({ type: 'suspect', now: 500 }))).toEqual([{ type: 'ping', at: 500 }]);
+    expect(run.tick(500 + SUSPECTED_LIMIT - 1)).toEqual([]);
+    expect(run.tick(500 + SUSPECTED_LIMIT)).toEqual([{ do: 'close' }]);
+    // An answer, or a voice in the tunnel, clears it.
+    for (const clear of [
+      { type: 'message', now: 700, message: { type: 'pong', at: 500, now: 1 }, jitter: 0 },
+      { type: 'frame', now: 700 },
+    ] as const) {
+      const well = new Run();
+      well.join();
+      well.tick(0);
+      well.do({ type: 'suspect', now: 500 }, clear);
+      expect(well.tick(500 + SUSPECTED_LIMIT)).toEqual([]);
+      expect(well.state.phase.kind).toBe('joined');
+    }
+  });
+
+  test('a page that slept asks before it believes in a loss', () => {
+    const run = new Run();
+    run.join();
+    run.tick(100);
+    expect(sent(run.tick(600_000))).toEqual([{ type: 'ping', at: 600_000 }]);
+    expect(run.state.phase.kind).toBe('joined');
+    expect(run.tick(600_000 + SUSPECTED_LIMIT - 1)).toEqual([]);
+    expect(run.tick(600_000 + SUSPECTED_LIMIT)).toEqual([{ do: 'close' }]);
+  });
+
+  test('whoever speaks or conducts is back first', () => {
+    const run = new Run();
+    run.join();
+    run.do({ type: 'priority', priority: 'first' });
+    run.do({ type: 'socket_closed', now: 100, jitter: 0.9 });
+    expect(run.state.phase).toMatchObject({ kind: 'waiting', retryAt: 100 });
+    const other = new Run();
+    other.join();
+    other.do({ type: 'socket_closed', now: 100, jitter: 0.9 });
+    expect(other.state.phase).toMatchObject({ kind: 'waiting', retryAt: 280 });
   });
 
   test('after long enough the person decides, and their place is still known', () => {
@@ -225,6 +271,19 @@ describe('closing', () => {
     run.hear({ type: 'closing', reason }, 5);
     if (pause > 0) expect(run.tick(5 + pause - 1)).toEqual([]);
     expect(run.tick(5 + pause)).toEqual([{ do: 'open' }]);
+  });
+
+  test('a server that restarts says when to come back, within reason', () => {
+    for (const [after, due] of [
+      [0, 5],
+      [1200, 1205],
+      [3_600_000, 5 + LONGEST_PAUSE],
+    ] as const) {
+      const run = new Run();
+      run.join();
+      run.hear({ type: 'closing', reason: 'restarting', after }, 5);
+      expect(run.state.phase).toMatchObject({ kind: 'waiting', retryAt: due });
+    }
   });
 
   test('leaving without a connection is said by the next one', () => {

@@ -3,9 +3,10 @@ import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, vi } from 'vitest';
 import { language } from '../src/i18n/index.ts';
+import type { MediaMeans } from '../src/media/controller.ts';
 import { Session } from '../src/state/session.ts';
 import { Room } from '../src/ui/Room.tsx';
-import type { ClientMessage, RoomView, ServerMessage } from '../src/wire/index.ts';
+import type { ClientMessage, RoomView, ServerMessage, Welcome } from '../src/wire/index.ts';
 import { personal, scene, type SceneName } from '../screens/scenes.ts';
 
 // What this document does not know, and browsers do.
@@ -47,6 +48,29 @@ export class FakeSocket {
 }
 
 const refused = (code: import('../src/wire/index.ts').Refusal) => ({ result: 'refused' as const, code });
+
+const SILENCE = { received: 0, via: 'udp' as const };
+
+/** Media that never carry anything. */
+export const STILL: MediaMeans = {
+  peer: () => ({
+    incoming: [],
+    peer: {
+      offer: async () => 'offer',
+      answer: async () => undefined,
+      restart: async () => undefined,
+      send: async () => undefined,
+      look: async () => SILENCE,
+      lookClosely: async () => ({ ...SILENCE, outgoing: null, sound: { received: 0, lost: 0 } }),
+      close: () => undefined,
+    },
+  }),
+  tunnel: async () => {
+    throw new Error('no tunnel here');
+  },
+  canTunnel: async () => false,
+  now: () => performance.now(),
+};
 
 let root: HTMLElement;
 export let session: Session;
@@ -99,16 +123,7 @@ export function enter(name: SceneName, seat: number, muted = false, change?: (ro
       muted,
       camera: false,
     },
-    () => ({
-      incoming: [],
-      peer: {
-        offer: async () => 'offer',
-        answer: async () => undefined,
-        send: async () => undefined,
-        received: async () => 0,
-        close: () => undefined,
-      },
-    }),
+    STILL,
   );
   const socket = FakeSocket.last;
   act(() => render(<Room session={session} />, root));
@@ -121,7 +136,13 @@ export function enter(name: SceneName, seat: number, muted = false, change?: (ro
 }
 
 /** The server's welcome, the first or after a loss that could not be resumed. */
-export function welcome(socket: FakeSocket, room: RoomView, seat: number, lastCommand = 0) {
+export function welcome(
+  socket: FakeSocket,
+  room: RoomView,
+  seat: number,
+  lastCommand = 0,
+  more: Partial<Welcome> = {},
+) {
   socket.say({
     type: 'welcome',
     version: 3,
@@ -130,7 +151,8 @@ export function welcome(socket: FakeSocket, room: RoomView, seat: number, lastCo
     seq: 1,
     now: Date.now(),
     last_command: lastCommand,
-    media: { slots: [] },
+    media: { slots: [], ice_servers: [] },
     room,
+    ...more,
   });
 }

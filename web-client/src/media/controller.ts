@@ -1,141 +1,332 @@
-/** The hands of the media machine: peers come and go, what they send and receive stays. */
-import type { MediaAnswer, MediaOffer, MediaPlan } from '../wire/index.ts';
-import { initialMedia, mediaTransition, type MediaInput, type MediaState, type Stage } from './machine.ts';
-import { observe, SAMPLE_EVERY, type PathState } from './pathwatch.ts';
+/** The hands of the media machine: peers and tunnels come and go, what they send and receive stays. */
+import type { MediaAnswer, MediaOffer, MediaPlan, Missed, NextIce, Recovered } from '../wire/index.ts';
+import { readFrame } from './frames.ts';
+import {
+  carries,
+  initialMedia,
+  mediaTransition,
+  soundless,
+  type MediaEffect,
+  type MediaInput,
+  type MediaState,
+} from './machine.ts';
+import { hiccup, observe, SAMPLE_EVERY, suspect, type PathState } from './pathwatch.ts';
 import type { Incoming, Outgoing, Peer, PeerFactory } from './peer.ts';
+import type { CloseLook, Via } from './stats.ts';
+import type { Tunnel, TunnelFactory } from './tunnel.ts';
+import { fairWeather, lostBetween, weather, type Weather } from './weak.ts';
+
+/** How often everything is looked at, in milliseconds: the judge of a weak network needs no more. */
+const LOOK_CLOSELY_EVERY = 1000;
+
+/** How the media fare, for the screen and for the server. */
+export interface Condition {
+  /** Where the peer connection stands, as the machine names it. */
+  at: MediaState['stage']['at'];
+  /** What carries voices now. */
+  carrier: Via | 'tunnel' | 'none';
+  /** A loss that is being mended, and not the first way in. */
+  mending: boolean;
+  /** Every way was tried: the person reads and writes. */
+  soundless: boolean;
+  /** The network carries sound and no pictures. */
+  weak: boolean;
+}
+
+/** Before anything. */
+export const NO_CONDITION: Condition = {
+  at: 'off',
+  carrier: 'none',
+  mending: false,
+  soundless: false,
+  weak: false,
+};
 
 /** What the controller tells its owner. */
 export interface MediaHandlers {
   offer(offer: MediaOffer): void;
-  /** A new peer's tracks, all at once; they replace the ones before. */
+  /** What is received now, all at once; it replaces what was before. */
   incoming(tracks: Incoming[]): void;
-  stage(stage: Stage): void;
+  condition(condition: Condition): void;
+  /** Ask the server for the tunnel, or end it. */
+  tunnel(on: boolean): void;
+  /** A voice packet for the tunnel. */
+  frame(frame: Uint8Array): void;
+  recovered(recovered: Recovered): void;
+  /** The path brings nothing any more: the signaling connection may be gone as well. */
+  silent(): void;
+}
+
+/** What the media are made with: the browser's own in the product, fakes in tests. */
+export interface MediaMeans {
+  peer: PeerFactory;
+  tunnel: TunnelFactory;
+  /** Whether this browser can take part in a tunnel. */
+  canTunnel: () => Promise<boolean>;
+  now: () => number;
+}
+
+/** A tunnel, which takes a moment to open. */
+interface Opening {
+  open: Tunnel | null;
 }
 
 /** Keeps media flowing for the room's whole life. */
 export class MediaController {
-  #state: MediaState = initialMedia;
+  #state: MediaState = initialMedia(false);
   #path: PathState = { path: 'unknown' };
-  #peer: Peer | null = null;
-  #plan: MediaPlan = { slots: [] };
+  #via: Via = 'udp';
+  #weather: Weather = fairWeather(0);
+  #closely: { at: number; look: CloseLook } | null = null;
+  #peer: { peer: Peer; incoming: Incoming[] } | null = null;
+  #tunnel: Opening | null = null;
+  #shown: Incoming[] = [];
+  #condition = NO_CONDITION;
+  #plan: MediaPlan = { slots: [], ice_servers: [] };
   #answer = '';
   #sampling = false;
-  #timer: ReturnType<typeof setInterval>;
+  #disposed = false;
+  readonly #timer: ReturnType<typeof setInterval>;
   readonly #outgoing: Outgoing = { audio: null, camera: null, screen: null };
-  readonly #factory: PeerFactory;
+  readonly #means: MediaMeans;
   readonly #handlers: MediaHandlers;
-  readonly #now: () => number;
 
-  constructor(factory: PeerFactory, handlers: MediaHandlers, now: () => number = () => performance.now()) {
-    this.#factory = factory;
+  constructor(means: MediaMeans, handlers: MediaHandlers) {
+    this.#means = means;
     this.#handlers = handlers;
-    this.#now = now;
     this.#timer = setInterval(() => void this.sample(), SAMPLE_EVERY);
+    void means.canTunnel().then((tunnels) => {
+      this.#state = { ...this.#state, tunnels };
+    });
   }
 
   /** The room is joined; `again` when it was joined before by this page. */
-  joined(plan: MediaPlan, again: boolean): void {
+  joined(plan: MediaPlan, again: boolean, back: { cause?: Recovered['cause']; heardAt?: number } = {}): void {
     this.#plan = plan;
-    this.#step({ type: 'joined', again });
+    this.step({ type: 'joined', again, ...back });
   }
 
-  resumed(mediaAlive: boolean): void {
-    this.#step({ type: 'resumed', mediaAlive });
+  resumed({ media_alive, next_ice }: Missed): void {
+    this.step({ type: 'resumed', mediaAlive: media_alive, ...(next_ice ? { ahead: next_ice } : {}) });
   }
 
-  signalingLost(): void {
-    this.#step({ type: 'signaling_lost' });
+  answered({ sdp, generation, next_ice }: MediaAnswer): void {
+    this.#answer = sdp;
+    this.step({ type: 'answered', generation, ...(next_ice ? { ahead: next_ice } : {}) });
   }
 
-  answered(answer: MediaAnswer): void {
-    this.#answer = answer.sdp;
-    this.#step({ type: 'answered', generation: answer.generation });
+  nextIce({ ufrag, password }: NextIce): void {
+    this.step({ type: 'next_ice', ahead: { ufrag, password } });
   }
 
-  refused(generation: number): void {
-    this.#step({ type: 'refused', generation });
+  /** Another network, or one again: what hints at a loss is looked into sooner. */
+  networkChanged(): void {
+    this.#path = suspect(this.#path, this.#means.now());
+    this.step({ type: 'network_changed' });
   }
 
-  lost(): void {
-    this.#step({ type: 'media_lost' });
+  /** A binary frame of the signaling connection. */
+  frame(data: ArrayBuffer): void {
+    const voice = readFrame(data);
+    if (voice) this.#tunnel?.open?.take(voice);
   }
 
   /** Changes what is sent; a later peer sends it too. */
   async send(kind: keyof Outgoing, track: MediaStreamTrack | null): Promise<void> {
     this.#outgoing[kind] = track;
-    await this.#peer?.send(kind, track);
+    if (kind === 'audio') this.#tunnel?.open?.send(track);
+    await this.#peer?.peer.send(kind, track);
   }
 
   dispose(): void {
+    this.#disposed = true;
     clearInterval(this.#timer);
-    this.#peer?.close();
+    this.#closeTunnel();
+    this.#peer?.peer.close();
     this.#peer = null;
   }
 
   /** Looks at the path and at the deadlines. */
   async sample(): Promise<void> {
-    if (this.#sampling) return;
+    if (this.#sampling || this.#disposed) return;
     this.#sampling = true;
     const peer = this.#peer;
     try {
-      const received = (await peer?.received()) ?? 0;
-      if (peer === this.#peer) {
-        const before = this.#path;
-        this.#path = observe(before, received, this.#now());
-        if (
-          this.#path.path === 'alive' &&
-          this.#path.heardAt !== ('heardAt' in before ? before.heardAt : -1)
-        ) {
-          this.#step({ type: 'path_alive' });
-        }
-        if (this.#path.path === 'dead') this.#step({ type: 'path_dead' });
-      }
+      if (peer) await this.#look(peer.peer);
     } catch {
       // A peer that was closed meanwhile has no statistics.
     } finally {
       this.#sampling = false;
     }
-    this.#step({ type: 'tick' });
+    this.step({ type: 'tick' });
   }
 
-  #step(input: MediaInput): void {
-    const before = this.#state.stage;
-    const { state, effects } = mediaTransition(this.#state, input, this.#now(), Math.random());
+  /** Something happened to the media. */
+  step(input: MediaInput): void {
+    if (this.#disposed) return;
+    const { state, effects } = mediaTransition(this.#state, input, this.#means.now());
+    const was = this.#state;
     this.#state = state;
-    for (const effect of effects) {
-      if (effect.do === 'offer') void this.#offer(effect.way === 'fresh', effect.generation);
-      else void this.#apply();
+    if (state.stage.at === 'up' && was.stage.at !== 'up' && was.trouble) {
+      this.#weather = { ...fairWeather(this.#means.now()), wait: this.#weather.wait };
     }
-    if (state.stage !== before) this.#handlers.stage(state.stage);
+    for (const effect of effects) this.#perform(effect);
+    if (state.tunnel.at === 'closed' && was.tunnel.at !== 'closed') this.#closeTunnel();
+    if (state.stage.at === 'off' && was.stage.at !== 'off') this.#closePeer();
+    this.#show();
+    this.#tell();
+  }
+
+  async #look(peer: Peer): Promise<void> {
+    const now = this.#means.now();
+    const closely = !this.#closely || now - this.#closely.at >= LOOK_CLOSELY_EVERY;
+    const look = closely ? await peer.lookClosely() : await peer.look();
+    if (peer !== this.#peer?.peer) return;
+    const before = this.#path;
+    const seen = this.#means.now();
+    this.#path = observe(before, look.received, seen);
+    if (closely) this.#judge(look as CloseLook, seen);
+    if (this.#path.path === 'alive' && this.#path.heardAt === seen) {
+      this.#via = look.via;
+      const gap = hiccup(before, this.#path);
+      if (gap !== null) this.step({ type: 'hiccup', gap });
+      this.step({ type: 'path_alive', via: this.#via });
+    }
+    if (this.#path.path === 'dead' && before.path !== 'dead') {
+      const { heardAt, slept } = this.#path;
+      this.step({ type: 'path_dead', heardAt, slept });
+      this.#handlers.silent();
+    }
+  }
+
+  /** Whether the network is weak, by what came and what could go in the last second. */
+  #judge(look: CloseLook, now: number): void {
+    const before = this.#closely;
+    this.#closely = { at: now, look };
+    if (!before || this.#state.stage.at !== 'up') return;
+    const outgoing = this.#outgoing.camera ? look.outgoing : null;
+    this.#weather = weather(
+      this.#weather,
+      { outgoing, lost: lostBetween(before.look.sound, look.sound) },
+      now,
+    );
+  }
+
+  #perform(effect: MediaEffect): void {
+    switch (effect.do) {
+      case 'offer':
+        return void this.#offer(effect.way === 'fresh', effect.generation);
+      case 'restart':
+        return void this.#try(async (peer) => {
+          await peer.restart(effect.credentials);
+          return { type: 'answer_applied' };
+        });
+      case 'apply':
+        return void this.#try(async (peer) => {
+          await peer.answer(this.#answer);
+          return { type: 'answer_applied' };
+        });
+      case 'tunnel':
+        if (effect.on) this.#openTunnel();
+        return this.#handlers.tunnel(effect.on);
+      case 'recovered': {
+        const { rung, cause, gap } = effect;
+        return this.#handlers.recovered({ rung, cause, gap });
+      }
+    }
+  }
+
+  /** Does something with the peer there is; a failure is one of that peer alone. */
+  async #try(act: (peer: Peer) => Promise<MediaInput | null>): Promise<void> {
+    const peer = this.#peer?.peer;
+    if (!peer) return;
+    let input: MediaInput | null;
+    try {
+      input = await act(peer);
+    } catch {
+      input = { type: 'failed' };
+    }
+    if (input && peer === this.#peer?.peer) this.step(input);
   }
 
   async #offer(fresh: boolean, generation: number): Promise<void> {
-    if (fresh || !this.#peer) {
-      this.#peer?.close();
-      this.#path = { path: 'unknown' };
-      const made = this.#factory(this.#plan, { ...this.#outgoing }, () => {
-        if (this.#peer === made.peer) this.#step({ type: 'failed' });
-      });
-      this.#peer = made.peer;
-      this.#handlers.incoming(made.incoming);
-    }
-    const peer = this.#peer;
-    try {
+    if (fresh || !this.#peer) this.#newPeer();
+    await this.#try(async (peer) => {
       const sdp = await peer.offer(!fresh);
-      if (peer === this.#peer && generation === this.#state.generation)
+      if (peer === this.#peer?.peer && generation === this.#state.generation)
         this.#handlers.offer({ generation, sdp });
-    } catch {
-      if (peer === this.#peer) this.#step({ type: 'failed' });
-    }
+      return null;
+    });
   }
 
-  async #apply(): Promise<void> {
-    const peer = this.#peer;
-    try {
-      await peer?.answer(this.#answer);
-      if (peer === this.#peer) this.#step({ type: 'answer_applied' });
-    } catch {
-      if (peer === this.#peer) this.#step({ type: 'failed' });
-    }
+  #newPeer(): void {
+    this.#peer?.peer.close();
+    this.#path = { path: 'unknown' };
+    this.#closely = null;
+    const made = this.#means.peer(this.#plan, { ...this.#outgoing }, () => {
+      if (this.#peer?.peer === made.peer) this.step({ type: 'failed' });
+    });
+    this.#peer = made;
+    this.#show();
+  }
+
+  #closePeer(): void {
+    this.#peer?.peer.close();
+    this.#peer = null;
+  }
+
+  #openTunnel(): void {
+    this.#closeTunnel();
+    const tunnel: Opening = { open: null };
+    this.#tunnel = tunnel;
+    const write = (frame: Uint8Array) => {
+      const { at } = this.#state.tunnel;
+      if (this.#tunnel === tunnel && (at === 'open' || at === 'ending')) this.#handlers.frame(frame);
+    };
+    void this.#means.tunnel(this.#plan, this.#outgoing.audio, write).then(
+      (open) => {
+        if (this.#tunnel !== tunnel) return open.close();
+        tunnel.open = open;
+        // The microphone may have been opened, or changed, meanwhile.
+        open.send(this.#outgoing.audio);
+        this.#show();
+      },
+      () => {
+        if (this.#tunnel === tunnel) this.step({ type: 'tunnel_failed' });
+      },
+    );
+  }
+
+  #closeTunnel(): void {
+    this.#tunnel?.open?.close();
+    this.#tunnel = null;
+  }
+
+  /** Shows what carries: the tunnel's voices while it is open, else what the peer receives. */
+  #show(): void {
+    const { at } = this.#state.tunnel;
+    const voices = (at === 'open' || at === 'ending') && this.#tunnel?.open?.incoming;
+    const incoming = voices || (this.#peer?.incoming ?? []);
+    if (incoming === this.#shown) return;
+    this.#shown = incoming;
+    this.#handlers.incoming(incoming);
+  }
+
+  #tell(): void {
+    const { stage, tunnel, trouble } = this.#state;
+    const tunnelled = tunnel.at === 'open' || tunnel.at === 'ending';
+    const next: Condition = {
+      at: stage.at,
+      carrier: stage.at === 'up' ? stage.via : tunnelled ? 'tunnel' : 'none',
+      mending: trouble !== null && trouble.cause !== null && !carries(this.#state),
+      soundless: soundless(this.#state, this.#means.now()),
+      weak: stage.at === 'up' && this.#weather.mode === 'sound',
+    };
+    const same = (Object.keys(next) as (keyof Condition)[]).every(
+      (key) => next[key] === this.#condition[key],
+    );
+    if (same) return;
+    this.#condition = next;
+    this.#handlers.condition(next);
   }
 }

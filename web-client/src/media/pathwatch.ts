@@ -1,57 +1,90 @@
 /**
- * Judges the media path by silence. The server sends something on it several times a second, so a path
- * that was alive and brings nothing is dead, seconds before the browser's own states say so.
+ * Judges the media path by silence. The server sends something on it at least every 200 ms, so a path
+ * that was alive and brings nothing is dead, seconds before the browser's own states say so. A page
+ * that was itself held back (a frozen tab, a closed lid) is told apart by the gap between two looks.
  */
 
-/** How often the counters are read, in milliseconds. */
-export const SAMPLE_EVERY = 300;
+/** How often the counters are read, in milliseconds: it bounds how late a death is seen. */
+export const SAMPLE_EVERY = 150;
 
 /**
- * So long without a packet is a dead path. Lower takes a pause of the radio for a loss (an ICE restart
- * costs little, but not nothing); higher is a longer gap in what everyone hears.
+ * So long without a packet is a dead path: three beacons that did not come. Lower takes a pause of the
+ * radio for a loss (an ICE restart costs little, but not nothing); higher is a longer gap in what
+ * everyone hears.
  */
-export const DEAD_AFTER = 1200;
+export const DEAD_AFTER = 600;
 
-/** What is known of the path. */
+/** The same once something else hints at a loss (another network, a silent server): one beacon and some. */
+export const SUSPECTED_DEAD_AFTER = 300;
+
+/** A silence so long that ended by itself is worth counting: the path was mended by the other end. */
+export const HICCUP = 400;
+
+/**
+ * Two looks further apart than this: the page was not running, and silence is counted from its waking.
+ * Timers of a hidden tab come every second, which is no sleep.
+ */
+export const SLEPT = 2000;
+
+/** What is known of the path. Times are the page's own clock, in milliseconds. */
 export type PathState =
   | { path: 'unknown' }
-  | { path: 'alive'; received: number; heardAt: number; silentSamples: number }
-  | { path: 'dead'; received: number; since: number };
+  | {
+      path: 'alive';
+      received: number;
+      /** When the counter was last seen to grow. */
+      heardAt: number;
+      /** From when silence is counted. */
+      from: number;
+      lookedAt: number;
+      silentLooks: number;
+      /** Whether the page slept since it last heard. */
+      slept: boolean;
+    }
+  | { path: 'dead'; received: number; heardAt: number; slept: boolean };
+
+const alive = (received: number, now: number): PathState => ({
+  path: 'alive',
+  received,
+  heardAt: now,
+  from: now,
+  lookedAt: now,
+  silentLooks: 0,
+  slept: false,
+});
 
 /**
  * The path after a look at the counters: `received` counts everything that came in, and only ever its
- * change matters. A page whose timers were held back (a hidden tab) sees few samples: one alone, however
- * late, proves nothing.
+ * change matters. One silent look alone, however late, proves nothing.
  */
 export function observe(state: PathState, received: number, now: number): PathState {
   switch (state.path) {
     case 'unknown':
-      return received > 0 ? { path: 'alive', received, heardAt: now, silentSamples: 0 } : state;
+      return received > 0 ? alive(received, now) : state;
     case 'alive': {
-      if (received !== state.received) return { path: 'alive', received, heardAt: now, silentSamples: 0 };
-      const silentSamples = state.silentSamples + 1;
-      return silentSamples >= 2 && now - state.heardAt >= DEAD_AFTER
-        ? { path: 'dead', received, since: now }
-        : { ...state, silentSamples };
+      if (received !== state.received) return alive(received, now);
+      if (now - state.lookedAt >= SLEPT)
+        return { ...state, from: now, lookedAt: now, silentLooks: 0, slept: true };
+      const silentLooks = state.silentLooks + 1;
+      return silentLooks >= 2 && now - state.from >= DEAD_AFTER
+        ? { path: 'dead', received, heardAt: state.heardAt, slept: state.slept }
+        : { ...state, lookedAt: now, silentLooks };
     }
     case 'dead':
-      return received !== state.received
-        ? { path: 'alive', received, heardAt: now, silentSamples: 0 }
-        : state;
+      return received !== state.received ? alive(received, now) : state;
   }
 }
 
-/** Everything that came in on any path, as the browser counts it. */
-export function totalReceived(stats: Iterable<Record<string, unknown>>): number {
-  let transport = 0;
-  let pairs = 0;
-  for (const report of stats) {
-    const number = (key: string) => (typeof report[key] === 'number' ? report[key] : 0);
-    if (report['type'] === 'transport') transport += number('packetsReceived') || number('bytesReceived');
-    if (report['type'] === 'candidate-pair') {
-      // Firefox counts on pairs only; answers to checks count as well, for they came over the path.
-      pairs += number('packetsReceived') || number('bytesReceived');
-    }
-  }
-  return transport || pairs;
+/** The path once something hints at its loss: less silence is proof then. */
+export function suspect(state: PathState, now: number): PathState {
+  if (state.path !== 'alive') return state;
+  return { ...state, from: Math.min(state.from, now + SUSPECTED_DEAD_AFTER - DEAD_AFTER) };
+}
+
+/** How long a silence was that ended by itself, if it was long enough to tell of. */
+export function hiccup(before: PathState, after: PathState): number | null {
+  if (before.path !== 'alive' || after.path !== 'alive' || before.slept) return null;
+  const gap = after.heardAt - before.heardAt;
+  // Without a silent look in between, nobody looked: it says nothing about the path.
+  return before.silentLooks > 0 && after.silentLooks === 0 && gap >= HICCUP ? gap : null;
 }

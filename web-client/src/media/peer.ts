@@ -3,8 +3,9 @@
  * tested without a browser. `BrowserPeer` is the real one: a single `RTCPeerConnection` whose sections
  * are laid out once, as the wire's `MediaPlan` says, and never renegotiated but for an ICE restart.
  */
-import type { MediaPlan, Seat } from '../wire/index.ts';
-import { totalReceived } from './pathwatch.ts';
+import type { IceCredentials, MediaPlan, Seat } from '../wire/index.ts';
+import { answerAhead } from './sdp.ts';
+import { closeLook, know, quickLook, type CloseLook, type Known, type Look } from './stats.ts';
 
 /** What the page sends; `null` sends nothing. */
 export interface Outgoing {
@@ -24,10 +25,14 @@ export interface Peer {
   offer(iceRestart: boolean): Promise<string>;
   /** Takes the answer to the last offer. */
   answer(sdp: string): Promise<void>;
+  /** Restarts ICE without a word to the server, towards credentials that it held out ahead. */
+  restart(credentials: IceCredentials): Promise<void>;
   /** Changes what is sent in a section; no negotiation. */
   send(kind: keyof Outgoing, track: MediaStreamTrack | null): Promise<void>;
-  /** How much came in so far, in whatever unit the browser counts. */
-  received(): Promise<number>;
+  /** A quick look at the path; cheap enough for several a second. */
+  look(): Promise<Look>;
+  /** A look at everything: some milliseconds of work, for once a second. */
+  lookClosely(): Promise<CloseLook>;
   close(): void;
 }
 
@@ -67,7 +72,12 @@ function prefer(transceiver: RTCRtpTransceiver, kind: 'audio' | 'video'): void {
 
 /** The browser's own. */
 export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
-  const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
+  const pc = new RTCPeerConnection({
+    bundlePolicy: 'max-bundle',
+    rtcpMuxPolicy: 'require',
+    // A relay is one way among others: the browser takes the straight one where there is one.
+    iceServers: plan.ice_servers,
+  });
   pc.addEventListener('connectionstatechange', () => {
     if (pc.connectionState === 'failed') onFailed();
   });
@@ -98,6 +108,13 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
   incoming.push({ kind: 'screen', track: receive('video') });
 
   const senders = { audio: microphone.sender, camera: camera.sender, screen: screen.sender };
+  /** The last answer that was applied: the server's, or our own for an ICE restart. */
+  let applied = '';
+  let known: Known = { transport: null, pairs: [] };
+  const apply = async (sdp: string) => {
+    await pc.setRemoteDescription({ type: 'answer', sdp });
+    applied = sdp;
+  };
   const peer: Peer = {
     async offer(iceRestart) {
       const offer = await pc.createOffer({ iceRestart });
@@ -106,14 +123,28 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
       // for them to be gathered.
       return offer.sdp ?? '';
     },
-    async answer(sdp) {
-      await pc.setRemoteDescription({ type: 'answer', sdp });
+    answer: apply,
+    async restart(credentials) {
+      // An offer that the server never answered is taken back, so that this one can be made.
+      if (pc.signalingState === 'have-local-offer') await pc.setLocalDescription({ type: 'rollback' });
+      await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+      await apply(answerAhead(applied, credentials));
     },
     async send(kind, track) {
       await senders[kind].replaceTrack(track);
     },
-    async received() {
-      return totalReceived([...(await pc.getStats()).values()] as Record<string, unknown>[]);
+    async look() {
+      const reports = await pc.getStats();
+      const look = quickLook(reports, known);
+      if (look.received > 0) return look;
+      known = know(reports);
+      return quickLook(reports, known);
+    },
+    async lookClosely() {
+      const reports = await pc.getStats();
+      // New paths have new reports.
+      known = know(reports);
+      return closeLook(reports);
     },
     close: () => pc.close(),
   };

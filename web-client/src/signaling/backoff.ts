@@ -1,24 +1,47 @@
-/** When to try again after a loss: one policy, used by the signaling connection and by media repair. */
+/** When to try again after a loss: the policy of the signaling connection. */
 
 /** The delay before an attempt, or the decision to stop trying by oneself. */
 export type Retry = { retry: true; delay: number } | { retry: false };
 
 /**
- * Delays before attempts 1, 2, 3… in milliseconds; the last one repeats. The first is at once, for the
- * commonest loss is a moment's; raising the last one spares a server that restarts under many pages
- * and costs each of them that long at the end.
+ * Who comes back first: whoever speaks or conducts holds up everybody else.
  */
-export const DELAYS = [0, 250, 500, 1000, 2000, 3000] as const;
+export type Priority = 'first' | 'ordinary';
+
+/**
+ * How often a page knocks, in milliseconds, by how long it has been away: `[away less than, pause]`. A
+ * server that restarts is back within seconds, and a page should find it within half of one; raising
+ * the later pauses spares a server that stays down under many pages.
+ */
+export const PACE: readonly [number, number][] = [
+  [20_000, 500],
+  [60_000, 1000],
+  [Infinity, 3000],
+];
+
+/**
+ * Ordinary pages leave for their first attempt within this, in milliseconds: a server that drops
+ * everybody at once meets them spread, and those who come first find it free. A single page that was
+ * cut off alone pays half of it on average.
+ */
+export const SPREAD = 200;
 
 /** After so long without success the person is asked: a forgotten tab must not knock for ever. */
 export const GIVE_UP_AFTER = 30 * 60_000;
 
 /**
- * The delay before the `attempt`th attempt (from 1), `elapsed` milliseconds after the loss. `jitter`
- * in [0, 1) spreads pages that lost the server together over the last quarter of the delay.
+ * The delay before the `attempt`th attempt (from 1), `elapsed` milliseconds after the loss. `jitter` in
+ * [0, 1) spreads pages that lost the server together.
  */
-export function retryDelay(attempt: number, elapsed: number, jitter: number): Retry {
+export function retryDelay(
+  attempt: number,
+  elapsed: number,
+  jitter: number,
+  priority: Priority = 'ordinary',
+): Retry {
   if (elapsed >= GIVE_UP_AFTER) return { retry: false };
-  const base = DELAYS[Math.min(Math.max(attempt, 1), DELAYS.length) - 1] ?? 0;
-  return { retry: true, delay: Math.round(base * (0.75 + 0.25 * jitter)) };
+  const first = priority === 'first';
+  if (attempt <= 1) return { retry: true, delay: first ? 0 : Math.round(SPREAD * jitter) };
+  const [, pause] = PACE.find(([until]) => elapsed < until) ?? [0, 3000];
+  return { retry: true, delay: Math.round(pause * (first ? 0.5 : 0.75 + 0.5 * jitter)) };
 }

@@ -9,10 +9,24 @@ import type {
   Welcome,
 } from '../wire/index.ts';
 import { parseServerMessage } from '../wire/index.ts';
+import type { Priority } from './backoff.ts';
 import { initial, transition, type Credentials, type Effect, type Input, type Phase } from './machine.ts';
 
 /** How often deadlines are looked at, in milliseconds: it bounds how late a retry or a ping leaves. */
 const TICK = 100;
+
+/**
+ * From this attempt on the server is knocked at by a plain request before a WebSocket is tried: browsers
+ * make WebSockets that failed often wait for seconds, and a server that is back must be found at once.
+ */
+const KNOCK_FROM = 3;
+/** A knock is given up after this, in milliseconds. */
+const KNOCK_LIMIT = 4000;
+/**
+ * What may wait in the socket before voices are dropped, in bytes: about half a second of one. A voice
+ * that comes later than that is no conversation.
+ */
+const MOST_WAITING = 2048;
 
 /** What the connection tells its owner. */
 export interface Handlers {
@@ -21,12 +35,15 @@ export interface Handlers {
   resumed(missed: Missed): void;
   message(message: ServerMessage): void;
   answered(command: Command, answer: Answer): void;
+  /** A binary frame. */
+  frame(data: ArrayBuffer): void;
 }
 
 /** A page's connection to the signaling service; it comes back by itself. */
 export class Connection {
   #state;
   #socket: WebSocket | null = null;
+  #knocking: AbortController | null = null;
   #timer: ReturnType<typeof setInterval>;
   #left = false;
   readonly #url: string;
@@ -57,6 +74,23 @@ export class Connection {
   /** Says something that is worth saying only while connected. */
   say(message: ClientMessage): void {
     this.#step({ type: 'say', message });
+  }
+
+  /** Sends a voice packet, unless the connection lags behind. */
+  frame(frame: Uint8Array): void {
+    const socket = this.#socket;
+    if (this.#state.phase.kind !== 'joined' || socket?.readyState !== WebSocket.OPEN) return;
+    if (socket.bufferedAmount <= MOST_WAITING) socket.send(frame as Uint8Array<ArrayBuffer>);
+  }
+
+  /** Something hints at a loss, or at its end: the server is asked at once. */
+  suspect(): void {
+    this.#step({ type: 'suspect', now: performance.now() });
+  }
+
+  /** How soon to come back after a loss that many share. */
+  priority(priority: Priority): void {
+    this.#step({ type: 'priority', priority });
   }
 
   /** Changes the language the person reads. */
@@ -117,7 +151,31 @@ export class Connection {
 
   #open(): void {
     this.#closeSocket();
+    const { phase } = this.#state;
+    if (phase.kind === 'connecting' && phase.attempt >= KNOCK_FROM) return void this.#knock();
+    this.#connect();
+  }
+
+  /** Opens the socket once the server answers at all, whatever it says. */
+  async #knock(): Promise<void> {
+    const knock = new AbortController();
+    this.#knocking = knock;
+    const timer = setTimeout(() => knock.abort(), KNOCK_LIMIT);
+    try {
+      const door = this.#url.replace(/^ws/, 'http').replace(/\/ws$/, '/livez');
+      await fetch(door, { cache: 'no-store', signal: knock.signal });
+      if (this.#knocking === knock) this.#connect();
+    } catch {
+      if (this.#knocking === knock)
+        this.#step({ type: 'socket_closed', now: performance.now(), jitter: Math.random() });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #connect(): void {
     const socket = new WebSocket(this.#url);
+    socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     const current = (input: () => Input) => {
       if (this.#socket === socket) this.#step(input());
@@ -126,6 +184,11 @@ export class Connection {
     socket.onclose = () =>
       current(() => ({ type: 'socket_closed', now: performance.now(), jitter: Math.random() }));
     socket.onmessage = ({ data }: MessageEvent) => {
+      if (data instanceof ArrayBuffer) {
+        current(() => ({ type: 'frame', now: performance.now() }));
+        if (this.#state.phase.kind === 'joined') this.#handlers.frame(data);
+        return;
+      }
       const message = typeof data === 'string' ? parseServerMessage(data) : null;
       if (message) {
         current(() => ({ type: 'message', now: performance.now(), message, jitter: Math.random() }));
@@ -134,6 +197,8 @@ export class Connection {
   }
 
   #closeSocket(): void {
+    this.#knocking?.abort();
+    this.#knocking = null;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();

@@ -18,7 +18,7 @@ import type {
   Welcome,
 } from '../wire/index.ts';
 import { WIRE_VERSION } from '../wire/index.ts';
-import { retryDelay } from './backoff.ts';
+import { retryDelay, type Priority } from './backoff.ts';
 
 /** A ping leaves this often; the server's silence is measured against it. */
 export const PING_EVERY = 2000;
@@ -26,6 +26,12 @@ export const PING_EVERY = 2000;
 export const SILENCE_LIMIT = 6000;
 /** A socket that has not opened, or has not answered the hello, within this is given up. */
 export const OPEN_LIMIT = 5000;
+/** Something hints at a loss (the media fell silent, the machine slept): an answer is due within this. */
+export const SUSPECTED_LIMIT = 1500;
+/** Two looks at the clock further apart than this: the page itself was held back, not the network. */
+export const SLEPT = 3000;
+/** The longest that a server may ask a page to stay away. */
+export const LONGEST_PAUSE = 30_000;
 /** A flooding page pauses this long before it comes back. */
 export const FLOOD_PAUSE = 5000;
 /** Unanswered commands kept; past it the oldest is given up, and its answer is a refusal. */
@@ -73,6 +79,10 @@ export interface State {
   unnumbered: Command[];
   /** Whether a welcome was ever received. */
   wasIn: boolean;
+  /** How soon to come back after a loss that many share. */
+  priority: Priority;
+  /** When the clock was last looked at. */
+  lookedAt: number;
   /** The person left while there was no connection: the next one says so, and nothing else. */
   leaving: boolean;
 }
@@ -85,6 +95,11 @@ export type Input =
   | { type: 'message'; now: number; message: ServerMessage; jitter: number }
   | { type: 'tick'; now: number; jitter: number }
   | { type: 'online'; now: number }
+  /** Something hints at a loss. */
+  | { type: 'suspect'; now: number }
+  /** A binary frame came. */
+  | { type: 'frame'; now: number }
+  | { type: 'priority'; priority: Priority }
   | { type: 'command'; command: Command }
   | { type: 'say'; message: ClientMessage }
   | { type: 'language'; language: Language; now: number }
@@ -109,6 +124,8 @@ export function initial(credentials: Credentials): State {
     nextId: 1,
     unnumbered: [],
     wasIn: false,
+    priority: 'ordinary',
+    lookedAt: 0,
     leaving: false,
   };
 }
@@ -139,8 +156,20 @@ export function transition(state: State, input: Input): Step {
       // The browser has a network again: no reason to sit out the delay.
       if (state.phase.kind !== 'waiting') return stay(state);
       return connect(state, input.now, state.phase.attempt, state.phase.lostAt, state.phase.place);
-    case 'tick':
-      return tick(state, input.now, input.jitter);
+    case 'suspect':
+      return suspect(state, input.now, false);
+    case 'frame':
+      return state.phase.kind === 'joined'
+        ? stay({ ...state, phase: { ...state.phase, lastHeard: input.now } })
+        : stay(state);
+    case 'priority':
+      return stay({ ...state, priority: input.priority });
+    case 'tick': {
+      const slept = state.lookedAt > 0 && input.now - state.lookedAt >= SLEPT;
+      const looked = { ...state, lookedAt: input.now };
+      // What came meanwhile may wait behind this look: it is not the network's silence.
+      return slept ? suspect(looked, input.now, true) : tick(looked, input.now, input.jitter);
+    }
     case 'command':
       return command(state, input.command);
     case 'say':
@@ -196,7 +225,7 @@ function lost(state: State, now: number, jitter: number, pause = 0): Step {
   const first = phase.kind === 'joined';
   const attempt = first ? 1 : phase.attempt + 1;
   const lostAt = first ? now : phase.lostAt;
-  const retry = retryDelay(attempt, now - lostAt, jitter);
+  const retry = retryDelay(attempt, now - lostAt, jitter, state.priority);
   if (!retry.retry)
     return { state: { ...state, phase: { kind: 'stopped', place: phase.place } }, effects: [] };
   const retryAt = now + Math.max(retry.delay, pause);
@@ -229,6 +258,19 @@ function tick(state: State, now: number, jitter: number): Step {
   }
 }
 
+/** Asks at once whether the server is there, and waits for the answer less long. */
+function suspect(state: State, now: number, slept: boolean): Step {
+  const { phase } = state;
+  if (phase.kind === 'waiting') return stay({ ...state, phase: { ...phase, retryAt: now } });
+  if (phase.kind !== 'joined') return stay(state);
+  const due = now + SUSPECTED_LIMIT - SILENCE_LIMIT;
+  const lastHeard = slept ? due : Math.min(phase.lastHeard, due);
+  return {
+    state: { ...state, phase: { ...phase, lastHeard, nextPing: now + PING_EVERY } },
+    effects: [{ do: 'send', message: { type: 'ping', at: Math.round(now) } }],
+  };
+}
+
 function withClose(step: Step): Step {
   return { state: step.state, effects: [{ do: 'close' }, ...step.effects] };
 }
@@ -249,7 +291,7 @@ function command(state: State, asked: Command): Step {
 }
 
 function heard(state: State, message: ServerMessage, now: number, jitter: number): Step {
-  if (message.type === 'closing') return closing(state, message.reason, now, jitter);
+  if (message.type === 'closing') return closing(state, message, now, jitter);
   if (message.type === 'welcome') {
     if (state.phase.kind !== 'connecting') return stay(state);
     const { type: _, ...welcome } = message;
@@ -330,13 +372,18 @@ function entered(
   };
 }
 
-function closing(state: State, reason: ClosingReason, now: number, jitter: number): Step {
+function closing(
+  state: State,
+  { reason, after = 0 }: { reason: ClosingReason; after?: number },
+  now: number,
+  jitter: number,
+): Step {
   switch (reason) {
     case 'too_slow':
     case 'restarting':
-      return withClose(lost(state, now, jitter));
+      return withClose(lost(state, now, jitter, Math.min(after, LONGEST_PAUSE)));
     case 'flooding':
-      return withClose(lost(state, now, jitter, FLOOD_PAUSE));
+      return withClose(lost(state, now, jitter, Math.max(FLOOD_PAUSE, Math.min(after, LONGEST_PAUSE))));
     default:
       return {
         state: { ...state, phase: { kind: 'closed', reason }, pending: [] },

@@ -2,18 +2,11 @@
  * A person's stay in a room: joins the signaling connection, the media and the devices, and holds what
  * the screen shows as signals. It decides nothing about the floor: the server does, and this follows.
  */
-import { batch, computed, effect, signal } from '@preact/signals';
-import { MediaController } from '../media/controller.ts';
-import {
-  openCamera,
-  openMicrophone,
-  openScreen,
-  problemOf,
-  type Choice,
-  type DeviceProblem,
-} from '../media/devices.ts';
-import type { Stage as MediaStage } from '../media/machine.ts';
-import { browserPeer, type Incoming, type PeerFactory } from '../media/peer.ts';
+import { batch, computed, effect, signal, untracked } from '@preact/signals';
+import { MediaController, NO_CONDITION, type Condition, type MediaMeans } from '../media/controller.ts';
+import type { Choice, DeviceProblem } from '../media/devices.ts';
+import { browserPeer, type Incoming } from '../media/peer.ts';
+import { browserTunnel, canTunnel } from '../media/tunnel.ts';
 import { Connection } from '../signaling/connection.ts';
 import type { Phase } from '../signaling/machine.ts';
 import type {
@@ -32,8 +25,12 @@ import type {
 import { betterOffset, type Offset } from './clock.ts';
 import { personAt, rightsOf } from './derive.ts';
 import { HEARTBEAT, saveVisit } from './memory.ts';
+import { watchNetwork } from './network.ts';
 import type { OutOfContract } from './banners.ts';
 import { initialNotes, notesTransition, type Notes, type NotesInput } from './notes.ts';
+import { OwnMedia } from './own.ts';
+import { plightOf, type Plight } from './plight.ts';
+import { Reports } from './reports.ts';
 import { noticeOf, reduce, withoutRecord, type Notice } from './room.ts';
 
 /** How a person enters. */
@@ -47,7 +44,17 @@ export interface Entry {
   /** The person's switches; a device that is on without a track is opened on the way in. */
   muted: boolean;
   camera: boolean;
+  /** When this browser was last in, in milliseconds since 1970: the page comes back by itself. */
+  back?: number;
 }
+
+/** What media are made with in a browser. */
+const BROWSER: MediaMeans = {
+  peer: browserPeer,
+  tunnel: browserTunnel,
+  canTunnel,
+  now: () => performance.now(),
+};
 
 /** A word that shows for a moment. */
 export type Toast =
@@ -55,7 +62,7 @@ export type Toast =
   | { id: number; kind: 'refused'; code: Refusal }
   /** Somebody asks the facilitator for help, in private. */
   | { id: number; kind: 'help'; seat: Seat; text: string }
-  | { id: number; kind: 'said'; word: 'help-sent' }
+  | { id: number; kind: 'said'; word: 'help-sent' | 'camera-later' }
   | { id: number; kind: 'device'; device: 'microphone' | 'camera' | 'screen'; problem: DeviceProblem };
 
 type ToastWord = Toast extends infer T ? (T extends Toast ? Omit<T, 'id'> : never) : never;
@@ -63,6 +70,8 @@ type ToastWord = Toast extends infer T ? (T extends Toast ? Omit<T, 'id'> : neve
 const TOAST_LIFE = 7000;
 /** A call for help stays until somebody can have read it. */
 const HELP_LIFE = 30_000;
+/** How often it is looked at what is to be told of the page's ways, in milliseconds. */
+const WAYS_TICK = 250;
 /** How often it is looked at whether notes are due. */
 const NOTES_TICK = 300;
 
@@ -71,16 +80,18 @@ export class Session {
   readonly room = signal<RoomView | null>(null);
   readonly seat = signal<Seat>(0);
   readonly speaking = signal<ReadonlySet<Seat>>(new Set());
-  readonly media = signal<MediaStage>({ at: 'off' });
+  readonly media = signal<Condition>(NO_CONDITION);
+  /** Whether this machine has a network, as far as the browser knows. */
+  readonly online = signal(navigator.onLine !== false);
+  /** The person asked for voices alone. */
+  readonly audioOnly = signal(false);
+  /** The number to call, or what else the organiser wrote, when media cannot be had. */
+  readonly telephone = signal('');
   /** Whether media ever flowed: from then on, their absence is a trouble and not a beginning. */
   readonly wasUp = signal(false);
   readonly incoming = signal<Incoming[]>([]);
-  readonly muted = signal(true);
-  readonly camera = signal(false);
-  readonly sharing = signal(false);
-  readonly ownVideo = signal<MediaStreamTrack | null>(null);
-  readonly ownScreen = signal<MediaStreamTrack | null>(null);
-  readonly microphone = signal<MediaStreamTrack | null>(null);
+  /** One's own microphone, camera and screen. */
+  readonly own: OwnMedia;
   readonly toasts = signal<Toast[]>([]);
   /** Commands on their way, by name: their buttons show it. */
   readonly busy = signal<ReadonlySet<Command['do']>>(new Set());
@@ -91,37 +102,56 @@ export class Session {
   readonly notes = signal<Notes>(initialNotes);
   /** The client's last « hors contrat ». */
   readonly signal = signal<OutOfContract | null>(null);
-  readonly choice: { value: Choice };
   /** Whether this person's voice is passed on now. */
   readonly heard = computed(() => {
     const room = this.room.value;
-    return room !== null && !this.muted.value && rightsOf(room, this.seat.value).audio;
+    return room !== null && !this.own.muted.value && rightsOf(room, this.seat.value).audio;
   });
+  /** No pictures, either way: asked for, or all that the network carries. */
+  readonly voiceOnly = computed(() => this.audioOnly.value || this.media.value.weak);
 
   #offset: Offset | null = null;
-  #sentTrack: MediaStreamTrack | null = null;
+  /** How large each camera is shown, and what the server was told of it. */
   #views = new Map<Seat, ViewSize>();
+  #toldViews = new Map<Seat, ViewSize>();
+  /** The camera was on when pictures were given up: it comes back with them. */
+  #cameraWaits = false;
+  /** Since when either connection is not well, by the page's clock. */
+  #troubledSince: number | null = null;
+  /** The next whole welcome was asked for, by this person. */
+  #asked = false;
   #toastId = 0;
   #first = true;
   #disposers: (() => void)[] = [];
   readonly #entry: Entry;
   readonly #connection: Connection;
   readonly #controller: MediaController;
+  readonly #reports = new Reports((message) => this.#connection.say(message));
 
-  constructor(entry: Entry, factory: PeerFactory = browserPeer) {
+  constructor(entry: Entry, means: MediaMeans = BROWSER) {
     this.#entry = entry;
-    this.choice = signal(entry.choice);
-    this.muted.value = entry.muted;
-    this.camera.value = entry.camera;
-    this.#controller = new MediaController(factory, {
+    this.own = new OwnMedia(entry.choice, {
+      ask: (command) => this.ask(command),
+      send: (kind, track) => this.#controller.send(kind, track),
+      problem: (device, problem) => this.#toast({ kind: 'device', device, problem }),
+      remember: () => this.#remember(),
+      gone: () => this.phase.value.kind === 'closed',
+    });
+    this.own.muted.value = entry.muted;
+    this.own.camera.value = entry.camera;
+    this.#controller = new MediaController(means, {
       offer: (offer) => this.#connection.say({ type: 'media_offer', ...offer }),
       incoming: (tracks) => {
         this.incoming.value = tracks;
       },
-      stage: (stage) => {
-        this.media.value = stage;
-        if (stage.at === 'up') this.wasUp.value = true;
+      condition: (condition) => {
+        this.media.value = condition;
+        if (condition.carrier !== 'none') this.wasUp.value = true;
       },
+      tunnel: (on) => this.#connection.say({ type: 'tunnel', on }),
+      frame: (frame) => this.#connection.frame(frame),
+      recovered: (recovered) => this.#reports.recovered(recovered),
+      silent: () => this.#connection.suspect(),
     });
     this.#connection = new Connection(
       entry.url,
@@ -132,10 +162,13 @@ export class Session {
         resumed: (missed) => {
           this.#readClock(performance.now(), missed.now);
           batch(() => missed.events.forEach((event) => this.#event(event)));
-          this.#controller.resumed(missed.media_alive);
-          this.#sayViews([...this.#views]);
+          if (missed.media_alive && this.media.value.carrier !== 'none')
+            this.#reports.recovered({ rung: 'resume', cause: 'signaling_lost', gap: 0 });
+          this.#controller.resumed(missed);
+          this.#connected();
         },
         message: (message) => this.#message(message),
+        frame: (data) => this.#controller.frame(data),
         answered: (command, answer) => {
           this.#setBusy(command.do, false);
           if (command.do === 'set_notes') return this.#notesAnswered(answer);
@@ -144,26 +177,18 @@ export class Session {
         },
       },
     );
-    if (entry.tracks.audio) this.#useMicrophone(entry.tracks.audio);
-    if (entry.tracks.video) this.#useCamera(entry.tracks.video);
+    if (entry.tracks.audio) this.own.useMicrophone(entry.tracks.audio);
+    if (entry.tracks.video) this.own.useCamera(entry.tracks.video);
 
-    // The microphone is open to the network only while it is heard: a seat without the floor sends
-    // silence, whatever the server would do with its voice.
-    this.#disposers.push(
-      effect(() => {
-        const heard = this.heard.value;
-        const raw = this.microphone.value;
-        if (raw) raw.enabled = !this.muted.value;
-        if (this.#sentTrack) this.#sentTrack.enabled = heard;
-      }),
-    );
+    this.#disposers.push(effect(() => this.own.setHeard(this.heard.value)));
     const heartbeat = setInterval(() => this.#remember(), HEARTBEAT);
     this.#disposers.push(() => clearInterval(heartbeat));
     this.#keepNotes();
+    this.#keepWays();
     this.#connection.start();
     // Whoever comes back is in the room first; devices follow as the browser gives them.
-    if (!entry.muted && !entry.tracks.audio) void this.#openMicrophone();
-    if (entry.camera && !entry.tracks.video) void this.#openCamera();
+    if (!entry.muted && !entry.tracks.audio) void this.own.openMicrophone();
+    if (entry.camera && !entry.tracks.video) void this.own.openCamera();
   }
 
   /** The server's clock now. */
@@ -182,69 +207,72 @@ export class Session {
     this.#notes({ type: 'typed', text, now: performance.now() });
   }
 
-  async setMuted(muted: boolean): Promise<void> {
-    if (!muted && !this.microphone.value && !(await this.#openMicrophone())) return;
-    this.muted.value = muted;
-    this.ask({ do: 'set_muted', muted });
-    this.#remember();
-  }
-
   async setCamera(on: boolean): Promise<void> {
-    if (on && !this.ownVideo.value && !(await this.#openCamera())) return;
-    if (!on) {
-      // Stopped, not paused: the camera's light goes out.
-      this.ownVideo.value?.stop();
-      this.ownVideo.value = null;
-      await this.#controller.send('camera', null);
+    if (on && this.audioOnly.value) {
+      this.#cameraWaits = true;
+      return this.setAudioOnly(false);
     }
-    this.camera.value = on;
-    this.ask({ do: 'set_camera', on });
-    this.#remember();
+    if (this.voiceOnly.value) {
+      // A weak network carries no picture now: the wish is kept.
+      this.#cameraWaits = on;
+      if (on) this.#toast({ kind: 'said', word: 'camera-later' });
+      return;
+    }
+    await this.own.setCamera(on);
   }
 
-  async setScreen(on: boolean): Promise<void> {
-    if (!on) return this.#stopScreen(true);
-    try {
-      const track = await openScreen();
-      track.onended = () => this.#stopScreen(true);
-      this.ownScreen.value = track;
-      this.sharing.value = true;
-      await this.#controller.send('screen', track);
-      this.ask({ do: 'set_screen', on: true });
-    } catch (error) {
-      // Closing the browser's own chooser is an answer, not a fault.
-      if (problemOf(error) !== 'denied')
-        this.#toast({ kind: 'device', device: 'screen', problem: problemOf(error) });
-    }
+  /** Gives pictures up, both ways, or takes them again. */
+  setAudioOnly(on: boolean): void {
+    this.audioOnly.value = on;
   }
 
-  /** Changes a device while in the room. */
-  async useDevices(choice: Choice): Promise<void> {
-    const before = this.choice.value;
-    this.choice.value = choice;
-    if (choice.microphone !== before.microphone && this.microphone.value) await this.#openMicrophone();
-    if (choice.camera !== before.camera && this.ownVideo.value) await this.#openCamera();
+  /** The person asks for a new connection: everything but their place is made anew. */
+  reconnect(): void {
+    this.#connection.start();
+    this.#connection.suspect();
+    this.#controller.step({ type: 'asked' });
   }
 
   language(language: Language): void {
+    this.#asked = true;
     this.#connection.language(language);
   }
 
   /** How large each camera is shown; only changes are told. */
   views(sizes: Map<Seat, ViewSize>): void {
-    const changed = [...sizes].filter(([seat, size]) => this.#views.get(seat) !== size);
-    if (changed.length === 0) return;
-    for (const [seat, size] of changed) this.#views.set(seat, size);
-    this.#sayViews(changed);
+    for (const [seat, size] of sizes) this.#views.set(seat, size);
+    this.#sayViews();
   }
 
-  /** Comes back after the page gave up, or after another page took the seat. */
+  /** What is the matter with one's own connection, if something is. */
+  plight(): Plight | null {
+    const now = performance.now();
+    return plightOf({
+      phase: this.phase.value.kind,
+      condition: this.media.value,
+      online: this.online.value,
+      asked: this.audioOnly.value,
+      troubledFor: this.#troubledSince === null ? 0 : now - this.#troubledSince,
+    });
+  }
+
+  /** Comes back after the page gave up. */
   comeBack(): void {
     this.#connection.start();
   }
 
+  /** Takes the seat back from the page that took it, with the switches as they were. */
+  takeBack(): void {
+    saveVisit(this.#entry.token, {
+      at: Date.now(),
+      muted: this.own.muted.value,
+      camera: this.own.camera.value,
+    });
+    location.reload();
+  }
+
   leave(): void {
-    saveVisit(this.#entry.token, { at: 0, muted: this.muted.value, camera: this.camera.value });
+    saveVisit(this.#entry.token, { at: 0, muted: this.own.muted.value, camera: this.own.camera.value });
     this.#connection.leave();
     this.phase.value = { kind: 'closed', reason: 'left' };
     this.#stopMedia();
@@ -263,18 +291,20 @@ export class Session {
   #phase(phase: Phase): void {
     this.phase.value = phase;
     if (phase.kind === 'waiting' || phase.kind === 'stopped' || phase.kind === 'connecting') {
-      this.#controller.signalingLost();
+      this.#controller.step({ type: 'signaling_lost' });
     }
     if (phase.kind === 'closed') {
       if (phase.reason === 'session_ended') this.#forget();
-      saveVisit(this.#entry.token, { at: 0, muted: this.muted.value, camera: this.camera.value });
+      saveVisit(this.#entry.token, { at: 0, muted: this.own.muted.value, camera: this.own.camera.value });
       this.#stopMedia();
     }
   }
 
   #welcome(welcome: Welcome, again: boolean): void {
     this.#readClock(performance.now(), welcome.now);
+    const first = this.#first;
     this.#first = false;
+    this.telephone.value = welcome.telephone ?? '';
     batch(() => {
       this.seat.value = welcome.seat;
       this.room.value = welcome.room;
@@ -282,15 +312,38 @@ export class Session {
     const me = personAt(welcome.room, welcome.seat);
     if (me) {
       // A seat that was muted stays muted, whoever opens its link again and however.
-      this.muted.value ||= me.muted;
-      if (me.muted !== this.muted.value) this.ask({ do: 'set_muted', muted: this.muted.value });
-      if (me.camera !== this.camera.value) this.ask({ do: 'set_camera', on: this.camera.value });
+      this.own.muted.value ||= me.muted;
+      if (me.muted !== this.own.muted.value) this.ask({ do: 'set_muted', muted: this.own.muted.value });
+      if (me.camera !== this.own.camera.value && !this.voiceOnly.value)
+        this.ask({ do: 'set_camera', on: this.own.camera.value });
     }
-    if (this.sharing.value && welcome.room.state.screen !== welcome.seat)
+    if (this.own.sharing.value && welcome.room.state.screen !== welcome.seat)
       this.ask({ do: 'set_screen', on: true });
-    this.#controller.joined(welcome.media, again);
-    this.#sayViews([...this.#views]);
+    // After the end there are no media: an offer would be refused.
+    if (welcome.room.phase.stage.stage !== 'ended') {
+      this.#controller.joined(
+        welcome.media,
+        again,
+        first ? this.#wayIn() : this.#asked ? { cause: 'asked' } : {},
+      );
+    }
+    this.#asked = false;
+    this.#connected();
     this.#remember();
+  }
+
+  /** What brought a page here that comes back by itself. */
+  #wayIn(): { cause?: 'page_reloaded'; heardAt?: number } {
+    const { back } = this.#entry;
+    if (back === undefined) return {};
+    return { cause: 'page_reloaded', heardAt: performance.now() - Math.max(0, Date.now() - back) };
+  }
+
+  /** The server knows nothing of this page's views and ways yet. */
+  #connected(): void {
+    this.#toldViews.clear();
+    this.#sayViews();
+    this.#reports.connected();
   }
 
   #message(message: ServerMessage): void {
@@ -313,9 +366,13 @@ export class Session {
       case 'media_answer':
         return this.#controller.answered(message);
       case 'media_refused':
-        return this.#controller.refused(message.generation);
+        return this.#controller.step({ type: 'refused', generation: message.generation });
       case 'media_lost':
-        return this.#controller.lost();
+        return this.#controller.step({ type: 'media_lost' });
+      case 'next_ice':
+        return this.#controller.nextIce(message);
+      case 'tunnel':
+        return this.#controller.step({ type: 'tunnel_said', on: message.on });
       case 'not_understood':
         console.warn('palabre: the server did not understand a message:', message.detail);
         return;
@@ -328,6 +385,8 @@ export class Session {
     const room = this.room.value;
     if (!room) return;
     this.room.value = reduce(room, event);
+    if (event.event.part === 'phase' && event.event.stage.stage === 'ended')
+      this.#controller.step({ type: 'over' });
     if (event.event.part === 'out_of_contract') {
       this.signal.value = { seat: event.event.seat, at: event.at };
     }
@@ -335,10 +394,10 @@ export class Session {
     if (notice) this.#toast({ kind: 'notice', notice });
     if (event.event.part === 'person' && event.event.seat === this.seat.value) {
       // A mute that came from elsewhere is kept; an unmute never is.
-      if (event.event.muted && !this.busy.value.has('set_muted')) this.muted.value = true;
+      if (event.event.muted && !this.busy.value.has('set_muted')) this.own.muted.value = true;
     }
-    if (event.event.part === 'state' && this.sharing.value && !this.busy.value.has('set_screen')) {
-      if (event.event.screen !== this.seat.value) this.#stopScreen(false);
+    if (event.event.part === 'state' && this.own.sharing.value && !this.busy.value.has('set_screen')) {
+      if (event.event.screen !== this.seat.value) this.own.stopScreen(false);
     }
   }
 
@@ -380,6 +439,62 @@ export class Session {
     });
   }
 
+  /** Follows the network, and tells the server how the media travel. */
+  #keepWays(): void {
+    const now = () => performance.now();
+    const unwatch = watchNetwork({
+      online: (on) => (this.online.value = on),
+      changed: () => {
+        this.#connection.suspect();
+        this.#controller.networkChanged();
+      },
+      woke: () => {
+        this.#connection.suspect();
+        this.#controller.networkChanged();
+      },
+    });
+    const tick = setInterval(() => {
+      const { carrier } = this.media.value;
+      this.#reports.path({ rung: carrier, audio_only: this.voiceOnly.value }, now());
+      if (this.phase.value.kind === 'joined') this.#reports.tell(now());
+    }, WAYS_TICK);
+    // A page that is closed, or loaded again, knows to the moment when it was last in.
+    const hide = () => this.#remember();
+    window.addEventListener('pagehide', hide);
+    this.#disposers.push(
+      unwatch,
+      () => clearInterval(tick),
+      () => window.removeEventListener('pagehide', hide),
+      effect(() => {
+        const well = this.phase.value.kind === 'joined' && this.media.value.carrier !== 'none';
+        if (well) this.#troubledSince = null;
+        else this.#troubledSince ??= now();
+      }),
+      effect(() => {
+        const only = this.voiceOnly.value;
+        untracked(() => this.#followVoiceOnly(only));
+      }),
+      effect(() => {
+        const room = this.room.value;
+        const weighty = room?.floor.turn?.seat === this.seat.value || room?.state.chair === this.seat.value;
+        this.#connection.priority(weighty ? 'first' : 'ordinary');
+      }),
+    );
+  }
+
+  /** Pictures go and come with the voice-only mode; the camera only if it was on. */
+  #followVoiceOnly(only: boolean): void {
+    this.#sayViews();
+    if (only) {
+      if (!this.own.camera.value) return;
+      this.#cameraWaits = true;
+      void this.own.setCamera(false);
+    } else if (this.#cameraWaits) {
+      this.#cameraWaits = false;
+      void this.own.setCamera(true);
+    }
+  }
+
   /** The room is no more on the server, and what was written in it is no more on this page. */
   #forget(): void {
     const room = this.room.value;
@@ -391,87 +506,26 @@ export class Session {
   }
 
   #refused(command: Command, code: Refusal): void {
-    if (command.do === 'set_screen' && command.on) this.#stopScreen(false);
+    if (command.do === 'set_screen' && command.on) this.own.stopScreen(false);
     // What was asked for is so already: the person sees it, there is nothing to say.
     if (code === 'no_change' || code === 'already_asked' || code === 'nothing_to_cancel') return;
     this.#toast({ kind: 'refused', code });
   }
 
-  #stopScreen(tell: boolean): void {
-    this.ownScreen.value?.stop();
-    this.ownScreen.value = null;
-    if (!this.sharing.value) return;
-    this.sharing.value = false;
-    void this.#controller.send('screen', null);
-    if (tell) this.ask({ do: 'set_screen', on: false });
-  }
-
-  async #openMicrophone(): Promise<boolean> {
-    try {
-      this.#useMicrophone(await openMicrophone(this.choice.value.microphone));
-      return true;
-    } catch (error) {
-      this.#toast({ kind: 'device', device: 'microphone', problem: problemOf(error) });
-      if (!this.muted.value) await this.setMuted(true);
-      return false;
-    }
-  }
-
-  async #openCamera(): Promise<boolean> {
-    try {
-      this.#useCamera(await openCamera(this.choice.value.camera));
-      return true;
-    } catch (error) {
-      this.#toast({ kind: 'device', device: 'camera', problem: problemOf(error) });
-      if (this.camera.value) await this.setCamera(false);
-      return false;
-    }
-  }
-
-  /** The raw track feeds the level on the screen; a copy of it is what is sent, or not. */
-  #useMicrophone(track: MediaStreamTrack): void {
-    if (this.#gone()) return track.stop();
-    this.microphone.value?.stop();
-    this.#sentTrack?.stop();
-    track.onended = () => {
-      this.#toast({ kind: 'device', device: 'microphone', problem: 'missing' });
-      this.microphone.value = null;
-      void this.setMuted(true);
-    };
-    this.#sentTrack = track.clone();
-    this.#sentTrack.enabled = this.heard.value;
-    track.enabled = !this.muted.value;
-    this.microphone.value = track;
-    void this.#controller.send('audio', this.#sentTrack);
-  }
-
-  #useCamera(track: MediaStreamTrack): void {
-    if (this.#gone()) return track.stop();
-    this.ownVideo.value?.stop();
-    track.contentHint = 'motion';
-    track.onended = () => {
-      this.#toast({ kind: 'device', device: 'camera', problem: 'missing' });
-      void this.setCamera(false);
-    };
-    this.ownVideo.value = track;
-    void this.#controller.send('camera', track);
-  }
-
-  /** Whether the person left while a device was being opened. */
-  #gone(): boolean {
-    return this.phase.value.kind === 'closed';
-  }
-
   #stopMedia(): void {
     this.#controller.dispose();
-    for (const track of [this.microphone.value, this.#sentTrack, this.ownVideo.value, this.ownScreen.value]) {
-      track?.stop();
-    }
+    this.own.stop();
   }
 
-  #sayViews(views: [Seat, ViewSize][]): void {
-    if (views.length === 0) return;
-    this.#connection.say({ type: 'view', seats: views.map(([seat, size]) => ({ seat, size })) });
+  /** Tells the server what changed of the sizes in which cameras are shown. */
+  #sayViews(): void {
+    const only = this.voiceOnly.value;
+    const changed = [...this.#views]
+      .map(([seat, size]): [Seat, ViewSize] => [seat, only ? 'hidden' : size])
+      .filter(([seat, size]) => this.#toldViews.get(seat) !== size);
+    if (changed.length === 0) return;
+    for (const [seat, size] of changed) this.#toldViews.set(seat, size);
+    this.#connection.say({ type: 'view', seats: changed.map(([seat, size]) => ({ seat, size })) });
   }
 
   #readClock(sentAt: number, server: number): void {
@@ -495,6 +549,10 @@ export class Session {
 
   #remember(): void {
     if (this.phase.value.kind === 'closed' || this.#first) return;
-    saveVisit(this.#entry.token, { at: Date.now(), muted: this.muted.value, camera: this.camera.value });
+    saveVisit(this.#entry.token, {
+      at: Date.now(),
+      muted: this.own.muted.value,
+      camera: this.own.camera.value,
+    });
   }
 }

@@ -74,5 +74,6 @@ function comeBack(token: string): Session | null {
     tracks: { audio: null, video: null },
     muted: visit.muted,
     camera: visit.camera,
+    back: visit.at,
   });
 }

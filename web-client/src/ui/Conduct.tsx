@@ -127,6 +127,13 @@ function Drops({ room, view }: { room: RoomView; view: ChairView }) {
                 ? t('drop-since', { time: timeOfDay(drop.at) })
                 : t('drop-back', { time: timeOfDay(drop.at), clock: formatClock(drop.back_at - drop.at) })}
             </small>
+            {(drop.cause ?? drop.rung) && (
+              <small class="how">
+                {[drop.cause && t(`cause-${drop.cause}`), drop.rung && t(`rung-${drop.rung}`)]
+                  .filter(Boolean)
+                  .join(' · ')}
+              </small>
+            )}
           </li>
         ))}
       </ul>

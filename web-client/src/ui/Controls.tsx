@@ -19,9 +19,9 @@ interface Props {
 export function Controls({ session, panelOpen, onPanel }: Props) {
   const room = session.room.value;
   if (!room) return null;
-  const muted = session.muted.value;
-  const camera = session.camera.value;
-  const sharing = session.sharing.value;
+  const muted = session.own.muted.value;
+  const camera = session.own.camera.value;
+  const sharing = session.own.sharing.value;
   const rights = rightsOf(room, session.seat.value);
   return (
     <footer class="bar">
@@ -33,7 +33,7 @@ export function Controls({ session, panelOpen, onPanel }: Props) {
           pressed={!muted}
           off={muted}
           class={session.heard.value ? 'heard' : ''}
-          onClick={() => void session.setMuted(!muted)}
+          onClick={() => void session.own.setMuted(!muted)}
         />
         <Round
           icon={camera ? 'camera' : 'cameraOff'}
@@ -50,7 +50,7 @@ export function Controls({ session, panelOpen, onPanel }: Props) {
             testid="screen"
             pressed={sharing}
             disabled={!sharing && !rights.screen}
-            onClick={() => void session.setScreen(!sharing)}
+            onClick={() => void session.own.setScreen(!sharing)}
           />
         )}
       </div>

@@ -17,6 +17,8 @@ import { Links } from './Links.tsx';
 const ROLES: RoleName[] = ['facilitator', 'co_facilitator', 'client', 'consultant', 'scribe', 'observer'];
 /** The most people one room takes, as the server has it. */
 const MOST_PEOPLE = 12;
+/** The longest number, or line of text in its place, as the server has it. */
+const MOST_TELEPHONE = 60;
 /** The choice that stands for a file of one's own; no template has such a name. */
 const OWN = ' own';
 
@@ -36,6 +38,7 @@ export function CreateRoom() {
     { name: '', role: 'consultant' },
     { name: '', role: 'consultant' },
   ]);
+  const [telephone, setTelephone] = useState('');
   const [created, setCreated] = useState<CreatedRoom | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
@@ -63,6 +66,7 @@ export function CreateRoom() {
         role,
         ...(expert && role === 'consultant' ? { expert } : {}),
       })),
+      ...(telephone.trim() ? { telephone: telephone.trim() } : {}),
     });
     setBusy(false);
     if ('room' in answer) setCreated(answer);
@@ -99,6 +103,19 @@ export function CreateRoom() {
           }}
         />
         <People people={people} onPeople={setPeople} />
+        <label class="field">
+          <span>{t('create-telephone')}</span>
+          <input
+            type="text"
+            inputMode="tel"
+            autocomplete="off"
+            maxLength={MOST_TELEPHONE}
+            value={telephone}
+            data-testid="create-telephone"
+            onInput={(event) => setTelephone(event.currentTarget.value)}
+          />
+          <small>{t('create-telephone-note')}</small>
+        </label>
         {problem && <Refused problem={problem} own={own} />}
         <button class="pill ink large" disabled={!able} data-testid="create">
           {t('create-submit')}

@@ -6,6 +6,7 @@ import type { Session, Toast } from '../state/session.ts';
 import { Announcer } from './Announcer.tsx';
 import { Banners } from './Banners.tsx';
 import { Cockpit } from './Cockpit.tsx';
+import { Plight } from './ConnectionState.tsx';
 import { Contract } from './Contract.tsx';
 import { Controls } from './Controls.tsx';
 import { Ended } from './Ended.tsx';
@@ -28,7 +29,12 @@ export function Room({ session }: { session: Session }) {
   if (phase.kind === 'closed') {
     if (phase.reason === 'left' || phase.reason === 'session_ended')
       return <Ended session={session} reason={phase.reason} />;
-    return <Message kind={phase.reason} />;
+    return (
+      <Message
+        kind={phase.reason}
+        {...(phase.reason === 'taken_over' ? { onReturn: () => session.takeBack() } : {})}
+      />
+    );
   }
   if (!room) return <Joining session={session} />;
   if (room.phase.stage.stage === 'ended') return <Ended session={session} reason="session_ended" />;
@@ -42,6 +48,7 @@ export function Room({ session }: { session: Session }) {
       <Chimes session={session} />
       <Header session={session} />
       <div class="news">
+        <Plight session={session} />
         <Banners session={session} />
         <Vote session={session} />
         <Groups session={session} />

@@ -2,7 +2,7 @@
 import { t } from '../i18n/index.ts';
 import type { Session } from '../state/session.ts';
 import type { ClosingReason } from '../wire/index.ts';
-import { connectionWord } from './ConnectionState.tsx';
+import { wordOf } from './ConnectionState.tsx';
 import { Mark } from './Icon.tsx';
 import { SettingsMenu } from './SettingsMenu.tsx';
 
@@ -28,7 +28,8 @@ const WAYS: Record<MessageKind, Way> = {
   unsupported: 'home',
 };
 
-export function Message({ kind }: { kind: MessageKind }) {
+/** `onReturn` instead of loading the page again, where the page knows a better way back. */
+export function Message({ kind, onReturn }: { kind: MessageKind; onReturn?: () => void }) {
   return (
     <main class="screen" data-testid="message" data-kind={kind}>
       <Corner />
@@ -36,7 +37,11 @@ export function Message({ kind }: { kind: MessageKind }) {
       <h1>{t(`message-${kind}-title`)}</h1>
       <p>{t(`message-${kind}-text`)}</p>
       {WAYS[kind] === 'reload' ? (
-        <button class="pill ink" onClick={() => location.reload()}>
+        <button
+          class="pill ink"
+          data-testid={kind === 'taken_over' ? 'take-back' : 'reload'}
+          onClick={onReturn ?? (() => location.reload())}
+        >
           {t(kind === 'taken_over' ? 'message-here' : 'message-reload')}
         </button>
       ) : (
@@ -49,7 +54,7 @@ export function Message({ kind }: { kind: MessageKind }) {
 }
 
 export function Joining({ session }: { session: Session }) {
-  const word = connectionWord(session);
+  const word = wordOf(session);
   return (
     <main class="screen" data-testid="joining">
       <Mark />

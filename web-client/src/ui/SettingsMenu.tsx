@@ -76,14 +76,40 @@ export function SettingsMenu({ session }: { session?: Session }) {
         </label>
         {session && devices && (
           <DeviceChoice
-            choice={session.choice.value}
+            choice={session.own.choice.value}
             devices={devices}
-            onChoose={(choice) => void session.useDevices(choice)}
+            onChoose={(choice) => void session.own.useDevices(choice)}
           />
         )}
+        {session && <Network session={session} />}
         {session && <EndSession session={session} />}
       </div>
     </>
+  );
+}
+
+/** How one's own media travel, and what a person can ask of it. */
+function Network({ session }: { session: Session }) {
+  const { carrier } = session.media.value;
+  return (
+    <div class="network">
+      <label class="switch">
+        <input
+          type="checkbox"
+          role="switch"
+          data-testid="audio-only"
+          checked={session.audioOnly.value}
+          onChange={(event) => session.setAudioOnly(event.currentTarget.checked)}
+        />
+        <span>{t('settings-audio-only')}</span>
+      </label>
+      <div class="network-way">
+        <span data-testid="carrier">{t(`carrier-${carrier}`)}</span>
+        <button class="pill small" data-testid="reconnect-me" onClick={() => session.reconnect()}>
+          {t('reconnect')}
+        </button>
+      </div>
+    </div>
   );
 }
 

@@ -94,7 +94,7 @@ export function Stage({ session }: { session: Session }) {
   const chair = room.state.chair === seat;
   const screenTrack =
     sharer === seat
-      ? session.ownScreen.value
+      ? session.own.screen.value
       : session.incoming.value.find((track) => track.kind === 'screen')?.track;
   return (
     <main class="stage" ref={element}>

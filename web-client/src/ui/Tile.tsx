@@ -34,15 +34,17 @@ export function Tile({ session, person, place, chair, aside, hand }: Props) {
   const tracks = session.incoming.value.filter(
     (track) => track.kind !== 'screen' && track.seat === person.seat,
   );
-  const video = own ? session.ownVideo.value : tracks.find((track) => track.kind === 'video')?.track;
+  const video = own ? session.own.video.value : tracks.find((track) => track.kind === 'video')?.track;
   const audio = own ? undefined : tracks.find((track) => track.kind === 'audio')?.track;
   // In a drill one person plays the part of whoever is lost: nothing of theirs is really gone.
   const { drill } = room.state;
   if (drill) void beat.value;
   const played = drill?.seat === person.seat && session.serverNow() < drill.back_at;
   const here = person.presence.presence === 'here';
-  const shows = own ? session.ownVideo.value !== null : person.camera && here && picture;
-  const muted = own ? session.muted.value : person.muted;
+  // With voices alone nothing moves: a monogram is truer than a face that stands still.
+  const moves = person.camera && here && picture && !session.voiceOnly.value && video !== undefined;
+  const shows = own ? session.own.video.value !== null : moves;
+  const muted = own ? session.own.muted.value : person.muted;
   const done = given(room, person.seat);
   const grantable = chair && !holds && canBeGiven(person) && givesFloor(room);
 

@@ -1,0 +1,397 @@
+import { describe, expect, test } from 'vitest';
+import {
+  carries,
+  FRESH_AFTER,
+  initialMedia,
+  mediaTransition,
+  PATIENCE,
+  PAUSE_TUNNELLED,
+  soundless,
+  TUNNEL_AFTER,
+  TUNNEL_AFTER_ENTERING,
+  TUNNEL_AGAIN,
+  TUNNEL_ENDS_WITHIN,
+  WRITING_AFTER,
+  type MediaEffect,
+  type MediaInput,
+} from '../src/media/machine.ts';
+
+const AHEAD = { ufrag: 'next', password: 'secret' };
+const LATER = { ufrag: 'later', password: 'secret' };
+
+/** A page's media, told the time. */
+class Run {
+  state;
+  now = 0;
+  constructor(tunnels = true) {
+    this.state = initialMedia(tunnels);
+  }
+  do(input: MediaInput, at = this.now): MediaEffect[] {
+    this.now = at;
+    const step = mediaTransition(this.state, input, at);
+    this.state = step.state;
+    return step.effects;
+  }
+  /** Lets time go by in looks of 150 ms, and gives what was asked for and when. */
+  wait(until: number): [number, MediaEffect][] {
+    const asked: [number, MediaEffect][] = [];
+    for (let at = this.now + 150; at <= until; at += 150) {
+      for (const effect of this.do({ type: 'tick' }, at)) asked.push([at, effect]);
+    }
+    return asked;
+  }
+  up(ahead?: typeof AHEAD): void {
+    this.do({ type: 'joined', again: false });
+    this.do({ type: 'answered', generation: this.state.generation, ...(ahead ? { ahead } : {}) });
+    this.do({ type: 'answer_applied' });
+    expect(this.do({ type: 'path_alive', via: 'udp' })).toEqual([]);
+    expect(this.state.stage).toEqual({ at: 'up', via: 'udp' });
+    expect(this.state.trouble).toBeNull();
+  }
+  /** The path dies at `at`, after a silence of 600 ms. */
+  die(at = 5000, slept = false): MediaEffect[] {
+    return this.do({ type: 'path_dead', heardAt: at - 600, slept }, at);
+  }
+  answer(): void {
+    this.do({ type: 'answered', generation: this.state.generation });
+    this.do({ type: 'answer_applied' });
+  }
+}
+
+const offer = (way: 'restart' | 'fresh', generation: number) => ({ do: 'offer', way, generation });
+const recovered = (rung: string, cause: string, gap: number) => ({ do: 'recovered', rung, cause, gap });
+
+describe('entering', () => {
+  test('offers afresh on joining, and takes only the awaited answer', () => {
+    const run = new Run();
+    expect(run.do({ type: 'joined', again: false })).toEqual([offer('fresh', 1)]);
+    expect(run.do({ type: 'answered', generation: 0 })).toEqual([]);
+    expect(run.do({ type: 'answered', generation: 1 })).toEqual([{ do: 'apply' }]);
+  });
+
+  test('a refused offer is made again afresh, after a pause', () => {
+    const run = new Run();
+    run.do({ type: 'joined', again: false });
+    expect(run.do({ type: 'refused', generation: 1 }, 1)).toEqual([]);
+    expect(run.do({ type: 'tick' }, 2)).toEqual([]);
+    expect(run.do({ type: 'tick' }, 501)).toEqual([offer('fresh', 2)]);
+  });
+
+  test('a page that was loaded again tells how long it heard nothing', () => {
+    const run = new Run();
+    run.do({ type: 'joined', again: false, cause: 'page_reloaded', heardAt: -1200 }, 300);
+    run.answer();
+    expect(run.do({ type: 'path_alive', via: 'udp' }, 500)).toEqual([
+      recovered('new_transport', 'page_reloaded', 1700),
+    ]);
+  });
+
+  test('where nothing but the signaling connection passes, voices take it', () => {
+    const run = new Run();
+    run.do({ type: 'joined', again: false });
+    run.answer();
+    const asked = run.wait(TUNNEL_AFTER_ENTERING + 150);
+    expect(asked.filter(([, { do: what }]) => what === 'tunnel').map(([at]) => at)).toEqual([
+      TUNNEL_AFTER_ENTERING,
+    ]);
+    // It is no loss: nothing is reported.
+    expect(run.do({ type: 'tunnel_said', on: true })).toEqual([]);
+    expect(carries(run.state)).toBe(true);
+  });
+});
+
+describe('a path that dies', () => {
+  test('is restarted at once with the credentials held out ahead, signaling or not', () => {
+    for (const signaling of [true, false]) {
+      const run = new Run();
+      run.up(AHEAD);
+      if (!signaling) run.do({ type: 'signaling_lost' }, 4000);
+      expect(run.die()).toEqual([{ do: 'restart', credentials: AHEAD }]);
+      run.do({ type: 'answer_applied' }, 5010);
+      expect(run.do({ type: 'path_alive', via: 'udp' }, 5200)).toEqual([
+        recovered('ice_restart', 'path_dead', 800),
+      ]);
+    }
+  });
+
+  test('credentials serve one path; those that came meanwhile are kept for the next', () => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.die();
+    run.do({ type: 'answer_applied' });
+    run.do({ type: 'path_alive', via: 'udp' });
+    expect(run.state.ahead).toBeNull();
+    run.do({ type: 'next_ice', ahead: LATER });
+    expect(run.die(9000)).toEqual([{ do: 'restart', credentials: LATER }]);
+    run.do({ type: 'answer_applied' });
+    // The server's word may come before the page has heard anything on the new path.
+    run.do({ type: 'next_ice', ahead: AHEAD });
+    run.do({ type: 'path_alive', via: 'udp' });
+    expect(run.state.ahead).toEqual(AHEAD);
+  });
+
+  test('without them it is restarted by an offer, or as soon as one can be made', () => {
+    const run = new Run();
+    run.up();
+    expect(run.die()).toEqual([offer('restart', 2)]);
+    const away = new Run();
+    away.up();
+    away.do({ type: 'signaling_lost' }, 4900);
+    expect(away.die()).toEqual([]);
+    expect(away.wait(9000)).toEqual([]);
+    expect(away.do({ type: 'resumed', mediaAlive: true })).toEqual([offer('restart', 2)]);
+  });
+
+  test('gets a new transport before the restart is given up, and the tunnel beside that', () => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.die(6000);
+    run.do({ type: 'answer_applied' });
+    const asked = run.wait(6000 + WRITING_AFTER + 150);
+    expect(asked.slice(0, 2)).toEqual([
+      [6000 + FRESH_AFTER, offer('fresh', 3)],
+      [6000 + 2700, { do: 'tunnel', on: true }],
+    ]);
+    expect(TUNNEL_AFTER).toBeLessThanOrEqual(2700);
+    // And both again and again, as long as nothing carries.
+    expect(asked.slice(2).map(([, effect]) => effect.do)).toEqual(['offer', 'tunnel']);
+    expect(soundless(run.state, run.now)).toBe(true);
+  });
+
+  test('that comes back over TCP or a relay tells that the network is filtered', () => {
+    for (const via of ['tcp', 'turn'] as const) {
+      const run = new Run();
+      run.up(AHEAD);
+      run.die();
+      run.do({ type: 'answer_applied' });
+      expect(run.do({ type: 'path_alive', via }, 5900)).toEqual([recovered(via, 'udp_blocked', 1500)]);
+      expect(run.state.stage).toEqual({ at: 'up', via });
+      // From TCP to TCP, the network is what it was.
+      run.do({ type: 'next_ice', ahead: LATER });
+      run.die(9000);
+      run.do({ type: 'answer_applied' });
+      expect(run.do({ type: 'path_alive', via }, 9400)).toEqual([
+        recovered('ice_restart', 'path_dead', 1000),
+      ]);
+    }
+  });
+
+  test('in its sleep is told apart', () => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.die(600_000, true);
+    run.do({ type: 'answer_applied' });
+    expect(run.do({ type: 'path_alive', via: 'udp' }, 600_200)).toEqual([
+      recovered('ice_restart', 'suspended', 800),
+    ]);
+  });
+
+  test('and comes back by itself while nothing could be tried was followed by the server', () => {
+    const run = new Run();
+    run.up();
+    run.do({ type: 'signaling_lost' });
+    run.die();
+    expect(run.do({ type: 'path_alive', via: 'udp' }, 5300)).toEqual([recovered('rebind', 'path_dead', 900)]);
+    expect(run.do({ type: 'hiccup', gap: 450 }, 9000)).toEqual([recovered('rebind', 'path_dead', 450)]);
+  });
+
+  test('is tried anew at once when the machine has another network', () => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.do({ type: 'signaling_lost' });
+    run.die();
+    run.do({ type: 'answer_applied' });
+    expect(run.do({ type: 'network_changed' }, 7000)).toEqual([{ do: 'restart', credentials: AHEAD }]);
+    run.do({ type: 'resumed', mediaAlive: true }, 7100);
+    expect(run.do({ type: 'network_changed' }, 7200)).toEqual([offer('fresh', 4)]);
+    // A path that is well is left alone.
+    const well = new Run();
+    well.up();
+    expect(well.do({ type: 'network_changed' })).toEqual([]);
+  });
+});
+
+describe('the server', () => {
+  test('that resumes leaves living media untouched, and has forgotten ones made afresh', () => {
+    const run = new Run();
+    run.up();
+    run.do({ type: 'signaling_lost' });
+    expect(run.do({ type: 'resumed', mediaAlive: true, ahead: AHEAD })).toEqual([]);
+    expect(run.state.stage.at).toBe('up');
+    expect(run.state.ahead).toEqual(AHEAD);
+    expect(run.do({ type: 'resumed', mediaAlive: false })).toEqual([offer('fresh', 2)]);
+  });
+
+  test('that was restarted is the cause, whatever the silence before seemed to be', () => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.do({ type: 'signaling_lost' }, 4500);
+    run.die();
+    run.do({ type: 'answer_applied' });
+    expect(run.do({ type: 'joined', again: true }, 7000)).toEqual([offer('fresh', 3)]);
+    run.answer();
+    expect(run.do({ type: 'path_alive', via: 'udp' }, 7400)).toEqual([
+      recovered('new_transport', 'server_restarted', 3000),
+    ]);
+  });
+
+  test('that lost the media has them made afresh, once', () => {
+    const run = new Run();
+    run.up();
+    expect(run.do({ type: 'media_lost' }, 1)).toEqual([offer('fresh', 2)]);
+    expect(run.do({ type: 'media_lost' }, 2)).toEqual([]);
+  });
+
+  test('that ended the session is offered nothing more', () => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.do({ type: 'over' });
+    run.do({ type: 'media_lost' });
+    run.do({ type: 'path_dead', heardAt: 0, slept: false });
+    expect(run.wait(60_000)).toEqual([]);
+  });
+});
+
+describe('the tunnel', () => {
+  const tunnelled = () => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.die(6000);
+    run.do({ type: 'answer_applied' });
+    run.wait(6000 + TUNNEL_AFTER + 150);
+    expect(run.state.tunnel.at).toBe('asked');
+    expect(run.do({ type: 'tunnel_said', on: true }, 8800)).toEqual([
+      recovered('tunnel', 'udp_blocked', 3400),
+    ]);
+    return run;
+  };
+
+  test('carries while new transports go on being tried, without hurry', () => {
+    const run = tunnelled();
+    const offers = run.wait(60_000).filter(([, effect]) => effect.do === 'offer');
+    expect(offers.length).toBeGreaterThan(2);
+    for (let i = 2; i < offers.length; i++) {
+      expect(offers[i]![0] - offers[i - 1]![0]).toBeGreaterThanOrEqual(PATIENCE + PAUSE_TUNNELLED - 150);
+    }
+    expect(carries(run.state)).toBe(true);
+    expect(soundless(run.state, run.now)).toBe(false);
+  });
+
+  test('is kept until the server sees the new transport, and the way back is not told twice', () => {
+    const run = tunnelled();
+    run.answer();
+    expect(run.do({ type: 'path_alive', via: 'udp' }, 20_000)).toEqual([]);
+    expect(run.state.tunnel.at).toBe('ending');
+    expect(run.do({ type: 'tunnel_said', on: false }, 20_050)).toEqual([]);
+    expect(run.state.tunnel.at).toBe('closed');
+    expect(run.wait(60_000)).toEqual([]);
+  });
+
+  test('is ended by the page when the server does not', () => {
+    const run = tunnelled();
+    run.answer();
+    run.do({ type: 'path_alive', via: 'udp' }, 20_000);
+    const [ended] = run.wait(20_000 + TUNNEL_ENDS_WITHIN + 300);
+    expect(ended?.[1]).toEqual({ do: 'tunnel', on: false });
+  });
+
+  test('is not asked for again while the transport that ended it comes alive', () => {
+    const run = tunnelled();
+    run.do({ type: 'tunnel_said', on: false }, 10_000);
+    const asked = run.wait(10_000 + TUNNEL_AGAIN + 300).filter(([, effect]) => effect.do === 'tunnel');
+    expect(asked.map(([at]) => at >= 10_000 + TUNNEL_AGAIN)).toEqual([true]);
+  });
+
+  test('is asked for again by a page that resumes', () => {
+    const run = tunnelled();
+    run.do({ type: 'signaling_lost' }, 9000);
+    expect(carries(run.state)).toBe(false);
+    run.do({ type: 'resumed', mediaAlive: true }, 9500);
+    expect(run.do({ type: 'tick' }, 9501)).toContainEqual({ do: 'tunnel', on: true });
+  });
+
+  test('is never asked for by a browser that cannot', () => {
+    const run = new Run(false);
+    run.up();
+    run.die();
+    expect(run.wait(60_000).filter(([, effect]) => effect.do === 'tunnel')).toEqual([]);
+    const fails = tunnelled();
+    expect(fails.do({ type: 'tunnel_failed' })).toEqual([{ do: 'tunnel', on: false }]);
+    expect(fails.wait(60_000).filter(([, effect]) => effect.do === 'tunnel')).toEqual([]);
+  });
+});
+
+test('a person who asks gets a new transport at once', () => {
+  const run = new Run();
+  run.up(AHEAD);
+  expect(run.do({ type: 'asked' }, 3000)).toEqual([offer('fresh', 2)]);
+  run.answer();
+  expect(run.do({ type: 'path_alive', via: 'udp' }, 3300)).toEqual([
+    recovered('new_transport', 'asked', 300),
+  ]);
+});
+
+test('in whatever order things happen, no offer leaves without signaling, and troubles end with a path', () => {
+  const inputs: MediaInput[] = [
+    { type: 'joined', again: true },
+    { type: 'resumed', mediaAlive: true },
+    { type: 'resumed', mediaAlive: false, ahead: LATER },
+    { type: 'signaling_lost' },
+    { type: 'answer_applied' },
+    { type: 'next_ice', ahead: AHEAD },
+    { type: 'failed' },
+    { type: 'media_lost' },
+    { type: 'path_alive', via: 'udp' },
+    { type: 'path_alive', via: 'tcp' },
+    { type: 'path_dead', heardAt: 0, slept: false },
+    { type: 'hiccup', gap: 500 },
+    { type: 'tunnel_said', on: true },
+    { type: 'tunnel_said', on: false },
+    { type: 'tunnel_failed' },
+    { type: 'network_changed' },
+    { type: 'asked' },
+    { type: 'tick' },
+    { type: 'tick' },
+  ];
+  for (let seed = 1; seed <= 300; seed++) {
+    let random = seed;
+    const next = (below: number) => {
+      random = (random * 48_271) % 2_147_483_647;
+      return random % below;
+    };
+    const run = new Run(seed % 5 > 0);
+    run.do({ type: 'joined', again: false });
+    let generation = run.state.generation;
+    for (let step = 0; step < 200; step++) {
+      const input =
+        next(8) === 0
+          ? { type: 'answered' as const, generation: run.state.generation - next(2) }
+          : inputs[next(inputs.length)]!;
+      const effects = run.do(input, run.now + next(900));
+      for (const effect of effects) {
+        if (effect.do === 'offer') {
+          expect(run.state.signaling).toBe(true);
+          expect(effect.generation).toBeGreaterThan(generation);
+          generation = effect.generation;
+        }
+        if (effect.do === 'tunnel' && effect.on) {
+          expect(run.state.signaling).toBe(true);
+          expect(run.state.stage.at).not.toBe('up');
+        }
+        if (effect.do === 'recovered') expect(effect.gap).toBeGreaterThanOrEqual(0);
+      }
+      if (run.state.stage.at === 'up') expect(run.state.trouble).toBeNull();
+      else expect(run.state.trouble).not.toBeNull();
+      if (!run.state.signaling) expect(run.state.tunnel.at).toBe('closed');
+      if (!run.state.tunnels) expect(run.state.tunnel.at).toBe('closed');
+    }
+    // Wherever it stands, signaling and a network bring it up again.
+    run.do({ type: 'resumed', mediaAlive: true });
+    for (let tries = 0; tries < 40 && run.state.stage.at !== 'up'; tries++) {
+      run.wait(run.now + 600);
+      if (run.state.stage.at === 'offered') run.answer();
+      run.do({ type: 'path_alive', via: 'udp' });
+    }
+    expect(run.state.stage.at, `seed ${seed}`).toBe('up');
+  }
+});

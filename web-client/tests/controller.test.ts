@@ -42,6 +42,7 @@ function made() {
         incoming: [{ kind: 'audio', seat: 1, track: track('tunnel') }],
         take: (voice) => tunnel.taken.push(voice),
         send: (given) => tunnel.sent.push(given),
+        awake: () => true,
         close: () => (tunnel.open = false),
       };
     },

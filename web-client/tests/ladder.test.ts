@@ -195,6 +195,17 @@ describe('a path that dies', () => {
     expect(run.do({ type: 'hiccup', gap: 450 }, 9000)).toEqual([recovered('rebind', 'path_dead', 450)]);
   });
 
+  test('is restarted again and again while signaling is away, for networks that come later', () => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.do({ type: 'signaling_lost' });
+    run.die(6000);
+    run.do({ type: 'answer_applied' });
+    const asked = run.wait(6000 + 3 * PATIENCE + 600);
+    expect(asked.length).toBeGreaterThanOrEqual(2);
+    for (const [, effect] of asked) expect(effect).toEqual({ do: 'restart', credentials: AHEAD });
+  });
+
   test('is tried anew at once when the machine has another network', () => {
     const run = new Run();
     run.up(AHEAD);

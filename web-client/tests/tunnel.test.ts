@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { level, readFrame, writeFrame } from '../src/media/frames.ts';
 import { LEAST_IN_HAND, MOST_IN_HAND, Playout, SLACK } from '../src/media/playout.ts';
+import { Resampler } from '../src/media/resample.ts';
 import { FRAME_HEADER_BYTES, MAX_OPUS_BYTES } from '../src/wire/index.ts';
 
 describe('frames', () => {
@@ -106,5 +107,30 @@ describe('a voice that is played', () => {
     for (let at = 1; at < out.length; at++) step = Math.max(step, Math.abs(out[at]! - out[at - 1]!));
     expect(step).toBeLessThan(0.05);
     expect(out.some((sample) => sample === 0.5)).toBe(true);
+  });
+});
+
+describe('another rate', () => {
+  const tone = (rate: number, seconds: number) =>
+    Float32Array.from({ length: rate * seconds }, (_, at) => Math.sin((2 * Math.PI * 440 * at) / rate));
+
+  test.each([
+    [44_100, 48_000],
+    [48_000, 44_100],
+    [48_000, 48_000],
+    [16_000, 48_000],
+    [96_000, 48_000],
+  ])('from %i to %i keeps the length and the shape, whatever the blocks', (from, to) => {
+    const source = tone(from, 1);
+    for (const size of [1, 128, 441, 960]) {
+      const resampler = new Resampler(from, to);
+      const out: number[] = [];
+      for (let at = 0; at < source.length; at += size)
+        out.push(...resampler.block(source.subarray(at, at + size)));
+      expect(Math.abs(out.length - to)).toBeLessThanOrEqual(Math.ceil(to / from) + 1);
+      const wanted = tone(to, 1);
+      const error = Math.max(...out.map((sample, at) => Math.abs(sample - (wanted[at] ?? sample))));
+      expect(error).toBeLessThan(0.02);
+    }
   });
 });

@@ -35,6 +35,22 @@ const COUNT_NEGOTIATIONS = `{
   };
 }\n`;
 
+/** A way back that a page told the server of. */
+export interface WayBack {
+  readonly rung: string;
+  readonly cause: string;
+  readonly gap: number;
+}
+
+const NOTE_WAYS = `{
+  const ways = (globalThis.ways = []);
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (given) {
+    if (typeof given === 'string' && given.includes('"recovered"')) ways.push(JSON.parse(given));
+    return send.call(this, given);
+  };
+}\n`;
+
 /** One person and the browser they use at the moment. */
 export class Person {
   readonly link: Link;
@@ -72,7 +88,7 @@ export class Person {
   /** Opens a browser and the link in it. */
   async openLink(): Promise<void> {
     this.browser = await Browser.start(this.setup);
-    await this.page.addInitScript(COUNT_NEGOTIATIONS + this.initScript);
+    await this.page.addInitScript(COUNT_NEGOTIATIONS + NOTE_WAYS + this.initScript);
     await this.page.goto(this.link.url);
   }
 
@@ -229,6 +245,16 @@ export class Person {
   /** What was negotiated so far: the same later on means that the same transport goes on. */
   negotiated(): Promise<Negotiated> {
     return this.page.evaluate(() => (globalThis as unknown as { negotiated: Negotiated }).negotiated);
+  }
+
+  /** The ways back that the page has told the server of since it was loaded. */
+  ways(): Promise<WayBack[]> {
+    return this.page.evaluate(() => [...(globalThis as unknown as { ways: WayBack[] }).ways]);
+  }
+
+  /** What carries their media, by the page's hook. */
+  async carrier(): Promise<string> {
+    return (await this.on('connection-state').getAttribute('data-carrier', { timeout: 1_000 })) ?? 'unnamed';
   }
 
   /** Begins to note to whom the floor passes; what is given back reads the list so far, each change once. */

@@ -8,7 +8,7 @@ import { reference } from './identify.ts';
 import { Person } from './person.ts';
 import { picture } from './picture.ts';
 import { freePort } from './ports.ts';
-import { UdpLine } from './proxy.ts';
+import { TcpLine, UdpLine } from './proxy.ts';
 import { type Link, type Room, type RoomOrder, Server } from './server.ts';
 import { speakers } from './speech.ts';
 
@@ -65,21 +65,27 @@ export class Stage {
     return bots;
   }
 
-  /** Three people who hear each other in a plain meeting, the second one's media by a line of ours. */
+  /** Three people who hear each other in a plain meeting, the second one's media and signaling by lines of ours. */
   async hearByALine(beside: 'nothing' | 'tcp' = 'nothing'): Promise<{
     laura: Person;
     karim: Person;
     line: UdpLine;
+    signaling: TcpLine;
   }> {
     const room = await this.server.makeRoom({ template: 'plain-meeting', people: EIGHT.slice(0, 3) });
-    const [laura, karim] = this.pair(room);
+    const [first, second] = room.links;
+    if (first === undefined || second === undefined) throw new Error('a room for fewer than two');
+    const signaling = await TcpLine.open(await freePort(), this.server.httpPort);
+    this.closing.push(() => signaling.close());
+    const through = second.url.replace(`:${this.server.httpPort}`, `:${signaling.port}`);
+    const [laura, karim] = [this.person(first), this.person({ ...second, url: through })];
     const line = await UdpLine.open(await freePort(), this.server.mediaPort);
     this.closing.push(() => line.close());
     karim.initScript = line.onlyWay(beside);
     await Promise.all([this.bring(room, [2]), laura.join(), karim.join()]);
     await laura.on('next-phase').click();
     await Promise.all([karim.hearsExactly([0, 2]), laura.hearsExactly([1, 2])]);
-    return { laura, karim, line };
+    return { laura, karim, line, signaling };
   }
 
   /** Fails when a console holds an error that the proof did not expect. */

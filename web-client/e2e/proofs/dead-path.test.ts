@@ -1,6 +1,7 @@
 // The page's path dies in the middle of a call while another one is there, as from one network to the next.
 import { expect } from 'vitest';
 import { proof } from '../harness/stage.ts';
+import { expectNow, until } from '../harness/until.ts';
 
 proof(
   'a dead path is repaired by an ICE restart, with no click, on the same transport',
@@ -15,5 +16,44 @@ proof(
     expect(after.connections, 'the same peer connection').toBe(before.connections);
     expect(after.answers, 'a restart was answered').toBeGreaterThan(before.answers);
     expect(await karim.connection()).toBe('connected');
+  },
+);
+
+proof(
+  'with credentials held out ahead a dead path is repaired without a word to the server',
+  100,
+  async (stage) => {
+    const { laura, karim, line, signaling } = await stage.hearByALine();
+    stage.expected.push(
+      /WebSocket connection to .* failed/,
+      /ERR_CONNECTION_(RESET|REFUSED|CLOSED)/,
+      /ERR_EMPTY_RESPONSE/,
+    );
+    const before = await karim.negotiated();
+
+    // The machine goes from one network to the next: both are gone at once, and signaling stays away.
+    signaling.cut();
+    line.lose();
+    await Promise.all([karim.hearsExactly([0, 2], 25), laura.hearsExactly([1, 2], 25)]);
+    const after = await karim.negotiated();
+    expect(after.connections, 'the same peer connection').toBe(before.connections);
+    expect(after.answers, 'an answer of its own').toBe(before.answers + 1);
+    expect(await karim.connection()).toBe('reconnecting');
+    expect(signaling.refused).toBeGreaterThan(0);
+
+    signaling.mend();
+    await karim.isIn();
+    await until('the way back is told', async () => {
+      const ways = await karim.ways();
+      expectNow(
+        ways.some(({ rung, cause }) => rung === 'ice_restart' && cause === 'path_dead'),
+        JSON.stringify(ways),
+      );
+    });
+
+    // And once more: the server has held out the next ones.
+    line.lose();
+    await Promise.all([karim.hearsExactly([0, 2], 25), laura.hearsExactly([1, 2], 25)]);
+    expect((await karim.negotiated()).connections, 'the same peer connection').toBe(before.connections);
   },
 );

@@ -31,6 +31,8 @@ export interface Condition {
   soundless: boolean;
   /** The network carries sound and no pictures. */
   weak: boolean;
+  /** The browser wants a gesture before the tunnel's voices sound. */
+  asleep: boolean;
 }
 
 /** Before anything. */
@@ -40,6 +42,7 @@ export const NO_CONDITION: Condition = {
   mending: false,
   soundless: false,
   weak: false,
+  asleep: false,
 };
 
 /** What the controller tells its owner. */
@@ -321,6 +324,7 @@ export class MediaController {
       mending: trouble !== null && trouble.cause !== null && !carries(this.#state),
       soundless: soundless(this.#state, this.#means.now()),
       weak: stage.at === 'up' && this.#weather.mode === 'sound',
+      asleep: tunnelled && this.#tunnel?.open?.awake() === false,
     };
     const same = (Object.keys(next) as (keyof Condition)[]).every(
       (key) => next[key] === this.#condition[key],

@@ -333,9 +333,11 @@ function tickPath(state: MediaState, now: number): Step {
   const { stage } = state;
   if (stage.at === 'pausing')
     return state.signaling && now >= stage.until ? offer(state, stage.way, now) : stay(state);
-  // Without signaling there is nothing better than to let the browser go on with its checks.
-  if ((stage.at !== 'offered' && stage.at !== 'connecting') || !state.signaling) return stay(state);
+  if (stage.at !== 'offered' && stage.at !== 'connecting') return stay(state);
   const waited = now - stage.since;
+  // Without signaling there is nothing but another restart, which looks for networks that came since.
+  if (!state.signaling)
+    return stage.way === 'ahead' && state.ahead && waited >= PATIENCE ? mend(state, now) : stay(state);
   if (stage.way === 'fresh') return waited >= PATIENCE ? again(begun(state, now), now) : stay(state);
   return waited >= FRESH_AFTER ? offer(begun(state, now), 'fresh', now) : stay(state);
 }

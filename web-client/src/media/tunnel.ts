@@ -8,7 +8,7 @@ import { level, writeFrame, type Voice } from './frames.ts';
 import type { Incoming } from './peer.ts';
 import workletUrl from './voices.worklet.ts?worker&url';
 
-/** Opus's own clock, and the context's. */
+/** Opus's own clock. */
 const RATE = 48_000;
 /** One packet, in samples: 20 ms, as over RTP. */
 const PACKET = RATE / 50;
@@ -35,6 +35,8 @@ export interface Tunnel {
   take(voice: Voice): void;
   /** Changes what is sent; a disabled track sends nothing. */
   send(track: MediaStreamTrack | null): void;
+  /** Whether sound flows: a browser may want a gesture first. */
+  awake(): boolean;
   close(): void;
 }
 
@@ -61,7 +63,7 @@ export async function canTunnel(): Promise<boolean> {
 
 /** The browser's own. */
 export const browserTunnel: TunnelFactory = async (plan, track, write) => {
-  const context = new AudioContext({ sampleRate: RATE, latencyHint: 'interactive' });
+  const context = contextFor(track);
   // A browser that wants a gesture before any sound gets it with the next touch.
   const wake = () => void context.resume().catch(() => undefined);
   const gestures = ['pointerdown', 'keydown'] as const;
@@ -80,6 +82,7 @@ export const browserTunnel: TunnelFactory = async (plan, track, write) => {
       incoming: [...speakers.values()].map(({ incoming }) => incoming),
       take: (voice) => speakers.get(voice.seat)?.take(voice),
       send: (next) => microphone.use(next),
+      awake: () => context.state === 'running',
       close: () => {
         microphone.close();
         for (const speaker of speakers.values()) speaker.close();
@@ -91,6 +94,23 @@ export const browserTunnel: TunnelFactory = async (plan, track, write) => {
     throw error;
   }
 };
+
+/**
+ * A context at Opus's rate where the browser connects a microphone to such a one, else at the sound
+ * card's: then the worklet resamples.
+ */
+function contextFor(track: MediaStreamTrack | null): AudioContext {
+  if (track) {
+    const context = new AudioContext({ sampleRate: RATE, latencyHint: 'interactive' });
+    try {
+      context.createMediaStreamSource(new MediaStream([track])).disconnect();
+      return context;
+    } catch {
+      void context.close().catch(() => undefined);
+    }
+  }
+  return new AudioContext({ latencyHint: 'interactive' });
+}
 
 /** One seat's voice. */
 class Speaker {

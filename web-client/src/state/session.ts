@@ -120,6 +120,8 @@ export class Session {
   #troubledSince: number | null = null;
   /** The next whole welcome was asked for, by this person. */
   #asked = false;
+  /** Whether the tunnel waits for a gesture. */
+  #asleep = false;
   #toastId = 0;
   #first = true;
   #disposers: (() => void)[] = [];
@@ -147,6 +149,7 @@ export class Session {
       condition: (condition) => {
         this.media.value = condition;
         if (condition.carrier !== 'none') this.wasUp.value = true;
+        if (condition.asleep !== this.#asleep) this.needsGesture.value = this.#asleep = condition.asleep;
       },
       tunnel: (on) => this.#connection.say({ type: 'tunnel', on }),
       frame: (frame) => this.#connection.frame(frame),

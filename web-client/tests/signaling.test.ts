@@ -173,7 +173,7 @@ describe('a lost connection', () => {
       well.join();
       well.tick(0);
       well.do({ type: 'suspect', now: 500 }, clear);
-      expect(well.tick(500 + SUSPECTED_LIMIT)).toEqual([]);
+      expect(well.tick(500 + SUSPECTED_LIMIT)).not.toContainEqual({ do: 'close' });
       expect(well.state.phase.kind).toBe('joined');
     }
   });

@@ -28,6 +28,14 @@ export const EIGHT: RoomOrder['people'] = [
   { name: 'Tomas', role: 'consultant' },
 ];
 
+/** What a browser writes about a server that is away for a while: on purpose, in some proofs. */
+export const SERVER_AWAY = [
+  /WebSocket connection to .* failed/,
+  /ERR_CONNECTION_(RESET|REFUSED|CLOSED)/,
+  /ERR_EMPTY_RESPONSE/,
+  /ERR_SOCKET_NOT_CONNECTED/,
+];
+
 /** Where a proof plays. */
 export class Stage {
   readonly server: Server;

@@ -1,6 +1,6 @@
 // The page's path dies in the middle of a call while another one is there, as from one network to the next.
 import { expect } from 'vitest';
-import { proof } from '../harness/stage.ts';
+import { proof, SERVER_AWAY } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 proof(
@@ -24,11 +24,7 @@ proof(
   100,
   async (stage) => {
     const { laura, karim, line, signaling } = await stage.hearByALine();
-    stage.expected.push(
-      /WebSocket connection to .* failed/,
-      /ERR_CONNECTION_(RESET|REFUSED|CLOSED)/,
-      /ERR_EMPTY_RESPONSE/,
-    );
+    stage.expected.push(...SERVER_AWAY);
     const before = await karim.negotiated();
 
     // The machine goes from one network to the next: both are gone at once, and signaling stays away.

@@ -1,6 +1,6 @@
 // The server dies without a word and is started again: everybody comes back by themselves.
 import { expect } from 'vitest';
-import { EIGHT, proof } from '../harness/stage.ts';
+import { EIGHT, proof, SERVER_AWAY } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 proof(
@@ -10,7 +10,7 @@ proof(
     const room = await stage.server.makeRoom({ template: 'codev-1h15', people: EIGHT });
     const [laura, karim] = stage.pair(room);
     const [bots] = await Promise.all([stage.bring(room, [2, 3, 4, 5, 6, 7]), laura.join(), karim.join()]);
-    stage.expected.push(/WebSocket connection to .* failed/, /ERR_CONNECTION_REFUSED/);
+    stage.expected.push(...SERVER_AWAY);
     await laura.on('mic').click();
     // Clarification: questions and answers, and hands for more of them.
     for (const phase of ['Accueil', 'Choix du sujet', 'Exposé', 'Clarification']) {

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { freePort } from '../harness/ports.ts';
 import { TcpLine } from '../harness/proxy.ts';
-import { EIGHT, proof } from '../harness/stage.ts';
+import { EIGHT, proof, SERVER_AWAY } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 proof('a lost WebSocket leaves media untouched and is caught up without doubling', 120, async (stage) => {
@@ -10,11 +10,7 @@ proof('a lost WebSocket leaves media untouched and is caught up without doubling
   const [laura] = stage.pair(room);
   const line = await TcpLine.open(await freePort(), stage.server.httpPort);
   stage.closing.push(() => line.close());
-  stage.expected.push(
-    /WebSocket connection to .* failed/,
-    /ERR_CONNECTION_(RESET|REFUSED|CLOSED)/,
-    /ERR_EMPTY_RESPONSE/,
-  );
+  stage.expected.push(...SERVER_AWAY);
   const [, second] = room.links;
   if (second === undefined) throw new Error('a room without a second seat');
   const through = second.url.replace(`:${stage.server.httpPort}`, `:${line.port}`);

@@ -27,7 +27,7 @@ export const SILENCE_LIMIT = 6000;
 /** A socket that has not opened, or has not answered the hello, within this is given up. */
 export const OPEN_LIMIT = 5000;
 /** Something hints at a loss (the media fell silent, the machine slept): an answer is due within this. */
-export const SUSPECTED_LIMIT = 1500;
+export const SUSPECTED_LIMIT = 2000;
 /** Two looks at the clock further apart than this: the page itself was held back, not the network. */
 export const SLEPT = 3000;
 /** The longest that a server may ask a page to stay away. */

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::engine::peer::{Link, Peer, PeerKey};
 use crate::engine::room::MAX_ASKED;
 use crate::media::publication::Refusal;
-use crate::media::reception::SenderInfo;
+use crate::media::reception::{ReportBlock, SenderInfo};
 use crate::media::rtcp::{self, Packet};
 use crate::media::rtp::{self, Header};
 use crate::media::seats::SeatSet;
@@ -135,7 +135,7 @@ impl Engine {
             peer.link = Link::Up { inbound, outbound, rtcp_tag };
             (peer.heard, peer.lost) = (now, false);
             // Whoever ends the handshake has received our part of it.
-            peer.paths.follow(now, path);
+            peer.paths.prove(now, path);
             let room = self.room_at(key.room)?;
             let wake = room.steer(now, key.seat);
             let room = room.id.clone();
@@ -163,7 +163,7 @@ impl Engine {
         let room = self.rooms.get_mut(key.room as usize)?.as_mut()?;
         let peer = room.peer(key.seat)?;
         self.stats.packets_in += 1;
-        if !peer.paths.is_proven(path) && peer.publication.is_newest(header.ssrc, index) {
+        if !peer.paths.is_followed(path) && peer.publication.is_newest(header.ssrc, index) {
             self.tables.learn_path(peer, path);
             self.stats.address_changes += u64::from(follow_to(now, peer, path));
         }
@@ -209,14 +209,14 @@ impl Engine {
         };
         let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer(key.seat)?;
         let newest = peer.is_newest_rtcp(sender, index);
-        if newest && !peer.paths.is_proven(path) {
+        if newest && !peer.paths.is_followed(path) {
             self.tables.learn_path(peer, path);
             self.stats.address_changes += u64::from(follow_to(now, peer, path));
         }
         self.tables.learn_ssrc(peer, sender);
         let mut asked = MAX_ASKED;
         for packet in rtcp::read(datagram.get(..len)?) {
-            self.take_report(now, key, packet, &mut asked, out);
+            self.take_report(now, key, path, packet, &mut asked, out);
         }
         self.hear(now, key, path);
         Some(())
@@ -226,6 +226,7 @@ impl Engine {
         &mut self,
         now: Instant,
         key: PeerKey,
+        path: Path,
         packet: Packet<'_>,
         asked: &mut usize,
         out: &mut Outbox,
@@ -238,12 +239,12 @@ impl Engine {
                     layer.reception().sender_report(SenderInfo { ntp, rtp, at: now });
                 }
                 for block in blocks.iter() {
-                    peer.note_report(now, block.ssrc, block.last_report, block.delay);
+                    note_report(now, peer, path, &block);
                 }
             }
             Packet::ReceiverReport { blocks } => {
                 for block in blocks.iter() {
-                    peer.note_report(now, block.ssrc, block.last_report, block.delay);
+                    note_report(now, peer, path, &block);
                 }
             }
             Packet::Nack { media, lost } => {
@@ -331,7 +332,17 @@ impl Engine {
 fn follow_to(now: Instant, peer: &mut Peer, path: Path) -> bool {
     let before = peer.paths.current();
     peer.paths.follow(now, path);
+    // What is told there now, its answer proves.
+    peer.schedule.report_at(now);
     peer.is_up() && before != Some(path)
+}
+
+/// Notes what a receiver's report says of the path and its length.
+fn note_report(now: Instant, peer: &mut Peer, path: Path, block: &ReportBlock) {
+    let answers = peer.note_report(now, block.ssrc, block.last_report, block.delay);
+    if let Some(sent) = answers {
+        peer.paths.answered(now, path, sent);
+    }
 }
 
 fn open_rtp(peer: &mut Peer, datagram: &mut [u8]) -> Option<(Header, OpenedRtp)> {

@@ -1,8 +1,10 @@
 //! Where a peer is: which of the addresses that something came from is sent to, and how much.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::Path;
+use crate::outbox::Urgency;
 
 /// How many validated paths of a peer are remembered: a page has a few addresses, and each restart
 /// adds some.
@@ -13,13 +15,28 @@ const PATH_SILENCE: Duration = Duration::from_secs(1);
 /// 9000 section 8.1 has the same). A check says who made it and not where they are: less starves the
 /// page that waits there for something to answer, more is a hose that a participant can point.
 const MOST_FOR_A_CHECK: usize = 3;
+/// How many bytes of pictures may go to another host on the word of media alone: whoever has the keys
+/// sent them, and may have written an address that is somebody else's. More is a longer hose for a
+/// participant who means ill; less may stop the pictures of whoever changed their network until their
+/// next report, which comes within a second or two.
+const PICTURES_ON_TRUST: usize = 256 << 10;
+/// How long until that much is given again.
+const TRUST_AGAIN: Duration = Duration::from_secs(10);
 
 /// How far the current path is vouched for.
 #[derive(Default)]
 enum Trust {
-    /// By the handshake, or by authentic media or reports.
+    /// By the handshake, by an answer to what we sent there, or by media from the host that was
+    /// proven: a router changes its port.
     #[default]
     Proven,
+    /// By media or reports from another host. Sound goes there, pictures as far as there is credit.
+    Heard {
+        /// How many bytes of pictures may still be sent there.
+        credit: usize,
+        /// What answers something that we sent there since proves it.
+        since: Instant,
+    },
     /// By checks alone.
     Checked {
         /// How many bytes may still be sent there.
@@ -34,6 +51,10 @@ enum Trust {
 pub(super) struct Paths {
     current: Option<Path>,
     trust: Trust,
+    /// The host that was proven last.
+    host: Option<IpAddr>,
+    /// When pictures were last sent to another on trust.
+    trusted: Option<Instant>,
     heard: Option<Instant>,
     /// Validated by a check or by authentic media; oldest first.
     known: Vec<Path>,
@@ -45,15 +66,21 @@ impl Paths {
     }
 
     /// Whether `path` is the current one, by more than checks.
-    pub(super) fn is_proven(&self, path: Path) -> bool {
-        self.current == Some(path) && matches!(self.trust, Trust::Proven)
+    pub(super) fn is_followed(&self, path: Path) -> bool {
+        self.current == Some(path) && !matches!(self.trust, Trust::Checked { .. })
     }
 
     /// Where `len` bytes are to be sent now; they count as sent.
     #[inline]
-    pub(super) fn spend(&mut self, len: usize) -> Option<&Path> {
+    pub(super) fn spend(&mut self, len: usize, urgency: Urgency) -> Option<&Path> {
         match &mut self.trust {
             Trust::Proven => self.current.as_ref(),
+            Trust::Heard { credit, .. } => {
+                if urgency == Urgency::Picture {
+                    *credit = credit.checked_sub(len)?;
+                }
+                self.current.as_ref()
+            }
             Trust::Checked { credit, home } => match credit.checked_sub(len) {
                 Some(rest) => {
                     *credit = rest;
@@ -92,16 +119,41 @@ impl Paths {
             return;
         }
         let home = match std::mem::take(&mut self.trust) {
-            Trust::Proven => None,
+            Trust::Proven | Trust::Heard { .. } => None,
             Trust::Checked { home, .. } => home,
         };
         (self.current, self.heard) = (home, None);
     }
 
-    /// Sends to `path`, where something authentic came from, from now on.
-    pub(super) fn follow(&mut self, now: Instant, path: Path) {
+    /// Sends to `path`, which answered something that we sent there, from now on.
+    pub(super) fn prove(&mut self, now: Instant, path: Path) {
         (self.current, self.trust) = (Some(path), Trust::Proven);
+        (self.host, self.heard) = (Some(path.remote.ip()), Some(now));
+    }
+
+    /// Sends to `path`, where authentic media or reports came from, from now on.
+    pub(super) fn follow(&mut self, now: Instant, path: Path) {
+        if path.is_tcp() || self.host.is_none_or(|host| host == path.remote.ip()) {
+            self.prove(now, path);
+            return;
+        }
+        let anew = self.trusted.is_none_or(|trusted| now >= trusted + TRUST_AGAIN);
+        if anew {
+            self.trusted = Some(now);
+        }
+        let credit = if anew { PICTURES_ON_TRUST } else { 0 };
+        (self.current, self.trust) = (Some(path), Trust::Heard { credit, since: now });
         self.heard = Some(now);
+    }
+
+    /// Notes that `path` answered something that was sent to the current one at `sent`.
+    pub(super) fn answered(&mut self, now: Instant, path: Path, sent: Instant) {
+        if let Trust::Heard { since, .. } = self.trust
+            && self.current == Some(path)
+            && sent > since
+        {
+            self.prove(now, path);
+        }
     }
 
     /// Sends to `path` as far as a check vouches for it. `begins` a path generation: no check does so
@@ -113,6 +165,8 @@ impl Paths {
         }
         let home = match self.trust {
             Trust::Proven => self.current,
+            // To come back there by a check must prove no more than it did.
+            Trust::Heard { .. } => None,
             Trust::Checked { home, .. } => home,
         };
         let is_there = home == Some(path) || begins && path.is_tcp();
@@ -122,7 +176,7 @@ impl Paths {
 
     /// Counts a check of `len` bytes from `path`, which was answered by `answered`.
     pub(super) fn credit(&mut self, path: Path, len: usize, answered: usize) {
-        if let Trust::Checked { credit, .. } = &mut self.trust
+        if let Trust::Checked { credit, .. } | Trust::Heard { credit, .. } = &mut self.trust
             && self.current == Some(path)
         {
             *credit = credit.saturating_add((len * MOST_FOR_A_CHECK).saturating_sub(answered));

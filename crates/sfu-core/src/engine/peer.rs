@@ -274,7 +274,8 @@ impl Peer {
             return false;
         }
         let Some(place) = downlink.forwarder.place(now, seat, packet) else { return false };
-        let Some(path) = self.paths.spend(len + RTP_TAIL) else { return false };
+        let urgency = urgency(packet.kind);
+        let Some(path) = self.paths.spend(len + RTP_TAIL, urgency) else { return false };
         let header = Outgoing {
             marker: packet.marker || packet.kind == MediaKind::Audio && place.begins,
             payload_type,
@@ -284,7 +285,6 @@ impl Peer {
             audio_level: packet.audio_level.unwrap_or_default(),
         };
         let ssrc = downlink.slot.ssrc;
-        let urgency = urgency(packet.kind);
         let sent = out.push_media(*path, urgency, len + RTP_TAIL, |bytes| {
             template.write(&header, bytes);
             let body = &mut bytes[header_len..len];
@@ -322,7 +322,8 @@ impl Peer {
         if len + RTP_TAIL > MAX_DATAGRAM {
             return false;
         }
-        let Some(path) = self.paths.spend(len + RTP_TAIL) else { return false };
+        let urgency = urgency(downlink.slot.kind);
+        let Some(path) = self.paths.spend(len + RTP_TAIL, urgency) else { return false };
         let (index, ssrc) = (rtx.next, rtx.ssrc);
         rtx.next = index.next();
         let header = Outgoing {
@@ -334,7 +335,6 @@ impl Peer {
             audio_level: 0,
         };
         let descriptor = (kept.codec == Codec::Vp8).then(|| vp8::Descriptor::read(kept.payload));
-        let urgency = urgency(downlink.slot.kind);
         let sent = out.push_media(*path, urgency, len + RTP_TAIL, |bytes| {
             rtx.template.write(&header, bytes);
             bytes[header_len..header_len + 2].copy_from_slice(&repair.sent_as.wire().to_be_bytes());
@@ -365,18 +365,24 @@ impl Peer {
         rtx.is_none_or(|rtx| rtx.budget.is_empty(now))
     }
 
-    /// Measures the round trip by a receiver's report about one of our streams.
-    pub(super) fn note_report(&mut self, now: Instant, ssrc: u32, last_report: u32, delay: u32) {
-        let Some(downlink) = self.downlinks.iter().find(|d| d.slot.ssrc == ssrc) else { return };
-        let Some((clock, sent)) = downlink.reported.filter(|(clock, _)| *clock == last_report)
-        else {
-            return;
-        };
+    /// Measures the round trip by a receiver's report about one of our streams; gives when the report
+    /// of ours that it answers was sent.
+    pub(super) fn note_report(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        last_report: u32,
+        delay: u32,
+    ) -> Option<Instant> {
+        let downlink = self.downlinks.iter().find(|d| d.slot.ssrc == ssrc)?;
+        let (clock, sent) = downlink.reported.filter(|(clock, _)| *clock == last_report)?;
         let held = Duration::from_micros(u64::from(delay) * 1_000_000 / 65_536);
-        if clock != 0 {
-            let trip = now.saturating_duration_since(sent).saturating_sub(held);
-            self.round_trip = (self.round_trip * 7 + trip) / 8;
+        if clock == 0 {
+            return None;
         }
+        let trip = now.saturating_duration_since(sent).saturating_sub(held);
+        self.round_trip = (self.round_trip * 7 + trip) / 8;
+        Some(sent)
     }
 }
 

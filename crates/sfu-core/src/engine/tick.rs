@@ -10,7 +10,7 @@ use crate::engine::room::Room;
 use crate::media::publication::clock_rate;
 use crate::media::reception::SenderInfo;
 use crate::media::rtcp;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Urgency};
 use crate::transport::srtp::RTCP_TAIL;
 
 /// How often a peer is looked after. Shorter asks for lost packets sooner and costs CPU by the peer.
@@ -40,6 +40,11 @@ pub(super) struct Schedule {
 impl Schedule {
     pub(super) fn new(now: Instant) -> Self {
         Self { feedback: now, report: now, beacon: now }
+    }
+
+    /// Has a whole report leave with the next look.
+    pub(super) fn report_at(&mut self, now: Instant) {
+        self.report = now;
     }
 
     /// When the next beacon leaves at the latest.
@@ -97,7 +102,7 @@ pub(super) fn send_rtcp(
 }
 
 fn seal(peer: &mut Peer, scratch: &mut Vec<u8>, out: &mut Outbox) {
-    let Some(path) = peer.paths.spend(scratch.len() + RTCP_TAIL) else { return };
+    let Some(path) = peer.paths.spend(scratch.len() + RTCP_TAIL, Urgency::Vital) else { return };
     let Link::Up { outbound, .. } = &mut peer.link else { return };
     scratch.reserve(RTCP_TAIL);
     if outbound.seal_rtcp(scratch).is_ok() {

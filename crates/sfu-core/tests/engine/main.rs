@@ -8,4 +8,5 @@ mod paths;
 mod repair;
 mod schedules;
 mod support;
+mod trust;
 mod ways_back;

@@ -44,7 +44,9 @@ async function look(watch: boolean) {
         const now = performance.now();
         // A look that is not sound's affair ends no pause.
         noted.longest = Math.max(noted.longest, now - noted.since);
-        if (packets !== noted.packets) [noted.packets, noted.since] = [packets, now];
+        // A connection that is closed takes its packets along.
+        if (packets > noted.packets) noted.since = now;
+        noted.packets = packets;
       });
     }, 50);
   }

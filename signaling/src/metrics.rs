@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use palabre_wire::{ClosingReason, Refusal};
+use palabre_wire::{Carrier, ClosingReason, DropCause, Refusal, Rung};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::{counter, gauge};
@@ -134,6 +134,30 @@ impl Label for ClosingReason {
     }
 }
 
+impl Label for Rung {
+    const NAME: &'static str = "rung";
+
+    fn value(&self) -> String {
+        wire_name(self)
+    }
+}
+
+impl Label for DropCause {
+    const NAME: &'static str = "cause";
+
+    fn value(&self) -> String {
+        wire_name(self)
+    }
+}
+
+impl Label for Carrier {
+    const NAME: &'static str = "carrier";
+
+    fn value(&self) -> String {
+        wire_name(self)
+    }
+}
+
 type ByLabel = Family<[(&'static str, String); 1], counter::Counter>;
 
 /// A counter for each value of a label.
@@ -156,6 +180,31 @@ impl<L: Label> CountersBy<L> {
 impl<L> Exported for CountersBy<L> {
     fn export(&self, name: &'static str, help: &str, registry: &mut Registry) {
         registry.register(without_total(name), help, self.0.clone());
+    }
+}
+
+type TimesByLabel = Family<[(&'static str, String); 1], Histogram, fn() -> Histogram>;
+
+/// How long something took, for each value of a label.
+#[derive(Debug)]
+pub struct DurationsBy<L>(TimesByLabel, PhantomData<fn(L)>);
+
+impl<L> Default for DurationsBy<L> {
+    fn default() -> Self {
+        Self(Family::new_with_constructor(|| Histogram::new(BOUNDS)), PhantomData)
+    }
+}
+
+impl<L: Label> DurationsBy<L> {
+    /// It took so long once more, for this value.
+    pub fn add(&self, label: &L, took: Duration) {
+        self.0.get_or_create(&[(L::NAME, label.value())]).observe(took.as_secs_f64());
+    }
+}
+
+impl<L> Exported for DurationsBy<L> {
+    fn export(&self, name: &'static str, help: &str, registry: &mut Registry) {
+        registry.register(name, help, self.0.clone());
     }
 }
 
@@ -218,6 +267,12 @@ metrics! {
     events: Counter => "palabre_events_total";
     /// Pages lost without a word.
     pages_lost: Counter => "palabre_pages_lost_total";
+    /// How long coming back took, by the way back; as pages say.
+    reconnects: DurationsBy<Rung> => "palabre_reconnect_seconds";
+    /// How long a page heard nothing, by what had happened; as pages say.
+    media_gaps: DurationsBy<DropCause> => "palabre_media_gap_seconds";
+    /// How media travel, told by each page as it changes.
+    carriers: CountersBy<Carrier> => "palabre_media_carriers_total";
     /// How long the journal took to make a change durable, or to say that it cannot.
     journal_commit: Durations => "palabre_journal_commit_seconds";
     /// Changes that wait for the journal.
@@ -270,6 +325,23 @@ mod tests {
             text.contains("palabre_connections_ended_total{reason=\"too_slow\"} 1\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn ways_back_are_timed_by_rung_and_gaps_by_cause() {
+        let metrics = Metrics::default();
+        metrics.reconnects.add(&Rung::IceRestart, Duration::from_millis(700));
+        metrics.media_gaps.add(&DropCause::PathDead, Duration::from_millis(300));
+        metrics.carriers.add(&Carrier::Tcp);
+        let text = text(&metrics);
+        for line in [
+            "palabre_reconnect_seconds_sum{rung=\"ice_restart\"} 0.7\n",
+            "palabre_reconnect_seconds_bucket{le=\"1.0\",rung=\"ice_restart\"} 1\n",
+            "palabre_media_gap_seconds_count{cause=\"path_dead\"} 1\n",
+            "palabre_media_carriers_total{carrier=\"tcp\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

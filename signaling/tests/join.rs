@@ -6,7 +6,7 @@ use common::{AMADOU, CHAIR, Call, LAURA, Server};
 use palabre_ids::{Seat, UnixMillis};
 use palabre_wire::{
     ClientMessage, ClosingReason, Command, MediaOffer, Presence, RoomEvent, SeatView,
-    ServerMessage, Stage, ViewSize,
+    ServerMessage, Stage, ViewSize, WIRE_VERSION,
 };
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
@@ -120,12 +120,12 @@ async fn whoever_has_no_link_stays_out() {
     let mine = &server.tokens[1];
     let cut = &mine[..mine.len() - 3];
     for (text, reason) in [
-        (hello(2, ""), ClosingReason::BadToken),
-        (hello(2, cut), ClosingReason::BadToken),
-        (hello(2, &other.tokens[1]), ClosingReason::BadToken),
+        (hello(WIRE_VERSION, ""), ClosingReason::BadToken),
+        (hello(WIRE_VERSION, cut), ClosingReason::BadToken),
+        (hello(WIRE_VERSION, &other.tokens[1]), ClosingReason::BadToken),
         (hello(1, mine), ClosingReason::VersionMismatch),
         (r#"{"type":"hello","version":7,"new":"field"}"#.into(), ClosingReason::VersionMismatch),
-        (r#"{"type":"hello","version":3}"#.into(), ClosingReason::HelloExpected),
+        (format!(r#"{{"type":"hello","version":{WIRE_VERSION}}}"#), ClosingReason::HelloExpected),
         (r#"{"type":"leave"}"#.into(), ClosingReason::HelloExpected),
         ("hello".into(), ClosingReason::HelloExpected),
     ] {

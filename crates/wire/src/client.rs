@@ -123,7 +123,9 @@ pub struct Recovered {
     pub rung: Rung,
     /// What had happened.
     pub cause: DropCause,
-    /// How long nothing was heard; zero when media were never away.
+    /// From the first sign of trouble until all was well again.
+    pub took: Millis,
+    /// How long nothing was heard of it; zero when media were never away.
     pub gap: Millis,
 }
 

@@ -1,14 +1,19 @@
 //! What a room tells its media plane, and hears from it.
 
-use palabre_ids::{Group, MediaRights, RoomId, Seat, UnixMillis};
+use std::time::Duration;
+
+use palabre_ids::{Group, MediaRights, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{GateChange, Input};
-use palabre_wire::{IceCredentials, NextIce, ServerMessage, Stage};
+use palabre_wire::{IceCredentials, NextIce, Recovered, ServerMessage, Stage};
 use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
 use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
 use crate::news::{Milestone, News};
 use crate::voices;
+
+/// What a page says of its own losses is believed up to here: a sum must not drown in one lie.
+const LONGEST_GAP: Millis = Millis::from_secs(3_600);
 
 impl RoomTask {
     /// Opens the room in the plane, with what holds now.
@@ -159,6 +164,14 @@ impl RoomTask {
     pub(super) fn next_ice(&self, seat: Seat) -> Option<IceCredentials> {
         let NextIce { ufrag, password, .. } = self.next_ice.get(seat.index())?.clone()?;
         Some(IceCredentials { ufrag, password })
+    }
+
+    /// A page came back from a loss, by its own word.
+    pub(super) fn recovered(&self, recovered: Recovered) {
+        let Recovered { rung, cause, took, gap } = recovered;
+        let time = |length: Millis| Duration::from_millis(length.0.min(LONGEST_GAP.0));
+        self.shared.metrics.reconnects.add(&rung, time(took));
+        self.shared.metrics.media_gaps.add(&cause, time(gap));
     }
 
     /// A page asks for the tunnel, or gives it up.

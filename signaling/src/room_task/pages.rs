@@ -4,8 +4,8 @@ use axum::extract::ws::Utf8Bytes;
 use palabre_ids::{Seat, UnixMillis};
 use palabre_room::Input;
 use palabre_wire::{
-    Answer, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, PathReport, Recovered,
-    RoomEvent, SeatView, ServerMessage,
+    Answer, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, RoomEvent, SeatView,
+    ServerMessage,
 };
 
 use super::{Failure, RoomTask, Said};
@@ -30,12 +30,8 @@ impl RoomTask {
             Said::Offer(offer) => self.offer(seat, offer).await,
             Said::View(views) => self.views(seat, &views).await,
             Said::Tunnel { on } => self.tunnel(seat, on),
-            Said::Recovered(Recovered { rung, cause, gap }) => {
-                tracing::debug!(?rung, ?cause, ?gap, "a page came back");
-            }
-            Said::Path(PathReport { rung, audio_only }) => {
-                tracing::debug!(?rung, audio_only, "a page's media travel another way");
-            }
+            Said::Recovered(recovered) => self.recovered(recovered),
+            Said::Path(path) => self.shared.metrics.carriers.add(&path.rung),
             Said::Leave => self.leave(seat).await?,
         }
         Ok(())

@@ -966,7 +966,11 @@ rung: Rung,
  */
 cause: DropCause, 
 /**
- * How long nothing was heard; zero when media were never away.
+ * From the first sign of trouble until all was well again.
+ */
+took: Millis, 
+/**
+ * How long nothing was heard of it; zero when media were never away.
  */
 gap: Millis, };
 

@@ -53,6 +53,7 @@ pub(crate) fn client() -> Vec<(String, ClientMessage)> {
             ClientMessage::Recovered(Recovered {
                 rung: Rung::IceRestart,
                 cause: DropCause::PathDead,
+                took: Millis(900),
                 gap: Millis(840),
             }),
         ),

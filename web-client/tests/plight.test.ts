@@ -72,7 +72,7 @@ describe('the reports', () => {
     const said: ClientMessage[] = [];
     return { said, reports: new Reports((message) => said.push(message)) };
   };
-  const back = { rung: 'ice_restart', cause: 'path_dead', gap: 700 } as const;
+  const back = { rung: 'ice_restart', cause: 'path_dead', took: 700, gap: 700 } as const;
 
   test('wait for a connection, and are told once', () => {
     const { said, reports } = made();

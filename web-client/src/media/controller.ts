@@ -234,7 +234,7 @@ export class MediaController {
         return this.#handlers.tunnel(effect.on);
       case 'recovered': {
         const { rung, cause, gap } = effect;
-        return this.#handlers.recovered({ rung, cause, gap });
+        return this.#handlers.recovered({ rung, cause, took: gap, gap });
       }
     }
   }

@@ -131,7 +131,7 @@ export type MediaEffect =
   | { do: 'apply' }
   /** Ask the server for the tunnel, or end it. */
   | { do: 'tunnel'; on: boolean }
-  /** A way back worked: `gap` is how long nothing was heard. */
+  /** A way back worked: `gap` is how long nothing was heard, which is as long as the trouble was. */
   | { do: 'recovered'; rung: Rung; cause: DropCause; gap: number };
 
 /** Before the room is joined. */

@@ -123,6 +123,8 @@ export class Session {
   /** Whether the tunnel waits for a gesture. */
   #asleep = false;
   #toastId = 0;
+  /** By the page's clock. */
+  #signalingLostAt = 0;
   #first = true;
   #disposers: (() => void)[] = [];
   readonly #entry: Entry;
@@ -165,8 +167,10 @@ export class Session {
         resumed: (missed) => {
           this.#readClock(performance.now(), missed.now);
           batch(() => missed.events.forEach((event) => this.#event(event)));
-          if (missed.media_alive && this.media.value.carrier !== 'none')
-            this.#reports.recovered({ rung: 'resume', cause: 'signaling_lost', gap: 0 });
+          if (missed.media_alive && this.media.value.carrier !== 'none') {
+            const took = Math.round(performance.now() - this.#signalingLostAt);
+            this.#reports.recovered({ rung: 'resume', cause: 'signaling_lost', took, gap: 0 });
+          }
           this.#controller.resumed(missed);
           this.#connected();
         },
@@ -293,6 +297,7 @@ export class Session {
 
   #phase(phase: Phase): void {
     this.phase.value = phase;
+    if (phase.kind === 'waiting' || phase.kind === 'connecting') this.#signalingLostAt = phase.lostAt;
     if (phase.kind === 'waiting' || phase.kind === 'stopped' || phase.kind === 'connecting') {
       this.#controller.step({ type: 'signaling_lost' });
     }

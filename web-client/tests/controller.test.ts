@@ -150,9 +150,9 @@ describe('the controller', () => {
     const voice = track('audio');
     await controller.send('audio', voice);
     await up(AHEAD);
-    await go(DEAD_AFTER + FRESH_AFTER + 300, false);
+    await go(DEAD_AFTER + FRESH_AFTER.ahead + 300, false);
     expect(peers).toHaveLength(2);
-    await go(TUNNEL_AFTER - FRESH_AFTER, false);
+    await go(TUNNEL_AFTER - FRESH_AFTER.ahead, false);
     expect(told.tunnel).toEqual([true]);
     expect(tunnels).toHaveLength(1);
     // What WebRTC receives is shown until the server has said yes.

@@ -10,17 +10,19 @@
  * | `TUNNEL_AFTER` | voices through the signaling connection, while new transports go on being tried |
  * | `WRITING_AFTER` | nothing else: the person is told that they read and write (`soundless`) |
  *
- * TCP and relays are the browser's own choice inside a restart or a new transport.
+ * TCP and relays are the browser's own choice inside a new transport, or a restart.
  */
 import type { DropCause, IceCredentials, Rung } from '../wire/index.ts';
 import type { Via } from './stats.ts';
 
 /**
- * A restart that has not led to a living path within this gets a new transport beside it, in
- * milliseconds. Checks over TCP or a relay take two or three round trips: lower would cut those of slow
- * networks short, higher leaves a page whose session the server has lost in silence.
+ * A restart that has not led to a living path within this gives way to a new transport, in milliseconds.
+ * One without a word to the server takes a round trip, one by an offer takes two, and the first packet is
+ * seen up to 150 ms later: lower would cut them short on slow networks. Higher costs that much sound
+ * where UDP is blocked, for Chromium holds on to its old pair for seconds before it checks TCP in a
+ * restart, and has no such past in a new transport (docs/adr/0006).
  */
-export const FRESH_AFTER = 1800;
+export const FRESH_AFTER = { ahead: 700, restart: 1200 } as const;
 /** A new transport that does not come alive within this is tried again: it needs more round trips. */
 export const PATIENCE = 4000;
 /**
@@ -339,7 +341,7 @@ function tickPath(state: MediaState, now: number): Step {
   if (!state.signaling)
     return stage.way === 'ahead' && state.ahead && waited >= PATIENCE ? mend(state, now) : stay(state);
   if (stage.way === 'fresh') return waited >= PATIENCE ? again(begun(state, now), now) : stay(state);
-  return waited >= FRESH_AFTER ? offer(begun(state, now), 'fresh', now) : stay(state);
+  return waited >= FRESH_AFTER[stage.way] ? offer(begun(state, now), 'fresh', now) : stay(state);
 }
 
 const begun = (state: MediaState, now: number): MediaState =>

@@ -43,6 +43,9 @@ const TEMPLATES = [
 /** A page in trouble has a moment before it, in milliseconds: a loss is no beginning. */
 const CUT_AFTER = 1000;
 
+/** Whose voice a page hears its own as, in the tunnel. */
+export const ECHO = 1;
+
 /** Who is heard in a scene. */
 function speaking(name: SceneName, room: RoomView, own: number): number[] {
   const { turn, groups, circle } = room.floor;
@@ -83,7 +86,14 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
   sockets.on('connection', (socket) => {
     const say = (message: ServerMessage) => socket.send(JSON.stringify(message));
     let plight: string | undefined;
-    socket.on('message', (data) => {
+    socket.on('message', (data, binary) => {
+      if (binary) {
+        // A voice in the tunnel comes back as somebody else's.
+        const frame = Buffer.from(data as Buffer);
+        frame[1] = ECHO;
+        if (plight === 'tunnel') socket.send(frame);
+        return;
+      }
       const message = JSON.parse(String(data)) as ClientMessage;
       const now = Date.now();
       if (message.type === 'hello') {

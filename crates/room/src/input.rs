@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Language, Millis, Role, Seat, UnixMillis};
-use palabre_vocabulary::Command;
+use palabre_vocabulary::{Command, DropCause, Rung};
 use serde::{Deserialize, Serialize};
 
 /// Something that happened to a room. With its time it is what the journal keeps: the same inputs
@@ -47,6 +47,17 @@ pub enum Input {
     Blocked {
         /// Who.
         seat: Seat,
+    },
+    /// Somebody's page says how it came back from a loss.
+    Recovered {
+        /// Whose.
+        seat: Seat,
+        /// The way back that worked.
+        rung: Rung,
+        /// What had happened, as far as the page knows.
+        cause: DropCause,
+        /// How long they heard nothing.
+        gap: Millis,
     },
     /// The time that [`crate::Room::poll_timeout`] asked for has come.
     Tick,

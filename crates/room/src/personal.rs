@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use palabre_ids::Seat;
-use palabre_vocabulary::{ChairView, DropRecord, HelpLine, PersonalView, Refusal};
+use palabre_ids::{Millis, Seat, UnixMillis};
+use palabre_vocabulary::{ChairView, DropCause, DropRecord, HelpLine, PersonalView, Refusal, Rung};
 use serde::{Deserialize, Serialize};
 
 use crate::room::Room;
@@ -16,6 +16,16 @@ const HELP_CHARS: usize = 500;
 /// How many calls for help, and how many drops, are kept for the chair.
 const HELP_LINES: usize = 20;
 const DROPS: usize = 50;
+
+/// A page says how it came back within so long after it is back, or says nothing of that drop. Longer
+/// takes the next silence for the last drop's.
+const REPORT_LATE: Millis = Millis::from_secs(10);
+
+/// A silence that somebody asks about. Shorter shows the facilitator what nobody noticed.
+const NOTABLE_GAP: Millis = Millis::from_secs(2);
+
+/// No page knows of a longer one.
+const LONGEST_GAP: Millis = Millis::from_secs(3_600);
 
 /// Everyone's private notes, which nobody else is shown.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -108,6 +118,38 @@ impl Room {
             self.drops.pop_front();
         }
         self.drops.push_back(record);
+    }
+
+    /// Somebody's page says what had happened and how it came back: the chair is shown it beside the
+    /// drop. A silence that nobody took for a drop is shown when it was long enough to be asked about.
+    pub(crate) fn recovered(
+        &mut self,
+        seat: Seat,
+        rung: Rung,
+        cause: DropCause,
+        gap: Millis,
+    ) -> Result<(), Refusal> {
+        self.people.get(seat)?;
+        if self.is_over() {
+            return Ok(());
+        }
+        let (now, gap) = (self.now, gap.min(LONGEST_GAP));
+        let since = UnixMillis(now.0.saturating_sub(gap.0));
+        let told = |drop: &&mut DropRecord| {
+            drop.seat == seat && drop.back_at.is_none_or(|back| now.since(back) <= REPORT_LATE)
+        };
+        match self.drops.iter_mut().rev().find(told) {
+            Some(drop) => (drop.cause, drop.rung) = (Some(cause), Some(rung)),
+            None if gap >= NOTABLE_GAP => self.note_drop(DropRecord {
+                seat,
+                at: since,
+                back_at: Some(now),
+                cause: Some(cause),
+                rung: Some(rung),
+            }),
+            None => {}
+        }
+        Ok(())
     }
 
     pub(crate) fn note_return(&mut self, seat: Seat) {

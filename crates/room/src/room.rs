@@ -185,6 +185,9 @@ impl Room {
             Input::Command { seat, command } => return self.command(seat, command),
             Input::Talked { voices } => self.talked(&voices)?,
             Input::Blocked { seat } => self.blocked_at(seat)?,
+            Input::Recovered { seat, rung, cause, gap } => {
+                self.recovered(seat, rung, cause, gap)?;
+            }
             Input::Tick | Input::Restarted { .. } => {}
         }
         Ok(None)

@@ -6,7 +6,7 @@ use common::{CHAIR, CLIENT, Table, eight, person};
 use palabre_facilitation::Template;
 use palabre_ids::{Millis, Role, Seat, UnixMillis};
 use palabre_room::{Command, Effect, Input, Part, Refusal};
-use palabre_vocabulary::{Clock, Presence, Stage, Waiting};
+use palabre_vocabulary::{Clock, DropCause, Presence, Rung, Stage, Waiting};
 
 const SPEAKER: Seat = Seat(2);
 
@@ -27,6 +27,39 @@ fn a_short_loss_is_no_drop() {
     assert_eq!(effects, [], "nobody saw anything");
     assert_eq!(table.turn_left(), Millis(89_001));
     assert_eq!(table.wait_s(2), [], "and nothing follows");
+}
+
+#[test]
+fn the_chair_is_shown_what_had_happened_and_how_they_came_back() {
+    let mut table = speaking();
+    let recovered = |seat, gap| Input::Recovered {
+        seat,
+        rung: Rung::IceRestart,
+        cause: DropCause::PathDead,
+        gap,
+    };
+    let drops =
+        |table: &Table| table.room.personal(CHAIR).expect("a seat").chair.expect("chair").drops;
+    table.disconnect(SPEAKER);
+    table.wait_s(5);
+    table.connect(SPEAKER);
+    table.wait_s(1);
+    table.input(recovered(SPEAKER, Millis(5_200))).expect("taken");
+    let told = drops(&table);
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].cause, told[0].rung), (Some(DropCause::PathDead), Some(Rung::IceRestart)));
+    assert!(told[0].back_at.is_some());
+    // A silence that nobody took for a drop: a short one is not shown, a long one is.
+    table.wait_s(60);
+    table.input(recovered(Seat(3), Millis(1_999))).expect("taken");
+    assert_eq!(drops(&table).len(), 1);
+    table.input(recovered(Seat(3), Millis(u64::MAX))).expect("taken");
+    let told = drops(&table);
+    assert_eq!((told.len(), told[1].seat, told[1].back_at), (2, Seat(3), Some(table.now)));
+    // It is no word on a drop of long ago, nor of somebody who is not there.
+    table.input(recovered(SPEAKER, Millis(10))).expect("taken");
+    assert_eq!(drops(&table).len(), 2);
+    assert_eq!(table.input(recovered(Seat(99), Millis(10))), Err(Refusal::NoSuchSeat));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! machine. `cargo xtask bench --peers` installs and builds what it takes and runs it.
 
 mod client;
+mod falls;
 mod figures;
 mod janus;
 mod measure;
@@ -66,6 +67,9 @@ struct Cli {
     /// The niceness of servers and clients: below 0, other work on the machine disturbs them less
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     nice: i8,
+    /// Measures how Palabre falls and comes back instead, on this machine's own address
+    #[arg(long)]
+    fall: Option<falls::Fall>,
     /// The namespace of the servers; this process is in the clients' then
     #[arg(long, hide = true)]
     inside: Option<String>,
@@ -109,6 +113,9 @@ fn main() -> ExitCode {
 }
 
 async fn execute(cli: Cli) -> Result<()> {
+    if let Some(fall) = cli.fall {
+        return falls::measure(&cli.palabre, fall, cli.repeats).await;
+    }
     match &cli.inside {
         None => outside(&cli).await,
         Some(namespace) => {

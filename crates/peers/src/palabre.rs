@@ -172,7 +172,7 @@ impl Running for Room {
 }
 
 /// The first message that `pick` takes.
-async fn expect<T>(
+pub(crate) async fn expect<T>(
     incoming: &mut Incoming,
     mut pick: impl FnMut(ServerMessage) -> Option<T>,
 ) -> Result<T> {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,15 @@ impl Transport {
     /// # Errors
     /// When the clients' address is not there.
     pub(crate) fn new() -> Result<Self> {
-        let socket = UdpSocket::bind((CLIENTS, 0)).context("the clients' address")?;
+        Self::on(CLIENTS)
+    }
+
+    /// The same, on an address of this machine.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn on(address: Ipv4Addr) -> Result<Self> {
+        let socket = UdpSocket::bind((address, 0)).context("the clients' address")?;
         set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER)
             .context("a large receive buffer takes CAP_NET_ADMIN")?;
         let provider = rtc_crypto::default_provider()?;

@@ -138,6 +138,7 @@ fn snapshot() -> Result<Snapshot, Failure> {
         links_expire_at: START + Millis::from_secs(86_400),
         invited: people.iter().map(|person| (person.name.clone(), person.role)).collect(),
         demo: false,
+        telephone: None,
     };
     let config = RoomConfig { template: Arc::new(template), language: Language::Fr, people };
     let room = Room::new(START, config)?;

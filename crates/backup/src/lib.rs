@@ -16,6 +16,7 @@ mod restore;
 mod room_log;
 mod shelf;
 mod store;
+mod telephone;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -27,3 +28,4 @@ pub use journal::{
 pub use memory::MemoryJournal;
 pub use restore::{About, Entry, RestoreError, Snapshot, restore};
 pub use store::{LogJournal, OpenError};
+pub use telephone::{Telephone, TelephoneError};

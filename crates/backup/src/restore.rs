@@ -5,6 +5,7 @@ use palabre_room::{Input, Room};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Change, StoredRoom};
+use crate::telephone::Telephone;
 
 /// One input, as it was carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct About {
     pub invited: Vec<(DisplayName, Role)>,
     /// Whether it is the ready-made room that the server offers by itself.
     pub demo: bool,
+    /// What to call when media cannot be had, if the organiser gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telephone: Option<Telephone>,
 }
 
 /// A room with all that a server must know to go on with it.

@@ -35,6 +35,7 @@ fn snapshot() -> Snapshot {
         links_expire_at: START,
         invited: people.iter().map(|person| (person.name.clone(), person.role)).collect(),
         demo: false,
+        telephone: None,
     };
     let config = RoomConfig { template, language: Language::Fr, people };
     let room = Room::new(START, config).expect("valid");

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use palabre_backup::Telephone;
 use palabre_facilitation::{Template, TemplateError};
 use palabre_ids::{DisplayName, Language, Role, RoomId, Seat};
 use palabre_room::{ConfigError, PersonConfig, RoomConfig};
@@ -40,6 +41,9 @@ pub(crate) struct NewRoom {
     /// Divides every length, where the server takes rehearsals.
     #[schema(minimum = 1, maximum = 120)]
     speed: Option<u32>,
+    /// What people are to call when they cannot have media: a number, or any line of up to 60 characters.
+    #[schema(example = "+33 1 23 45 67 89")]
+    telephone: Option<String>,
 }
 
 /// A person who is to get a link.
@@ -154,8 +158,8 @@ pub(crate) async fn create_room(
         let reason = "the content type must be application/json".to_owned();
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
     }
-    let config = parse(&body, app.allow_rehearsal)?;
-    let room = app.service.create_room(config, false).await.map_err(refused)?;
+    let (config, telephone) = parse(&body, app.allow_rehearsal)?;
+    let room = app.service.create_room_with(config, false, telephone).await.map_err(refused)?;
     let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the room ended at once");
     let links = links(&app.service, room.clone(), &app.base_url(&headers)).ok_or_else(gone)?;
     Ok((StatusCode::CREATED, Json(Links { room, links })).into_response())
@@ -176,6 +180,11 @@ pub(crate) async fn demo(
     let none = || Problem::new(StatusCode::NOT_FOUND, "this server has no demo room");
     if !app.demo {
         return Err(none());
+    }
+    if app.service.takes_over() {
+        // It may be with the server before, and there is to be one.
+        let reason = "the server takes over from another one: ask again";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason));
     }
     let room = demo::room(&app.service, &app.demo_lock).await.map_err(refused)?;
     let links = links(&app.service, room.clone(), &app.base_url(&headers)).ok_or_else(none)?;
@@ -236,8 +245,8 @@ fn authorise(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-fn parse(body: &[u8], allow_rehearsal: bool) -> Result<RoomConfig, Problem> {
-    let NewRoom { template, template_text, language, people, speed } =
+fn parse(body: &[u8], allow_rehearsal: bool) -> Result<(RoomConfig, Option<Telephone>), Problem> {
+    let NewRoom { template, template_text, language, people, speed, telephone } =
         serde_json::from_slice(body).map_err(|error| bad(format!("the request: {error}")))?;
     let template = match (template, template_text) {
         (Some(id), None) => Template::builtin(&id).ok_or_else(|| {
@@ -270,7 +279,10 @@ fn parse(body: &[u8], allow_rehearsal: bool) -> Result<RoomConfig, Problem> {
             Ok(PersonConfig { name, role, expert })
         })
         .collect::<Result<_, Problem>>()?;
-    Ok(RoomConfig { template: Arc::new(template), language, people })
+    let telephone = telephone
+        .map(|line| Telephone::parse(&line).map_err(|error| bad(format!("telephone: {error}"))))
+        .transpose()?;
+    Ok((RoomConfig { template: Arc::new(template), language, people }, telephone))
 }
 
 /// Why a template that was brought is none, and in which line.
@@ -324,7 +336,7 @@ policy = "open"
 
     #[test]
     fn a_room_is_what_was_asked_for() {
-        let config = parse(ROOM.as_bytes(), false).expect("valid");
+        let (config, _) = parse(ROOM.as_bytes(), false).expect("valid");
         assert_eq!(config.template.id, "codev-1h15");
         assert_eq!(config.people[1].role, Role::Client);
     }
@@ -332,10 +344,10 @@ policy = "open"
     #[test]
     fn a_template_that_is_brought_is_followed() {
         let text = "id = \"mine\"\n".to_owned() + MINE;
-        let config = parse(with_text(&text).as_bytes(), false).expect("valid");
+        let (config, _) = parse(with_text(&text).as_bytes(), false).expect("valid");
         assert_eq!((config.template.id.as_str(), config.template.phases.len()), ("mine", 1));
         let faster = with_text(&text).replace(r#""language""#, r#""speed":2,"language""#);
-        let config = parse(faster.as_bytes(), true).expect("valid");
+        let (config, _) = parse(faster.as_bytes(), true).expect("valid");
         assert_eq!(config.template.target().0, 30_000);
     }
 
@@ -358,7 +370,7 @@ policy = "open"
     #[test]
     fn a_rehearsal_is_faster_where_it_is_allowed() {
         let fast = ROOM.replace(r#""language""#, r#""speed":60,"language""#);
-        let config = parse(fast.as_bytes(), true).expect("valid");
+        let (config, _) = parse(fast.as_bytes(), true).expect("valid");
         let target = Template::builtin("codev-1h15").expect("ships").target();
         assert_eq!(config.template.target().0, target.0 / 60);
         assert!(parse(fast.as_bytes(), false).is_err());
@@ -375,6 +387,7 @@ policy = "open"
             (r#""language""#, r#""speed":0,"language""#, "speed: must be 1 to 120"),
             (r#""language""#, r#""speed":1.5,"language""#, "the request"),
             (r#""language""#, r#""colour":1,"language""#, "unknown field `colour`"),
+            (r#""language""#, r#""telephone":" ","language""#, "telephone: must be one line"),
             (r#""people""#, r#""persons""#, "persons"),
             (r#""template":"codev-1h15","#, "", "either its name or"),
             (r#""language""#, r#""template_text":"","language""#, "either its name or"),

@@ -45,6 +45,7 @@ fn room_and_inputs() -> (Snapshot, Vec<Input>) {
         links_expire_at: START + Millis::from_secs(86_400),
         invited: people.iter().map(|person| (person.name.clone(), person.role)).collect(),
         demo: false,
+        telephone: None,
     };
     let config = RoomConfig { template, language: Language::Fr, people };
     let live = Snapshot {

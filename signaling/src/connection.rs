@@ -57,14 +57,14 @@ pub(crate) async fn serve(service: Service, socket: WebSocket, place: Place) {
     service.metrics().connections_opened.add();
     let (mut sink, mut stream) = socket.split();
     // What it takes up is given back behind its last message.
-    let (ended, _place, _permit) = match admit(&service, &mut stream).await {
+    let mut place = Some(place);
+    let (ended, _place, _permit) = match admit(&service, &mut stream, &mut place).await {
         Ok((admitted, permit)) => {
-            drop(place);
             (admitted.live(&service, &mut sink, &mut stream).await, None, Some(permit))
         }
         Err(ended) => {
             service.metrics().rejected.add();
-            (ended, Some(place), None)
+            (ended, place, None)
         }
     };
     match ended {
@@ -86,9 +86,11 @@ struct Admitted {
     replies: mpsc::Sender<Utf8Bytes>,
 }
 
+/// Lets a page in, whose `place` at the door is given back once its link is known to be valid.
 async fn admit(
     service: &Service,
     stream: &mut Stream,
+    place: &mut Option<Place>,
 ) -> Result<(Admitted, OwnedSemaphorePermit), Ended> {
     let first = match timeout(HELLO_PATIENCE, next_text(stream)).await {
         Ok(Some(Ok(text))) => text,
@@ -115,7 +117,9 @@ async fn admit(
     }
     // As for a page that floods: it comes back, and not at once.
     let permit = service.admit_connection().ok_or(Ended::closing(ClosingReason::Flooding))?;
-    let room = service.room(&link.room).ok_or(Ended::closing(ClosingReason::RoomGone))?;
+    drop(place.take());
+    service.pass_turnstile(&link.room, link.seat).await;
+    let room = service.find_room(&link.room).await.map_err(Ended::closing)?;
     let (sender, reader) = outbox();
     let connection = service.next_connection();
     let replies = sender.sender();

@@ -17,6 +17,7 @@ mod outbox;
 mod room_task;
 mod seat;
 mod service;
+mod turnstile;
 mod upgrade;
 mod view;
 mod voices;
@@ -28,5 +29,5 @@ pub use media::{
 };
 pub use metrics::{Counter, CountersBy, Durations, Exported, Label, Metrics, UnderWay};
 pub use news::{Milestone, News};
-pub use service::{CreateError, Invitation, Service, ServiceConfig, Token};
+pub use service::{CreateError, HandOver, Invitation, MoveError, Service, ServiceConfig, Token};
 pub use upgrade::router;

@@ -295,6 +295,10 @@ metrics! {
     rooms_expired: Counter => "palabre_rooms_expired_total";
     /// Rooms whose task failed by a fault of ours.
     rooms_failed: Counter => "palabre_rooms_failed_total";
+    /// Rooms that another process took over.
+    rooms_moved: Counter => "palabre_rooms_moved_total";
+    /// Rooms taken over from another process.
+    rooms_taken_over: Counter => "palabre_rooms_taken_over_total";
     /// Rooms ended.
     rooms_closed: Counter => "palabre_rooms_closed_total";
 }

@@ -5,12 +5,13 @@
 
 mod joining;
 mod media;
+mod moving;
 mod pages;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use palabre_backup::{About, Entry, Journal, JournalError, Kept, Snapshot};
@@ -62,6 +63,11 @@ pub(crate) enum ToRoom {
     NextIce { seat: Seat, next: palabre_wire::IceCredentials },
     /// A seat sends voice while its microphone is closed.
     MediaBlocked(Seat),
+    /// Another process takes the room over: it goes at the next moment that costs little, and at
+    /// this one at the latest.
+    Move { until: UnixMillis },
+    /// No process takes it over after all.
+    Stay,
     /// The server stops: tell the pages.
     Stop(oneshot::Sender<()>),
 }
@@ -125,6 +131,8 @@ pub(crate) struct Inlets {
     pub(crate) speaking: watch::Receiver<Vec<Seat>>,
     /// Where it says that its session is over.
     pub(crate) over: Arc<AtomicBool>,
+    /// Where it says for which seats the others wait, a bit each.
+    pub(crate) first: Arc<AtomicU64>,
 }
 
 /// What a room cannot go on without has failed. Nothing can be promised any more.
@@ -145,6 +153,9 @@ pub(crate) enum Outcome {
     Erased,
     /// The server stops: the room comes back with it.
     Stopped,
+    /// It is another process's to take: nothing is forwarded here any more, and the journal has all
+    /// of it.
+    Moved,
     /// The server must stop.
     Failed(Failure),
 }
@@ -177,12 +188,21 @@ pub(crate) struct RoomTask {
     has_media: bool,
     /// Whether the journal has forgotten the room.
     erased: bool,
+    /// Whether it is to go over to another process.
+    leaving: Option<moving::Leaving>,
 }
 
 /// A room's task has ended, and its pages are still to be told.
 pub(crate) struct Ending {
     pub(crate) outcome: Outcome,
-    pub(crate) pages: Vec<Outbox>,
+    pub(crate) pages: Vec<Parting>,
+}
+
+/// A page that is still to be told that its room's task has ended.
+pub(crate) struct Parting {
+    pub(crate) outbox: Outbox,
+    /// Whether the others wait for this person.
+    pub(crate) first: bool,
 }
 
 impl Ending {
@@ -190,7 +210,7 @@ impl Ending {
     pub(crate) fn reason(&self) -> ClosingReason {
         match &self.outcome {
             Outcome::Erased => ClosingReason::SessionEnded,
-            Outcome::Stopped | Outcome::Failed(_) => ClosingReason::Restarting,
+            Outcome::Stopped | Outcome::Moved | Outcome::Failed(_) => ClosingReason::Restarting,
         }
     }
 }
@@ -228,6 +248,7 @@ impl RoomTask {
             voices,
             has_media: false,
             erased: false,
+            leaving: None,
         }
     }
 
@@ -242,17 +263,29 @@ impl RoomTask {
             Ok(outcome) => outcome,
             Err(failure) => Outcome::Failed(failure),
         };
+        let first: Vec<Seat> = self.waited_for().collect();
         let lines = self.seats.iter_mut().map(|seat| std::mem::take(&mut seat.line));
-        let pages = lines.filter_map(|line| match line {
-            Line::Open { outbox, .. } => Some(outbox),
-            Line::None | Line::Lost { .. } => None,
-        });
-        Ending { outcome, pages: pages.collect() }
+        let mut pages: Vec<_> = (0..)
+            .map(Seat)
+            .zip(lines)
+            .filter_map(|(seat, line)| match line {
+                Line::Open { outbox, .. } => Some(Parting { outbox, first: first.contains(&seat) }),
+                Line::None | Line::Lost { .. } => None,
+            })
+            .collect();
+        // Who came in this very moment is told the same, and not that there is no room.
+        inlets.inbox.close();
+        while let Ok(message) = inlets.inbox.try_recv() {
+            if let ToRoom::Join(join) = message {
+                pages.push(Parting { outbox: join.outbox, first: first.contains(&join.seat) });
+            }
+        }
+        Ending { outcome, pages }
     }
 
     async fn live(
         &mut self,
-        Inlets { inbox, speaking, over }: &mut Inlets,
+        Inlets { inbox, speaking, over, first }: &mut Inlets,
         restarted: Option<Option<UnixMillis>>,
     ) -> Result<Outcome, Failure> {
         if !self.is_over() {
@@ -264,8 +297,16 @@ impl RoomTask {
         }
         loop {
             over.store(self.is_over(), Ordering::Relaxed);
+            let waited_for = self.waited_for().fold(0, |bits, seat| bits | 1 << seat.0);
+            first.store(waited_for, Ordering::Relaxed);
             if self.erased || self.room.is_erased() {
                 return self.forget().await;
+            }
+            if self.may_move(self.shared.clock.now()) {
+                if self.move_out().await? {
+                    return Ok(Outcome::Moved);
+                }
+                continue;
             }
             let timer = self.next_timer();
             let next = tokio::select! {
@@ -315,6 +356,12 @@ impl RoomTask {
         }
     }
 
+    /// Those without whom nobody goes on: who has the floor by their turn, and who holds the chair.
+    fn waited_for(&self) -> impl Iterator<Item = Seat> + use<> {
+        let speaker = self.room.floor().turn.map(|turn| turn.seat);
+        speaker.into_iter().chain(self.room.state().chair)
+    }
+
     fn is_over(&self) -> bool {
         self.room.phase().stage == Stage::Ended
     }
@@ -327,6 +374,8 @@ impl RoomTask {
             ToRoom::MediaLost(seat) => self.media_lost(seat).await,
             ToRoom::NextIce { seat, next } => self.path_changed(seat, next),
             ToRoom::MediaBlocked(seat) => self.blocked(seat).await?,
+            ToRoom::Move { until } => self.prepare_to_move(until),
+            ToRoom::Stay => self.leaving = None,
             ToRoom::Stop(done) => {
                 // Whoever stops the server may have given up waiting.
                 let _ = done.send(());
@@ -343,7 +392,12 @@ impl RoomTask {
         let alone = self.seats.iter().filter_map(SeatState::media_due);
         let room = self.room.poll_timeout();
         let voices = self.voices_due(room);
-        lost.chain(alone).chain(room).chain(voices).fold(self.ends_unused_at(), Ord::min)
+        let moves = self.moves_at();
+        lost.chain(alone)
+            .chain(moves)
+            .chain(room)
+            .chain(voices)
+            .fold(self.ends_unused_at(), Ord::min)
     }
 
     /// When the room ends if nobody comes. A record that is kept has a time of its own.

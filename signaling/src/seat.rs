@@ -34,6 +34,11 @@ const JOINS_PER_SECOND: u32 = 1;
 const OFFERS_AT_ONCE: u32 = 10;
 const SECONDS_PER_OFFER: u32 = 2;
 
+/// Reports of a seat's page (how it came back, how its media travel) at once, and the time in which it
+/// may make one more. A path that comes and goes makes two in some seconds.
+const REPORTS_AT_ONCE: u32 = 8;
+const SECONDS_PER_REPORT: u32 = 10;
+
 /// Media without a page's connection are left alone for so long. Signaling may be lost for a minute
 /// without anybody noticing it in the sound; past that, whoever kept them would go on hearing a room
 /// that shows them as away.
@@ -132,6 +137,7 @@ pub(crate) struct SeatState {
     pub(crate) line: Line,
     joins: Bucket,
     offers: Bucket,
+    reports: Bucket,
     /// Since when no page is connected, while its media may still flow.
     alone_since: Option<UnixMillis>,
     resume: Option<ResumeToken>,
@@ -147,6 +153,7 @@ impl SeatState {
             line: Line::None,
             joins: Bucket::new(JOINS_AT_ONCE, JOINS_PER_SECOND, now),
             offers: Bucket::new(OFFERS_AT_ONCE * SECONDS_PER_OFFER, 1, now),
+            reports: Bucket::new(REPORTS_AT_ONCE * SECONDS_PER_REPORT, 1, now),
             alone_since: None,
             resume: None,
             views: Default::default(),
@@ -163,6 +170,11 @@ impl SeatState {
     /// Whether one more media offer may be answered now, whichever connection it comes by.
     pub(crate) fn may_offer(&mut self, now: UnixMillis) -> bool {
         self.offers.take(SECONDS_PER_OFFER, now)
+    }
+
+    /// Whether one more report of the page counts.
+    pub(crate) fn may_report(&mut self, now: UnixMillis) -> bool {
+        self.reports.take(SECONDS_PER_REPORT, now)
     }
 
     /// A new resume token in place of the old one.

@@ -1,5 +1,7 @@
 //! The whole service: which rooms there are, and the way in.
 
+mod moving;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,7 +9,8 @@ use std::time::Duration;
 use dashmap::DashMap;
 use futures_util::future::join_all;
 use palabre_backup::{
-    About, Change, Health, Journal, JournalError, Snapshot, Taken, ValueName, load, restore,
+    About, Change, Health, Journal, JournalError, Snapshot, Taken, Telephone, ValueName, load,
+    restore,
 };
 use palabre_ids::{DisplayName, Millis, Role, RoomId, Seat, UnixMillis};
 use palabre_room::{ConfigError, Room, RoomConfig};
@@ -22,9 +25,14 @@ use crate::links::{Link, LinkError, LinkKey};
 use crate::media::{MEDIA_PATIENCE, MediaNotice, MediaPlane};
 use crate::metrics::Metrics;
 use crate::news::News;
-use crate::outbox::End;
-use crate::room_task::{INBOX, Inlets, JOURNAL_PATIENCE, Outcome, RoomTask, Shared, ToRoom};
+use crate::outbox::{End, Goodbye};
+use crate::room_task::{
+    INBOX, Inlets, JOURNAL_PATIENCE, Outcome, Parting, RoomTask, Shared, ToRoom,
+};
 use crate::seat::ConnectionId;
+use crate::turnstile::{Class, PER_SECOND, Turnstile};
+use moving::Moving;
+pub use moving::{HandOver, MoveError};
 
 /// How often that moment is noted while pages are connected: after a crash, clocks go back by so
 /// much at most. Shorter costs a commit to the disk each time.
@@ -44,6 +52,9 @@ const FAILURES: usize = 3;
 
 /// Links work for so long.
 const LINKS_LAST: Millis = Millis::from_secs(30 * 86_400);
+
+/// Pages are asked to stay away for so long at most. Longer leaves people waiting who could come in.
+const LONGEST_SPREAD: Millis = Millis::from_secs(10);
 
 /// Pages may take so long to be told that the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -127,10 +138,23 @@ struct Inner {
     door: Arc<Door>,
     connections: Arc<Semaphore>,
     next_connection: AtomicU64,
-    stopping: AtomicBool,
+    turnstile: Turnstile,
+    life: watch::Sender<Life>,
+    moving: Moving,
     /// The last moment at which the service was known to work, in milliseconds.
     beat: AtomicU64,
     failed: watch::Sender<bool>,
+}
+
+/// What the service does with those who come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// It serves them.
+    Serving,
+    /// It makes no rooms any more, and lets those it has end, or go over to another process.
+    Leaving,
+    /// It sends everybody away.
+    Stopping,
 }
 
 struct RoomHandle {
@@ -139,15 +163,22 @@ struct RoomHandle {
     about: About,
     /// Whether its session is over, and only its record is read.
     over: Arc<AtomicBool>,
+    /// The seats that the others wait for, a bit each.
+    first: Arc<AtomicU64>,
 }
 
 impl RoomHandle {
     fn new(about: About) -> (Self, Inlets) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let (speaking, heard) = watch::channel(Vec::new());
-        let over = Arc::new(AtomicBool::new(false));
-        let inlets = Inlets { inbox: messages, speaking: heard, over: Arc::clone(&over) };
-        (Self { inbox, speaking, about, over }, inlets)
+        let (over, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let inlets = Inlets {
+            inbox: messages,
+            speaking: heard,
+            over: Arc::clone(&over),
+            first: Arc::clone(&first),
+        };
+        (Self { inbox, speaking, about, over, first }, inlets)
     }
 }
 
@@ -164,6 +195,16 @@ impl Service {
     /// When the journal cannot be read or written. A single room that does not come back is logged
     /// and left in the journal.
     pub async fn start(
+        config: ServiceConfig,
+        journal: Arc<dyn Journal>,
+        media: Arc<dyn MediaPlane>,
+    ) -> Result<Self, JournalError> {
+        Self::start_at(UnixMillis(0), config, journal, media).await
+    }
+
+    /// As [`Self::start`], with a clock that is not behind `known`.
+    async fn start_at(
+        known: UnixMillis,
         config: ServiceConfig,
         journal: Arc<dyn Journal>,
         media: Arc<dyn MediaPlane>,
@@ -185,9 +226,8 @@ impl Service {
                 }
             }
         }
-        let known = restored.iter().map(|(_, snapshot, _)| snapshot.last_input_at);
-        let clock =
-            ServerClock::start(known.chain(alive.map(UnixMillis)).max().unwrap_or(UnixMillis(0)));
+        let inputs = restored.iter().map(|(_, snapshot, _)| snapshot.last_input_at);
+        let clock = ServerClock::start(inputs.chain(alive.map(UnixMillis)).fold(known, Ord::max));
         let metrics = Arc::new(Metrics::default());
         let shared = Shared { clock, journal, media, metrics, news: config.news.clone() };
         let service = Self(Arc::new(Inner {
@@ -199,7 +239,9 @@ impl Service {
             )),
             config,
             next_connection: AtomicU64::new(1),
-            stopping: AtomicBool::new(false),
+            turnstile: Turnstile::new(clock),
+            life: watch::Sender::new(Life::Serving),
+            moving: Moving::default(),
             beat: AtomicU64::new(clock.now().0),
             failed: watch::Sender::new(false),
             shared,
@@ -219,7 +261,20 @@ impl Service {
     /// # Errors
     /// See [`CreateError`].
     pub async fn create_room(&self, config: RoomConfig, demo: bool) -> Result<RoomId, CreateError> {
-        if self.is_stopping() {
+        self.create_room_with(config, demo, None).await
+    }
+
+    /// The same, with what people are to call when they cannot have media.
+    ///
+    /// # Errors
+    /// See [`CreateError`].
+    pub async fn create_room_with(
+        &self,
+        config: RoomConfig,
+        demo: bool,
+        telephone: Option<Telephone>,
+    ) -> Result<RoomId, CreateError> {
+        if *self.0.life.borrow() != Life::Serving {
             return Err(CreateError::Stopping);
         }
         if self.0.rooms.len() >= self.0.config.max_rooms {
@@ -238,6 +293,7 @@ impl Service {
                 .map(|person| (person.name.clone(), person.role))
                 .collect(),
             demo,
+            telephone,
         };
         let room = Room::new(now, config)?;
         let snapshot = Snapshot { room, about, last_commands: Vec::new(), last_input_at: now };
@@ -274,17 +330,22 @@ impl Service {
                 Ok(ending) => {
                     // Whoever is told that it ended and comes back finds no room.
                     self.0.rooms.remove(&id);
+                    if matches!(ending.outcome, Outcome::Moved) {
+                        self.has_moved(&id).await;
+                    }
                     let reason = ending.reason();
-                    for page in ending.pages {
-                        page.end(End::Closing(reason.into()));
+                    for Parting { outbox, first } in ending.pages {
+                        let after = self.comes_back_after(&ending.outcome, first);
+                        outbox.end(End::Closing(Goodbye { reason, after }));
                     }
                     // A server that failed ends, with all its media: it does not wait for a plane
-                    // that is stuck.
-                    if !matches!(ending.outcome, Outcome::Failed(_)) {
+                    // that is stuck. A room that moved has none any more.
+                    if !matches!(ending.outcome, Outcome::Failed(_) | Outcome::Moved) {
                         self.close_media(&id).await;
                     }
                     match ending.outcome {
                         Outcome::Erased => self.metrics().rooms_closed.add(),
+                        Outcome::Moved => self.metrics().rooms_moved.add(),
                         Outcome::Stopped => {}
                         Outcome::Failed(failure) => self.fail(&failure),
                     }
@@ -312,6 +373,20 @@ impl Service {
         tracing::error!("a room fails again and again: it is left in the journal");
         if let Err(error) = self.0.shared.journal.release(&id).await {
             tracing::error!(%error, "a room cannot be let go");
+        }
+    }
+
+    /// When a page is to come back: whoever the others wait for at once; the others spread over the time
+    /// that it takes to let everybody in. A room that goes over alone is no herd.
+    fn comes_back_after(&self, outcome: &Outcome, first: bool) -> Option<Millis> {
+        match outcome {
+            Outcome::Erased => None,
+            Outcome::Moved => Some(Millis(0)),
+            Outcome::Stopped | Outcome::Failed(_) if first => Some(Millis(0)),
+            Outcome::Stopped | Outcome::Failed(_) => {
+                let all = self.open_connections() * 1_000 / u64::from(PER_SECOND);
+                Some(Millis(rand::rng().random_range(0..=all.min(LONGEST_SPREAD.0))))
+            }
         }
     }
 
@@ -400,7 +475,7 @@ impl Service {
     /// Tells every page that the server stops, and waits until they know. The rooms come back with
     /// the next start.
     pub async fn stop(&self) {
-        self.0.stopping.store(true, Ordering::SeqCst);
+        self.0.life.send_replace(Life::Stopping);
         let inboxes: Vec<_> = self.0.rooms.iter().map(|entry| entry.inbox.clone()).collect();
         let told = async {
             join_all(inboxes.iter().map(async |inbox| {
@@ -434,7 +509,9 @@ impl Service {
     /// Whether the service can take pages.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.is_stopping() && !*self.0.failed.borrow() && self.heartbeat_age() < HEARTBEAT_LATE
+        *self.0.life.borrow() == Life::Serving
+            && !*self.0.failed.borrow()
+            && self.heartbeat_age() < HEARTBEAT_LATE
     }
 
     /// How long ago the service was last known to work: a second, and what its journal takes.
@@ -460,6 +537,12 @@ impl Service {
         &self.0.config
     }
 
+    /// The server's time.
+    #[must_use]
+    pub fn time(&self) -> UnixMillis {
+        self.now()
+    }
+
     pub(crate) fn now(&self) -> UnixMillis {
         self.0.shared.clock.now()
     }
@@ -469,11 +552,18 @@ impl Service {
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.0.stopping.load(Ordering::SeqCst)
+        *self.0.life.borrow() == Life::Stopping
     }
 
     pub(crate) fn room(&self, id: &RoomId) -> Option<mpsc::Sender<ToRoom>> {
         self.0.rooms.get(id).map(|room| room.inbox.clone())
+    }
+
+    /// Waits for a page's turn to come in, when very many do.
+    pub(crate) async fn pass_turnstile(&self, room: &RoomId, seat: Seat) {
+        let first = self.0.rooms.get(room).map_or(0, |room| room.first.load(Ordering::Relaxed));
+        let class = if first >> seat.0 & 1 == 1 { Class::First } else { Class::Other };
+        self.0.turnstile.pass(class).await;
     }
 
     pub(crate) fn next_connection(&self) -> ConnectionId {

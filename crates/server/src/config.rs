@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) webhook: Option<Webhook>,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
+    /// Takes over from the server that is there; rooms may wait so long for a good moment.
+    pub(crate) take_over: Option<Duration>,
     pub(crate) exit_after: Option<Duration>,
 }
 
@@ -118,6 +120,7 @@ impl Config {
                 format: given.log_format.expect(DEFAULT),
                 unknown_variables,
             },
+            take_over: is_on(given.take_over).then(|| given.take_over_within.expect(DEFAULT).0),
             exit_after: given.exit_after.map(|seconds| seconds.0),
         })
     }

@@ -55,20 +55,26 @@ impl Connections {
     }
 }
 
-/// Serves `router` until `stop` says so, and then until the requests under way are answered.
+/// Serves `router` until `stop` says so, and then until the requests under way are answered. While
+/// `accepts` says no, who comes is left to another process that has the same socket.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
     connections: Arc<Connections>,
+    mut accepts: watch::Receiver<bool>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let (all_done, alive) = watch::channel(());
     loop {
+        let takes = *accepts.borrow_and_update();
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            // Who comes after the word that nobody is taken any more is not taken.
+            biased;
+            Ok(()) = accepts.changed() => continue,
             // An error means that the server itself is gone.
             _ = stop.wait_for(|stop| *stop) => break,
+            accepted = listener.accept(), if takes => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,

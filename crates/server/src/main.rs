@@ -14,6 +14,7 @@ mod rate;
 mod serve;
 mod settings;
 mod simulate;
+mod takeover;
 mod tls;
 mod webhooks;
 
@@ -51,6 +52,8 @@ enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Has the server that runs with these settings hand over to a new one, which it starts
+    Drain(Flags),
     /// Looks at facilitation templates
     Template {
         #[command(subcommand)]
@@ -93,6 +96,7 @@ fn execute(command: Command) -> Result<()> {
         }
         Command::Config { table: true, .. } => say(&settings::table()),
         Command::Config { table: false, flags } => say(&Config::show(flags)?),
+        Command::Drain(flags) => say(&private::ask_to_drain(&Config::load(flags)?)?),
         Command::Template { command: TemplateCommand::Check { file } } => check(&file),
         Command::Template { command: TemplateCommand::Simulate(what) } => simulate::run(&what),
     }

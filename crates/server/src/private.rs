@@ -3,23 +3,36 @@
 //! It is bound to this machine unless it is told otherwise. Whatever makes the server do something
 //! (not only say something) belongs here too, behind the same guard against pages of a browser.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use palabre_signaling::Service;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::config::Config;
 use crate::http::{host, is_local, readiness};
 use crate::metrics::{self, Metrics};
+use crate::takeover::Drain;
+
+/// The server answers an order at once, or is stuck.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the private routes know.
 pub(crate) struct Private {
     pub(crate) service: Service,
     pub(crate) metrics: Metrics,
+    /// Where the order to end goes.
+    pub(crate) drains: mpsc::Sender<(Drain, oneshot::Sender<Drained>)>,
     /// Bound to a loopback address.
     pub(crate) loopback: bool,
 }
@@ -34,8 +47,47 @@ pub(crate) fn router(private: Private) -> Router {
             get(async |State(private): State<Arc<Private>>| readiness(&private.service)),
         )
         .route("/metrics", get(metrics::answer))
+        .route("/drain", post(drain))
         .with_state(Arc::clone(&private))
         .layer(middleware::from_fn_with_state(private, no_browser))
+}
+
+/// What comes of the order to end: words for the operator, or why it is not followed.
+pub(crate) type Drained = Result<String, String>;
+
+async fn drain(State(private): State<Arc<Private>>, body: Bytes) -> Response {
+    let drain = match Drain::read(&body) {
+        Ok(drain) => drain,
+        Err(reason) => return (StatusCode::BAD_REQUEST, format!("{reason}\n")).into_response(),
+    };
+    let (answer, answered) = oneshot::channel();
+    // It is followed elsewhere; a server that ends already does not listen any more.
+    let ending = (StatusCode::CONFLICT, "the server is ending already\n");
+    if private.drains.try_send((drain, answer)).is_err() {
+        return ending.into_response();
+    }
+    match answered.await {
+        Ok(Ok(words)) => (StatusCode::ACCEPTED, format!("{words}\n")).into_response(),
+        Ok(Err(reason)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+        Err(_) => ending.into_response(),
+    }
+}
+
+/// Gives the order to the server that runs with these settings.
+pub(crate) fn ask_to_drain(config: &Config) -> anyhow::Result<String> {
+    let address = config.private;
+    let mut stream =
+        TcpStream::connect(address).with_context(|| format!("no server answers on {address}"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "POST /drain HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).context("the server does not answer")?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("that is no answer")?;
+    anyhow::ensure!(head.starts_with("HTTP/1.1 202"), "the server refuses: {}", body.trim());
+    Ok(body.to_owned())
 }
 
 /// A browser on the operator's machine reaches this listener too, with whatever page it shows: pages

@@ -1,24 +1,31 @@
 //! Puts everything together, and takes it apart again in the right order.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use palabre_backup::{Journal, LogJournal, OpenError};
-use palabre_sfu::{Sfu, SfuConfig};
+use palabre_ids::RoomId;
+use palabre_sfu::{Sfu, SfuConfig, SfuHandle, StartError};
+use palabre_sfu_core::MediaEvent;
 use palabre_signaling::{Service, ServiceConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::http::App;
 use crate::media::SfuPlane;
 use crate::metrics::{HttpMetrics, Metrics};
 use crate::rate::Rate;
+use crate::takeover::{Drain, Gate, Holdings, SocketName, Successor, TakeOver};
 use crate::{api, demo, http, listen, media, private, tls, webhooks};
 
 /// Requests under way may take so long to end once the server stops.
@@ -27,22 +34,49 @@ const HTTP_PATIENCE: Duration = Duration::from_secs(2);
 /// A media plane may take so long to say goodbye to its peers; one that is stuck never does.
 const MEDIA_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Whether the server before this one has ended is looked at so often. It takes a second or two.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Blocks of media ports that are tried when another server has the first: two take turns, and one
+/// that was slow to end may have a third.
+const PORT_BLOCKS: u16 = 3;
+
 /// Why the server stops.
 enum Stop {
     Asked,
     TimeIsUp,
     Failed,
+    /// Another process has everything.
+    HandedOver(i32),
 }
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn serve(config: Config) -> Result<()> {
     raise_file_limit();
-    let journal: Arc<dyn Journal> = Arc::new(open_journal(&config)?);
-    let (plain, plain_address) = bind(config.http, "pages").await?;
+    let successor = Successor::of_this_process().context("cannot tell which program this is")?;
+    let mut other = match config.take_over {
+        Some(within) => TakeOver::ask(&config.data, within).await?,
+        None => None,
+    };
+    let takes_over = other.is_some();
+    let log = Arc::new(match takes_over {
+        true => LogJournal::open_beside(&config.data)?,
+        false => open_journal(&config)?,
+    });
+    let journal: Arc<dyn Journal> = Arc::clone(&log) as _;
+    let mut sockets = Vec::new();
+    let mut listener = async |name, address| {
+        let given = other.as_mut().and_then(|other| other.socket(name));
+        let (listener, address) = bind(given, address, "pages").await?;
+        let copy = listener.as_fd().try_clone_to_owned().context("cannot copy a socket")?;
+        sockets.push((name, copy));
+        anyhow::Ok((listener, address))
+    };
+    let (plain, plain_address) = listener(SocketName::Http, config.http).await?;
     let http_metrics = Arc::new(HttpMetrics::of(config.limits.http_connections));
     let secure = match config.https {
         Some((address, certificate)) => {
-            let (listener, address) = bind(address, "pages").await?;
+            let (listener, address) = listener(SocketName::Https, address).await?;
             let acceptor = tls::acceptor(certificate, Arc::clone(&http_metrics.certificate))
                 .context("cannot serve TLS")?;
             Some((listener, address, acceptor))
@@ -51,14 +85,21 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     };
     let tls = secure.is_some();
     let address = secure.as_ref().map_or(plain_address, |(_, address, _)| *address);
-    let (private, private_address) = bind(config.private, "health and metrics").await?;
+    let sockets: Vec<(SocketName, OwnedFd)> = sockets;
+    let (private, private_address) = match bind(None, config.private, "health and metrics").await {
+        Ok((listener, address)) => (Some(listener), address),
+        // The server before has it until it ends.
+        Err(_) if takes_over => (None, config.private),
+        Err(error) => return Err(error),
+    };
 
     let sfu_config = SfuConfig {
         shards: usize::from(config.shards),
         bind: config.media,
         advertise: config.advertise.clone(),
     };
-    let (sfu, events) = Sfu::start(&sfu_config).context("cannot start the media plane")?;
+    let (sfu, events) =
+        start_media(sfu_config, takes_over).context("cannot start the media plane")?;
     let ports = sfu.ports().to_vec();
     let plane = Arc::new(SfuPlane(sfu));
 
@@ -84,17 +125,31 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
             .chain(config.public_url.as_ref().map(|url| url.as_str().to_owned()))
             .collect(),
     };
-    let service = Service::start(service_config, Arc::clone(&journal), Arc::clone(&plane) as _)
-        .await
-        .context("cannot bring the rooms back")?;
+    let media_plane = Arc::clone(&plane) as _;
+    let (service, other) = match other {
+        None => (Service::start(service_config, Arc::clone(&journal), media_plane).await, None),
+        Some(other) => {
+            let started =
+                Service::start_beside(service_config, Arc::clone(&journal), media_plane, other.now);
+            match started.await {
+                Ok((service, wanted)) => (Ok(service), Some((other, wanted))),
+                Err(error) => (Err(error), None),
+            }
+        }
+    };
+    let service = service.context("cannot bring the rooms back")?;
     let forwarding = tokio::spawn(media::forward(events, service.clone()));
 
+    let (accepts, _) = watch::channel(true);
+    let (drains, drained) = mpsc::channel(1);
     let router = private::router(private::Private {
         service: service.clone(),
         metrics: Metrics::new(service.clone(), Arc::clone(&plane), &http_metrics),
+        drains,
         loopback: private_address.ip().is_loopback(),
     });
-    let mut listeners = vec![tokio::spawn(serve_private(private, router, stop.subscribe()))];
+    let private = serve_private(private, private_address, router, stop.subscribe());
+    let mut listeners = vec![tokio::spawn(private)];
     let base = match &config.public_url {
         Some(url) => url.as_str().to_owned(),
         None => {
@@ -119,7 +174,8 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let connections = Arc::clone(&app.metrics.connections);
     let mut public = |listener, acceptor, router| {
         let connections = Arc::clone(&connections);
-        let served = listen::serve(listener, acceptor, router, connections, stop.subscribe());
+        let (accepts, stop) = (accepts.subscribe(), stop.subscribe());
+        let served = listen::serve(listener, acceptor, router, connections, accepts, stop);
         listeners.push(tokio::spawn(served));
     };
     let pages = http::router(Arc::clone(&app));
@@ -131,11 +187,17 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         }
     }
 
-    announce(&app, [address, private_address, plain_address], &base, &ports).await?;
+    announce(&app, [address, private_address, plain_address], &base, &ports);
     tracing::info!(rooms = service.room_count(), shards = ports.len(), "serving");
 
-    let reason = wait(config.exit_after, &service, &plane).await?;
+    let only = tokio::spawn(become_only(other, service.clone(), log, config.data));
+    let holdings = Holdings { service: service.clone(), sockets, accepts };
+    let standing = Standing { successor, only, app, base, exit_after: config.exit_after };
+    let reason = standing.wait(holdings, drained, &plane).await?;
     tracing::info!("stopping");
+    if let Stop::HandedOver(pid) = reason {
+        notify(&format!("MAINPID={pid}"));
+    }
     service.stop().await;
     stop.send_replace(true);
     for listener in listeners {
@@ -152,7 +214,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         webhook.await.context("the webhook failed")?;
     }
     match reason {
-        Stop::Asked | Stop::TimeIsUp => Ok(()),
+        Stop::Asked | Stop::TimeIsUp | Stop::HandedOver(_) => Ok(()),
         Stop::Failed => {
             // Closing it waits for its last write, which may never end; what it acknowledged is
             // on the disk.
@@ -182,10 +244,20 @@ fn open_journal(config: &Config) -> Result<LogJournal, OpenError> {
     LogJournal::open(&config.data)
 }
 
-async fn bind(address: SocketAddr, what: &str) -> Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot serve {what} on {address}"))?;
+/// A listener on `address`: the `given` one, if it is there.
+async fn bind(
+    given: Option<std::net::TcpListener>,
+    address: SocketAddr,
+    what: &str,
+) -> Result<(TcpListener, SocketAddr)> {
+    let fits = |given: &std::net::TcpListener| {
+        given.local_addr().is_ok_and(|has| address.port() == 0 || has == address)
+    };
+    let listener = match given.filter(fits) {
+        Some(given) => given.set_nonblocking(true).and_then(|()| TcpListener::from_std(given)),
+        None => TcpListener::bind(address).await,
+    };
+    let listener = listener.with_context(|| format!("cannot serve {what} on {address}"))?;
     let address = listener.local_addr().context("the listener has an address")?;
     Ok((listener, address))
 }
@@ -198,11 +270,44 @@ fn address_host(address: SocketAddr) -> String {
     }
 }
 
+/// Starts the media threads. While another server has their ports, they take the next ones.
+fn start_media(
+    mut config: SfuConfig,
+    takes_over: bool,
+) -> Result<(SfuHandle, mpsc::Receiver<MediaEvent>), StartError> {
+    let blocks = if takes_over { PORT_BLOCKS } else { 1 };
+    let size = u16::try_from(config.shards).unwrap_or(u16::MAX);
+    for _ in 1..blocks {
+        match Sfu::start(&config) {
+            Err(StartError::Bind { error, .. }) if error.kind() == io::ErrorKind::AddrInUse => {}
+            started => return started,
+        }
+        config.bind.set_port(config.bind.port().saturating_add(size));
+    }
+    Sfu::start(&config)
+}
+
+/// Serves health and metrics. Without a listener the server before still has the address: it is
+/// taken when that one has ended.
 async fn serve_private(
-    listener: TcpListener,
+    listener: Option<TcpListener>,
+    address: SocketAddr,
     router: axum::Router,
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
+    let listener = match listener {
+        Some(listener) => listener,
+        None => loop {
+            if *stop.borrow() {
+                return Ok(());
+            }
+            match TcpListener::bind(address).await {
+                Ok(listener) => break listener,
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => sleep(LOOK_EVERY).await,
+                Err(error) => return Err(error),
+            }
+        },
+    };
     let stopped = async move {
         // An error means that the server itself is gone.
         let _ = stop.wait_for(|stop| *stop).await;
@@ -210,53 +315,190 @@ async fn serve_private(
     axum::serve(listener, router).with_graceful_shutdown(stopped).await
 }
 
-async fn wait(exit_after: Option<Duration>, service: &Service, plane: &SfuPlane) -> Result<Stop> {
-    let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    // Who reloads a service asks for its files to be read again; unheard, it would end the server.
-    let _reload = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    let time_is_up = async {
-        match exit_after {
-            Some(time) => tokio::time::sleep(time).await,
-            None => std::future::pending().await,
-        }
-    };
-    Ok(tokio::select! {
-        _ = terminated.recv() => Stop::Asked,
-        _ = interrupted.recv() => Stop::Asked,
-        () = time_is_up => Stop::TimeIsUp,
-        () = service.failed() => Stop::Failed,
-        () = media::ended(plane) => Stop::Failed,
-    })
+type Other = (TakeOver, mpsc::UnboundedReceiver<RoomId>);
+
+/// Takes over from the server before, if there is one, until this is the only one; opens the gate for
+/// the next.
+async fn become_only(
+    other: Option<Other>,
+    service: Service,
+    log: Arc<LogJournal>,
+    data: PathBuf,
+) -> Result<Gate> {
+    if let Some((other, wanted)) = other {
+        other.finish(&service, wanted).await?;
+        tracing::info!(rooms = service.room_count(), "took over from the server before");
+    }
+    while !log.try_become_only().context("the journal cannot be locked")? {
+        sleep(LOOK_EVERY).await;
+    }
+    Gate::open(&data).context("cannot be asked to hand over")
 }
 
-/// Says on standard output where the server is and how to enter its demo room: it is what the person
-/// who started it wants to know, and no log, for it holds links.
-async fn announce(
-    app: &App,
-    [address, private, plain]: [SocketAddr; 3],
-    base: &str,
-    ports: &[u16],
-) -> Result<()> {
+/// Tells systemd something, where it listens (`sd_notify(3)`).
+fn notify(words: &str) {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let address = match path.to_str().and_then(|path| path.strip_prefix('@')) {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&path),
+    };
+    let told = address.and_then(|address| {
+        UnixDatagram::unbound()?.send_to_addr(words.as_bytes(), &address).map(drop)
+    });
+    if let Err(error) = told {
+        tracing::warn!(%error, "the supervisor could not be told");
+    }
+}
+
+/// A server that runs.
+struct Standing {
+    successor: Successor,
+    /// Resolves once this is the only server.
+    only: JoinHandle<Result<Gate>>,
+    app: Arc<App>,
+    base: String,
+    exit_after: Option<Duration>,
+}
+
+type Drains = mpsc::Receiver<(Drain, oneshot::Sender<private::Drained>)>;
+
+impl Standing {
+    async fn wait(
+        mut self,
+        holdings: Holdings,
+        mut drains: Drains,
+        plane: &SfuPlane,
+    ) -> Result<Stop> {
+        let listens = |what| format!("cannot listen for {what}");
+        let on = |kind, what| signal(kind).with_context(|| listens(what));
+        let mut terminated = on(SignalKind::terminate(), "SIGTERM")?;
+        let mut interrupted = on(SignalKind::interrupt(), "SIGINT")?;
+        // Who reloads a service asks for its files to be read again; unheard, it would end the server.
+        let _reload = on(SignalKind::hangup(), "SIGHUP")?;
+        let exit_after = self.exit_after;
+        let time_is_up = async move {
+            match exit_after {
+                Some(time) => sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        let service = holdings.service.clone();
+        let mut holdings = Some(holdings);
+        let mut gate: Option<JoinHandle<Option<i32>>> = None;
+        let mut left: Option<JoinHandle<()>> = None;
+        let failed = async {
+            tokio::select! {
+                () = service.failed() => {}
+                () = media::ended(plane) => {}
+            }
+        };
+        tokio::pin!(time_is_up, failed);
+        loop {
+            tokio::select! {
+                _ = terminated.recv() => return Ok(Stop::Asked),
+                _ = interrupted.recv() => return Ok(Stop::Asked),
+                () = &mut time_is_up => return Ok(Stop::TimeIsUp),
+                () = &mut failed => return Ok(Stop::Failed),
+                only = &mut self.only, if holdings.is_some() => {
+                    // An error ends this server at once: the one before goes on with all rooms.
+                    let opened = only.context("a task failed")??;
+                    announce_demo(&self.app, &self.base).await?;
+                    gate = holdings.take().map(|holdings| {
+                        tokio::spawn(async move { opened.handed_over(&holdings).await })
+                    });
+                }
+                pid = ended(&mut gate) => {
+                    if let Some(pid) = pid.flatten() {
+                        return Ok(Stop::HandedOver(pid));
+                    }
+                }
+                _ = ended(&mut left) => return Ok(Stop::Asked),
+                Some((drain, answer)) = drains.recv() => {
+                    let words = match drain {
+                        Drain::ToSuccessor { .. } if gate.is_none() => {
+                            Err("this server is taking over from another one itself".to_owned())
+                        }
+                        Drain::ToSuccessor { within } => self.start_successor(within),
+                        Drain::Alone { within } => {
+                            service.leave();
+                            left = Some(tokio::spawn(emptied(service.clone(), within)));
+                            Ok("no rooms are made any more; the server ends with its sessions".to_owned())
+                        }
+                    };
+                    // Who asked may have gone.
+                    let _ = answer.send(words);
+                }
+            }
+        }
+    }
+
+    fn start_successor(&self, within: Duration) -> private::Drained {
+        let mut child = self.successor.start(within).map_err(|error| {
+            tracing::error!(%error, "the next server cannot be started");
+            format!("the next server cannot be started: {error}")
+        })?;
+        let pid = child.id();
+        // If it gives up, everything stays as it is: what is left of it is cleared away.
+        std::thread::spawn(move || child.wait());
+        Ok(format!("process {pid} takes over"))
+    }
+}
+
+/// What a task gave, once it has ended; it never has when there is none.
+async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    match task {
+        Some(running) => {
+            let given = running.await.ok();
+            *task = None;
+            given
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves once nobody is connected, or after `within`.
+async fn emptied(service: Service, within: Duration) {
+    let empty = async {
+        while service.open_connections() > 0 {
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let _ = tokio::time::timeout(within, empty).await;
+}
+
+/// Says on standard output where the server is.
+fn announce(app: &App, [address, private, plain]: [SocketAddr; 3], base: &str, ports: &[u16]) {
     let mut text = format!(
         "Palabre serves {base} (on {address}, media on UDP {ports:?}, health and metrics on {private})\n"
     );
     if app.tls {
         text.push_str(&format!("Without TLS, on {plain}, everybody is sent there.\n"));
     }
-    if app.demo {
-        let room =
-            demo::room(&app.service, &app.demo_lock).await.context("cannot make the demo room")?;
-        text.push_str(
-            "\nDemo room: one link for each person, each in a browser window of its own.\n",
-        );
-        for link in api::links(&app.service, room, base).unwrap_or_default() {
-            let (role, name) = (link.role.as_str(), link.name.as_str());
-            text.push_str(&format!("  {role:<11}  {name:<8}  {}\n", link.url));
-        }
+    say(&text);
+}
+
+/// Says on standard output how to enter the demo room: it is what the person who started the server
+/// wants to know, and no log, for it holds links.
+async fn announce_demo(app: &App, base: &str) -> Result<()> {
+    if !app.demo {
+        return Ok(());
     }
+    let room =
+        demo::room(&app.service, &app.demo_lock).await.context("cannot make the demo room")?;
+    let mut text =
+        "\nDemo room: one link for each person, each in a browser window of its own.\n".to_owned();
+    for link in api::links(&app.service, room, base).unwrap_or_default() {
+        let (role, name) = (link.role.as_str(), link.name.as_str());
+        text.push_str(&format!("  {role:<11}  {name:<8}  {}\n", link.url));
+    }
+    say(&text);
+    Ok(())
+}
+
+fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     // Whoever closed our standard output does not want to know.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    Ok(())
 }

@@ -148,6 +148,10 @@ settings! {
     "max-http-connections" "N" Anywhere Is("4096") => max_http_connections: Count<16, 1_000_000>;
     /// rooms that one network may ask for; this machine, or a proxy on it, any number
     "rooms-per-minute" "N" Anywhere Is("600") => rooms_per_minute: Count<1, 1_000_000>;
+    /// takes over from the server that runs with the same `data`, if there is one
+    "take-over" "" Flag Is("false") => take_over: bool;
+    /// how long each room may wait for a moment that interrupts nobody
+    "take-over-within" "SECONDS" ThisRun Is("60") => take_over_within: Seconds;
     /// what is logged on standard error: a level, or `target=level,…`
     "log" "FILTER" Anywhere Is("info") => log: LogFilter;
     /// `text` or `json`

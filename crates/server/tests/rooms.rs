@@ -84,7 +84,11 @@ async fn a_template_that_is_brought_stays_with_its_room() {
 fn files(of: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(of).expect("a directory") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.is_file() {
+            found.push(path);
+        }
     }
 }
 

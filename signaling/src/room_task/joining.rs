@@ -120,7 +120,7 @@ impl RoomTask {
             now: self.shared.clock.now(),
             last_command: state.last_command(),
             media: MediaPlan { slots, ice_servers: Vec::new() },
-            telephone: None,
+            telephone: self.about.telephone.as_ref().map(|line| line.as_str().to_owned()),
             room: view::room(&self.room, role, language),
         };
         // The chat is the one part without a small bound: its oldest lines go first.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use palabre_ids::{Group, MediaRights, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{GateChange, Input};
-use palabre_wire::{IceCredentials, NextIce, Recovered, ServerMessage, Stage};
+use palabre_wire::{IceCredentials, NextIce, PathReport, Recovered, ServerMessage, Stage};
 use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
@@ -166,12 +166,32 @@ impl RoomTask {
         Some(IceCredentials { ufrag, password })
     }
 
-    /// A page came back from a loss, by its own word.
-    pub(super) fn recovered(&self, recovered: Recovered) {
+    /// A page came back from a loss, by its own word. What is beyond its measure counts for nothing.
+    pub(super) async fn recovered(
+        &mut self,
+        seat: Seat,
+        recovered: Recovered,
+    ) -> Result<(), Failure> {
+        if !self.seats[seat.index()].may_report(self.shared.clock.now()) {
+            self.shared.metrics.messages_too_fast.add();
+            return Ok(());
+        }
         let Recovered { rung, cause, took, gap } = recovered;
         let time = |length: Millis| Duration::from_millis(length.0.min(LONGEST_GAP.0));
         self.shared.metrics.reconnects.add(&rung, time(took));
         self.shared.metrics.media_gaps.add(&cause, time(gap));
+        // A seat that left meanwhile refuses.
+        let _ = self.apply(Input::Recovered { seat, rung, cause, gap }, None).await?;
+        Ok(())
+    }
+
+    /// A page's media travel another way, by its own word.
+    pub(super) fn carried_by(&mut self, seat: Seat, path: PathReport) {
+        if self.seats[seat.index()].may_report(self.shared.clock.now()) {
+            self.shared.metrics.carriers.add(&path.rung);
+        } else {
+            self.shared.metrics.messages_too_fast.add();
+        }
     }
 
     /// A page asks for the tunnel, or gives it up.

@@ -30,8 +30,8 @@ impl RoomTask {
             Said::Offer(offer) => self.offer(seat, offer).await,
             Said::View(views) => self.views(seat, &views).await,
             Said::Tunnel { on } => self.tunnel(seat, on),
-            Said::Recovered(recovered) => self.recovered(recovered),
-            Said::Path(path) => self.shared.metrics.carriers.add(&path.rung),
+            Said::Recovered(recovered) => self.recovered(seat, recovered).await?,
+            Said::Path(path) => self.carried_by(seat, path),
             Said::Leave => self.leave(seat).await?,
         }
         Ok(())

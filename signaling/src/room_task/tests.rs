@@ -137,6 +137,7 @@ impl Scene {
             links_expire_at: now + Millis::from_secs(30 * 86_400),
             invited: Vec::new(),
             demo: false,
+            telephone: None,
         };
         let room = Room::new(now, config).expect("a room");
         let snapshot = Snapshot { room, about, last_commands: Vec::new(), last_input_at: now };

@@ -105,6 +105,23 @@ impl Palabre {
         (ended, self.log.take().expect("read once").join().expect("read"))
     }
 
+    /// Sends it a signal, such as `-STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().expect("kill").success());
+    }
+
+    /// Waits for its end; gives whether it ended well. Others may still write to its log.
+    pub(crate) fn exits(&mut self) -> bool {
+        self.child.wait().expect("ended").success()
+    }
+
+    /// Waits for its end; gives whether it ended well, and the log.
+    pub(crate) fn ended(mut self) -> (bool, String) {
+        let ended = self.child.wait().expect("ended").success();
+        (ended, self.log.take().expect("read once").join().expect("read"))
+    }
+
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         ask((self.host, self.port), method, path, headers, body)
     }
@@ -135,6 +152,11 @@ impl Palabre {
         ask((Ipv4Addr::LOCALHOST.into(), self.private_port), "GET", path, headers, "")
     }
 
+    /// Gives the private listener an order.
+    pub(crate) fn post_private(&self, path: &str, body: &str) -> Answer {
+        ask((Ipv4Addr::LOCALHOST.into(), self.private_port), "POST", path, "", body)
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, "", "")
     }
@@ -151,15 +173,20 @@ impl Palabre {
 
     /// A page whose hello holds this, too.
     pub(crate) async fn page_with(&self, more: Value) -> Page {
+        self.try_page_with(more).await.expect("connected")
+    }
+
+    /// A page, unless its connection ends before it is one.
+    pub(crate) async fn try_page_with(&self, more: Value) -> Option<Page> {
         let url = format!("ws://127.0.0.1:{}/ws", self.port);
-        let (mut socket, _) = connect_async(url).await.expect("connected");
+        let (mut socket, _) = connect_async(url).await.ok()?;
         let mut hello =
             json!({"type": "hello", "version": palabre_wire::WIRE_VERSION, "language": "fr"});
         for (key, value) in more.as_object().expect("an object") {
             hello[key] = value.clone();
         }
-        socket.send(Message::text(hello.to_string())).await.expect("sent");
-        Page(socket)
+        socket.send(Message::text(hello.to_string())).await.ok()?;
+        Some(Page(socket))
     }
 }
 
@@ -198,6 +225,16 @@ impl Drop for Palabre {
 pub(crate) struct Page(pub(crate) WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>);
 
 impl Page {
+    /// The first message; `None` when the connection ends without one.
+    pub(crate) async fn first(&mut self) -> Option<Value> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");
+            if let Message::Text(text) = message?.ok()? {
+                return Some(serde_json::from_str(&text).expect("JSON"));
+            }
+        }
+    }
+
     pub(crate) async fn until(&mut self, kind: &str) -> Value {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");

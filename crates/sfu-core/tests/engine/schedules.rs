@@ -567,9 +567,9 @@ fn whatever_happens_to_paths_only_the_holder_is_heard_and_everybody_hears_again(
     assert!(changes > count / 4 && issued as u64 > count / 8, "they do happen");
     // Beyond what the page needs to notice, and beyond its round trip.
     for (fault, noticing, p99_allowed) in [
-        (Fault::Rebinding, Duration::ZERO, Duration::from_millis(330)),
-        (Fault::DeadPath, SILENCE, Duration::from_millis(400)),
-        (Fault::UdpBlocked, SILENCE, Duration::from_millis(500)),
+        (Fault::Rebinding, Duration::ZERO, Duration::from_millis(250)),
+        (Fault::DeadPath, SILENCE, Duration::from_millis(100)),
+        (Fault::UdpBlocked, SILENCE, Duration::from_millis(200)),
     ] {
         let all = results.iter().flat_map(|(pauses, _, _)| pauses);
         let mut pauses: Vec<_> =

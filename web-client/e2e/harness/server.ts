@@ -16,6 +16,8 @@ export interface RoomOrder {
   readonly language?: 'fr' | 'en';
   /** How much faster than written its clocks run. */
   readonly speed?: number;
+  /** What people call when their media cannot be had. */
+  readonly telephone?: string;
   readonly people: readonly { readonly name: string; readonly role: Role; readonly expert?: boolean }[];
 }
 

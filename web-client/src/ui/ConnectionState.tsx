@@ -31,7 +31,7 @@ export function ConnectionState({ session }: { session: Session }) {
       <span>
         {voices
           ? t('connection-voices')
-          : word === 'repairing' && soundless
+          : soundless && (word === 'repairing' || word === 'joining')
             ? t('connection-soundless')
             : t(`connection-${word}`)}
       </span>

@@ -1,0 +1,34 @@
+// A network on which no WebRTC passes, and a browser that cannot code sound by itself: nothing but words is left.
+import { expect } from 'vitest';
+import { FILTERED } from '../harness/filter.ts';
+import { EIGHT, proof } from '../harness/stage.ts';
+import { expectNow, until } from '../harness/until.ts';
+
+proof('a person whom no sound reaches reads, writes, and is told whom to call', 80, async (stage) => {
+  const room = await stage.server.makeRoom({
+    template: 'plain-meeting',
+    people: EIGHT.slice(0, 2),
+    telephone: '+33 1 23 45 67 89',
+  });
+  const [laura, karim] = stage.pair(room);
+  karim.initScript = `${FILTERED}delete globalThis.AudioEncoder;\n`;
+  await Promise.all([laura.join(), karim.openLink()]);
+  await karim.on('join').click({ timeout: 20_000 });
+  await until('the page says what is left', async () => {
+    expectNow(
+      (await karim.on('plight').getAttribute('data-kind', { timeout: 1_000 })) === 'soundless',
+      'not yet',
+    );
+  });
+  expect(await karim.carrier()).toBe('none');
+  const number = karim.on('telephone').locator('a');
+  expect(await number.getAttribute('href')).toBe('tel:+33123456789');
+
+  // What is said on the screen goes both ways.
+  await laura.on('next-phase').click();
+  await karim.on('chat-input').fill('je vous lis');
+  await karim.on('chat-input').press('Enter');
+  await until('the others read it', async () =>
+    expectNow((await laura.lines('je vous lis')) === 1, 'not yet'),
+  );
+});

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use palabre_ids::{RoomId, Seat};
+use palabre_sfu_core::engine::tunnel::Voice;
 use palabre_sfu_core::engine::{self, Engine, EngineConfig, Negotiated};
 use palabre_sfu_core::negotiate::Offer;
 use palabre_sfu_core::transport::dtls::Certificate;
@@ -263,6 +264,36 @@ impl SfuHandle {
     pub async fn close_seat(&self, room: &RoomId, seat: Seat) -> Result<(), Stopped> {
         let id = room.clone();
         self.in_room(room, move |shard, now| shard.engine.close_seat(now, &id, seat)).await
+    }
+
+    /// Opens a seat's tunnel in place of its session: what it hears comes as [`MediaEvent::Voice`]. False
+    /// when there is no such seat.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn open_tunnel(&self, room: &RoomId, seat: Seat) -> Result<bool, Stopped> {
+        let Some(shard) = self.shard_of(room) else { return Ok(false) };
+        let id = room.clone();
+        self.on(shard, move |shard, now| shard.engine.open_tunnel(now, &id, seat)).await
+    }
+
+    /// Ends a seat's tunnel.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn close_tunnel(&self, room: &RoomId, seat: Seat) -> Result<(), Stopped> {
+        let id = room.clone();
+        self.in_room(room, move |shard, _| shard.engine.close_tunnel(&id, seat)).await
+    }
+
+    /// What a seat says through its tunnel; `level` is how loud it claims to be (RFC 6464). It is not
+    /// waited for, and nothing where the room is not open.
+    pub fn say(&self, room: &RoomId, seat: Seat, voice: Voice, level: u8) {
+        let Some(shard) = self.shard_of(room).and_then(|shard| self.inner.shards.get(shard)) else {
+            return;
+        };
+        let id = room.clone();
+        shard.post(Box::new(move |shard, now| shard.say(now, &id, seat, &voice, level)));
     }
 
     /// Whether a seat has a session that is not lost.

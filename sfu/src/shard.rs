@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use palabre_ids::{RoomId, Seat};
 use palabre_sfu_core::MediaEvent;
 use palabre_sfu_core::engine::Engine;
+use palabre_sfu_core::engine::tunnel::Voice;
 use palabre_sfu_core::outbox::Outbox;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -146,6 +148,18 @@ impl Shard {
     /// Makes [`Self::run`] return once what there is to send was sent.
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
+    }
+
+    /// Takes what a seat says through its tunnel.
+    pub(crate) fn say(
+        &mut self,
+        now: Instant,
+        room: &RoomId,
+        seat: Seat,
+        voice: &Voice,
+        level: u8,
+    ) {
+        self.engine.handle_voice(now, room, seat, voice, level, &mut self.outbox);
     }
 
     /// Works until it is told to stop, or until nobody is left to tell it anything.

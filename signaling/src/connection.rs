@@ -7,7 +7,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use palabre_ids::Seat;
 use palabre_wire::{
-    Answer, ClientMessage, ClosingReason, Hello, Refusal, ServerMessage, WIRE_VERSION,
+    Answer, ClientMessage, ClosingReason, Hello, Refusal, ServerMessage, WIRE_VERSION, frame,
     hello_version, parse_client_message,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -83,7 +83,7 @@ struct Admitted {
     seat: Seat,
     connection: ConnectionId,
     outbox: OutboxReader,
-    replies: mpsc::Sender<Utf8Bytes>,
+    replies: mpsc::Sender<Message>,
 }
 
 /// Lets a page in, whose `place` at the door is given back once its link is known to be valid.
@@ -169,12 +169,12 @@ async fn read(
     room: &mpsc::Sender<ToRoom>,
     seat: Seat,
     connection: ConnectionId,
-    replies: &mpsc::Sender<Utf8Bytes>,
+    replies: &mpsc::Sender<Message>,
 ) -> Ended {
     let metrics = service.metrics();
     let mut limits = Limits::new(service.now());
     // A full outbox drops the reply: the room is about to let such a page go.
-    let reply = |message: &ServerMessage| drop(replies.try_send(encode(message)));
+    let reply = |message: &ServerMessage| drop(replies.try_send(Message::Text(encode(message))));
     loop {
         let text = match timeout(SILENCE, stream.next()).await {
             Err(_) => return Ended::Lost(Loss::Silent),
@@ -189,7 +189,21 @@ async fn read(
                 continue;
             }
             Ok(Some(Ok(Message::Text(text)))) => Ok(text),
-            Ok(Some(Ok(Message::Binary(_)))) => Err("messages are text, not binary".to_owned()),
+            Ok(Some(Ok(Message::Binary(frame)))) => match frame::Voice::parse(&frame) {
+                Ok(_) => {
+                    match limits.voice(service.now()) {
+                        Verdict::Pass => {
+                            let said = Said::Voice(frame);
+                            // A room that is busy can do without it; one that ended says so itself.
+                            let _full = room.try_send(ToRoom::Said { seat, connection, said });
+                        }
+                        Verdict::TooFast => metrics.messages_too_fast.add(),
+                        Verdict::Flooding => return Ended::closing(ClosingReason::Flooding),
+                    }
+                    continue;
+                }
+                Err(error) => Err(error.to_string()),
+            },
         };
         let now = service.now();
         let parsed = text.and_then(|text| {
@@ -280,7 +294,7 @@ async fn write(sink: &mut Sink, outbox: &mut OutboxReader) -> Ended {
                 tokio::select! {
                     biased;
                     end = &mut outbox.end => return from_room(end),
-                    sent = timeout(WRITE_PATIENCE, sink.send(Message::Text(message))) => match sent {
+                    sent = timeout(WRITE_PATIENCE, sink.send(message)) => match sent {
                         Ok(Ok(())) => {}
                         Ok(Err(_)) => return Ended::Lost(Loss::Closed),
                         Err(_) => return Ended::closing(ClosingReason::TooSlow),

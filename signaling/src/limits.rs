@@ -10,6 +10,13 @@ const BURST: u32 = 60;
 /// Tokens given back a second. Pings take a half; a person clicking fast takes ten.
 const PER_SECOND: u32 = 20;
 
+/// Frames of a tunnel that may come at once: a network that held a voice back gives two seconds of it
+/// together.
+const VOICES: u32 = 100;
+
+/// Frames of a tunnel a second: Opus packets of 20 ms are 50.
+const VOICES_PER_SECOND: u32 = 60;
+
 /// Messages beyond the limit, or not understood, that are borne before the connection closes.
 const STRIKES: u32 = 100;
 
@@ -64,6 +71,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Limits {
     messages: Bucket,
+    voices: Bucket,
     strikes: Bucket,
 }
 
@@ -73,6 +81,7 @@ impl Limits {
     pub(crate) fn new(now: UnixMillis) -> Self {
         Self {
             messages: Bucket::new(BURST, PER_SECOND, now),
+            voices: Bucket::new(VOICES, VOICES_PER_SECOND, now),
             strikes: Bucket::new(STRIKES, STRIKES_FORGIVEN, now),
         }
     }
@@ -80,6 +89,11 @@ impl Limits {
     /// Judges a message that was understood.
     pub(crate) fn message(&mut self, message: &ClientMessage, now: UnixMillis) -> Verdict {
         if self.messages.take(cost(message), now) { Verdict::Pass } else { self.strike(now) }
+    }
+
+    /// Judges a frame of the tunnel. One too many is dropped, as a network would drop it.
+    pub(crate) fn voice(&mut self, now: UnixMillis) -> Verdict {
+        if self.voices.take(1, now) { Verdict::Pass } else { self.strike(now) }
     }
 
     /// Judges a frame without a message, such as a WebSocket ping.

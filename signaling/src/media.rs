@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
-use palabre_wire::{IceCredentials, SeatView};
+use palabre_wire::{IceCredentials, SeatView, frame};
 
 /// What a media plane's call gives, once it is in force.
 pub type MediaFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -76,6 +76,15 @@ pub trait MediaPlane: Send + Sync {
     /// Ends a seat's session.
     fn close_seat<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()>;
 
+    /// Opens a seat's tunnel in place of its session, or says that it cannot.
+    fn open_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool>;
+
+    /// Ends a seat's tunnel.
+    fn close_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()>;
+
+    /// What a seat says through its tunnel. Nobody waits for it, and without a tunnel it is nothing.
+    fn say(&self, room: &RoomId, seat: Seat, voice: &frame::Voice<'_>);
+
     /// Whether a seat has a session that is not lost.
     fn has_session<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool>;
 }
@@ -113,6 +122,15 @@ pub enum MediaNotice {
         /// Those of the path after it.
         next: IceCredentials,
     },
+    /// What a seat hears through its tunnel: a frame of the wire.
+    Voice {
+        /// Its room.
+        room: RoomId,
+        /// Its seat.
+        seat: Seat,
+        /// The frame.
+        frame: Vec<u8>,
+    },
     /// A seat sends voice while its microphone is closed in the gate. Its page says what is voice:
     /// this is a hint, and comes at most once in some seconds for each seat.
     Blocked {
@@ -132,6 +150,7 @@ impl MediaNotice {
             | Self::Lost { room, .. }
             | Self::Speaking { room, .. }
             | Self::NextIce { room, .. }
+            | Self::Voice { room, .. }
             | Self::Blocked { room, .. } => room,
         }
     }

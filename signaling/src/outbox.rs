@@ -1,7 +1,8 @@
 //! What waits to be written to one page. It is bounded: a page that reads too slowly is let go, and
 //! comes back by resuming.
 
-use axum::extract::ws::Utf8Bytes;
+use axum::body::Bytes;
+use axum::extract::ws::{Message, Utf8Bytes};
 use palabre_ids::Millis;
 use palabre_wire::{ClosingReason, MAX_SERVER_MESSAGE_BYTES, ServerMessage};
 use tokio::sync::mpsc::error::TrySendError;
@@ -44,7 +45,7 @@ pub(crate) enum End {
 /// The room's end of an outbox.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    messages: mpsc::Sender<Utf8Bytes>,
+    messages: mpsc::Sender<Message>,
     end: Option<oneshot::Sender<End>>,
 }
 
@@ -52,7 +53,7 @@ pub(crate) struct Outbox {
 #[derive(Debug)]
 pub(crate) struct OutboxReader {
     /// What is to be written, in order.
-    pub(crate) messages: mpsc::Receiver<Utf8Bytes>,
+    pub(crate) messages: mpsc::Receiver<Message>,
     /// Comes ahead of all that waits.
     pub(crate) end: oneshot::Receiver<End>,
 }
@@ -75,16 +76,24 @@ impl Outbox {
     /// # Errors
     /// [`Overflow`]; the message is dropped and the connection must end.
     pub(crate) fn push(&self, message: Utf8Bytes) -> Result<(), Overflow> {
-        match self.messages.try_send(message) {
+        match self.messages.try_send(Message::Text(message)) {
             // A connection that is gone says so itself.
             Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
             Err(TrySendError::Full(_)) => Err(Overflow),
         }
     }
 
+    /// Puts a frame of the tunnel in line, if the page keeps up: what waits longer than a second or two is
+    /// of no use, and must not fill the line.
+    pub(crate) fn push_voice(&self, frame: Bytes) {
+        if self.messages.capacity() > OUTBOX_MESSAGES / 2 {
+            let _gone = self.messages.try_send(Message::Binary(frame));
+        }
+    }
+
     /// A second handle for messages that the connection itself answers with.
     #[must_use]
-    pub(crate) fn sender(&self) -> mpsc::Sender<Utf8Bytes> {
+    pub(crate) fn sender(&self) -> mpsc::Sender<Message> {
         self.messages.clone()
     }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use palabre_backup::{About, Entry, Journal, JournalError, Kept, Snapshot};
 use palabre_ids::{Group, MediaRights, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{Effect, Effects, Input, Part, Refusal, Room};
@@ -57,8 +58,12 @@ pub(crate) enum ToRoom {
     Said { seat: Seat, connection: ConnectionId, said: Said },
     /// A page's connection is gone.
     Gone { seat: Seat, connection: ConnectionId, loss: Loss },
+    /// A seat's media can flow.
+    MediaUp(Seat),
     /// The media plane lost a seat's session.
     MediaLost(Seat),
+    /// What a seat hears through its tunnel.
+    Heard { seat: Seat, frame: Bytes },
     /// The credentials held out for a seat's next path were used; here are those after them.
     NextIce { seat: Seat, next: palabre_wire::IceCredentials },
     /// A seat sends voice while its microphone is closed.
@@ -85,10 +90,17 @@ pub(crate) struct Join {
 /// What a page can say to its room.
 #[derive(Debug)]
 pub(crate) enum Said {
-    Command { id: CommandId, command: palabre_wire::Command },
+    Command {
+        id: CommandId,
+        command: palabre_wire::Command,
+    },
     Offer(palabre_wire::MediaOffer),
     View(Vec<palabre_wire::SeatView>),
-    Tunnel { on: bool },
+    Tunnel {
+        on: bool,
+    },
+    /// A frame of the tunnel, well formed.
+    Voice(Bytes),
     Recovered(palabre_wire::Recovered),
     Path(palabre_wire::PathReport),
     Leave,
@@ -182,6 +194,8 @@ pub(crate) struct RoomTask {
     /// What each seat may send by it.
     rights: Vec<MediaRights>,
     entered: bool,
+    /// The seats whose pages have their voices over the connection.
+    tunnels: Vec<bool>,
     /// The credentials each seat's page was told for its next path.
     next_ice: Vec<Option<palabre_wire::NextIce>>,
     /// Whether the media plane has the room: not once the session is over.
@@ -243,6 +257,7 @@ impl RoomTask {
             history: History::default(),
             groups: vec![Group::PLENARY; seats.len()],
             rights: vec![MediaRights::NONE; seats.len()],
+            tunnels: vec![false; seats.len()],
             next_ice: vec![None; seats.len()],
             seats,
             voices,
@@ -370,8 +385,10 @@ impl RoomTask {
         match message {
             ToRoom::Join(join) => self.join(*join).await?,
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
-            ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss),
+            ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss).await,
+            ToRoom::MediaUp(seat) => self.media_up(seat),
             ToRoom::MediaLost(seat) => self.media_lost(seat).await,
+            ToRoom::Heard { seat, frame } => self.hears(seat, frame),
             ToRoom::NextIce { seat, next } => self.path_changed(seat, next),
             ToRoom::MediaBlocked(seat) => self.blocked(seat).await?,
             ToRoom::Move { until } => self.prepare_to_move(until),

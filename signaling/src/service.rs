@@ -459,8 +459,12 @@ impl Service {
     pub fn media_notice(&self, notice: MediaNotice) {
         let Some(room) = self.0.rooms.get(notice.room()) else { return };
         match notice {
-            MediaNotice::Up { .. } => {}
+            MediaNotice::Up { seat, .. } => must_hear(&room.inbox, ToRoom::MediaUp(seat)),
             MediaNotice::Speaking { seats, .. } => drop(room.speaking.send_replace(seats)),
+            // Sound that is late is of no use.
+            MediaNotice::Voice { seat, frame, .. } => {
+                let _full = room.inbox.try_send(ToRoom::Heard { seat, frame: frame.into() });
+            }
             // A hint that comes again: a room that is busy can do without it.
             MediaNotice::Blocked { seat, .. } => {
                 let _full = room.inbox.try_send(ToRoom::MediaBlocked(seat));

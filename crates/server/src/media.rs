@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
 use palabre_sfu::{NegotiateError, SfuHandle, Stopped};
+use palabre_sfu_core::engine::HeardVoice;
+use palabre_sfu_core::engine::tunnel::Voice;
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
 use palabre_signaling::{
     MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, Negotiated, OfferError,
     Service,
 };
-use palabre_wire::SeatView;
+use palabre_wire::{SeatView, frame};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -77,6 +79,19 @@ impl MediaPlane for SfuPlane {
         Box::pin(async move { ended_or(self.0.close_seat(room, seat).await, ()) })
     }
 
+    fn open_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
+        Box::pin(async move { ended_or(self.0.open_tunnel(room, seat).await, false) })
+    }
+
+    fn close_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()> {
+        Box::pin(async move { ended_or(self.0.close_tunnel(room, seat).await, ()) })
+    }
+
+    fn say(&self, room: &RoomId, seat: Seat, voice: &frame::Voice<'_>) {
+        let frame::Voice { level, sequence, timestamp, opus } = *voice;
+        self.0.say(room, seat, Voice { sequence, timestamp, opus: opus.to_vec() }, level);
+    }
+
     fn has_session<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
         Box::pin(async move { ended_or(self.0.has_session(room, seat).await, false) })
     }
@@ -115,6 +130,12 @@ pub(crate) async fn forward(mut events: mpsc::Receiver<MediaEvent>, service: Ser
             }
             MediaEvent::Speaking { room, seats } => MediaNotice::Speaking { room, seats },
             MediaEvent::Blocked { room, seat } => MediaNotice::Blocked { room, seat },
+            MediaEvent::Voice(HeardVoice { room, to, speaker, voice }) => {
+                let Voice { sequence, timestamp, opus } = &voice;
+                let (sequence, timestamp) = (*sequence, *timestamp);
+                let heard = frame::Heard { seat: speaker, sequence, timestamp, opus };
+                MediaNotice::Voice { room, seat: to, frame: heard.encode() }
+            }
         };
         service.media_notice(notice);
     }

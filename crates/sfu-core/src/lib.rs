@@ -136,6 +136,8 @@ pub enum MediaEvent {
         /// Who, ascending.
         seats: Vec<Seat>,
     },
+    /// What goes through a seat's tunnel. It comes after all that is to be known, and may be dropped.
+    Voice(engine::HeardVoice),
     /// A seat sends voice while its gate for audio is closed, by the level that it claims itself: a
     /// hint, told at most once in some seconds for each seat.
     Blocked {

@@ -30,6 +30,8 @@ impl RoomTask {
             .filter(|resume| self.history.since(resume.last_seq).is_some())
             .map(|resume| resume.last_seq);
 
+        // A tunnel is its connection's: another one asks again.
+        self.end_tunnel(seat).await;
         match std::mem::take(&mut self.seats[seat.index()].line) {
             // The same page: it has given its old connection up.
             Line::Open { outbox, .. } if resumed_at.is_some() => outbox.end(End::Silently),

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use palabre_ids::{Group, MediaRights, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{GateChange, Input};
-use palabre_wire::{IceCredentials, NextIce, PathReport, Recovered, ServerMessage, Stage};
+use palabre_wire::{IceCredentials, NextIce, PathReport, Recovered, ServerMessage, Stage, frame};
 use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
 use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
 use crate::news::{Milestone, News};
+use crate::seat::Line;
 use crate::voices;
 
 /// What a page says of its own losses is believed up to here: a sum must not drown in one lie.
@@ -40,6 +42,7 @@ impl RoomTask {
             (Stage::Lobby, Stage::Running { .. }) => self.voices.restart(self.shared.clock.now()),
             (_, Stage::Ended) if std::mem::take(&mut self.has_media) => {
                 self.heard(Vec::new());
+                self.tunnels.fill(false);
                 // What was said in passing is forgotten with the session: whoever missed its end is
                 // shown what is left.
                 self.history.forget();
@@ -195,9 +198,53 @@ impl RoomTask {
     }
 
     /// A page asks for the tunnel, or gives it up.
-    pub(super) fn tunnel(&mut self, seat: Seat, on: bool) {
-        let detail = on.then(|| "this server carries no voices over the connection".to_owned());
-        self.tell(seat, &ServerMessage::Tunnel { on: false, detail });
+    pub(super) async fn tunnel(&mut self, seat: Seat, on: bool) {
+        if !on {
+            self.end_tunnel(seat).await;
+            return self.tell(seat, &ServerMessage::Tunnel { on: false, detail: None });
+        }
+        let opened = self.has_media
+            && self.media(|media, id| media.open_tunnel(id, seat)).await.unwrap_or(false);
+        if let Some(tunnel) = self.tunnels.get_mut(seat.index()) {
+            *tunnel = opened;
+        }
+        let detail = (!opened).then(|| "the room has no media now".to_owned());
+        self.tell(seat, &ServerMessage::Tunnel { on: opened, detail });
+    }
+
+    /// A seat has no tunnel any more.
+    pub(super) async fn end_tunnel(&mut self, seat: Seat) {
+        if self.tunnels.get_mut(seat.index()).is_some_and(std::mem::take) {
+            self.media(|media, id| media.close_tunnel(id, seat)).await;
+        }
+    }
+
+    /// What a page says through its tunnel; what still comes of one that has ended is nothing.
+    pub(super) fn say(&self, seat: Seat, frame: &[u8]) {
+        let open = self.tunnels.get(seat.index()).copied().unwrap_or(false);
+        if let Ok(voice) = frame::Voice::parse(frame)
+            && open
+        {
+            self.shared.media.say(&self.id, seat, &voice);
+        }
+    }
+
+    /// What a page hears through its tunnel. Sound that does not get through in time is dropped.
+    pub(super) fn hears(&self, seat: Seat, frame: Bytes) {
+        let Some(state) = self.seats.get(seat.index()).filter(|_| self.tunnels[seat.index()])
+        else {
+            return;
+        };
+        if let Line::Open { outbox, .. } = &state.line {
+            outbox.push_voice(frame);
+        }
+    }
+
+    /// A session of a seat is up: the plane has ended its tunnel.
+    pub(super) fn media_up(&mut self, seat: Seat) {
+        if self.tunnels.get_mut(seat.index()).is_some_and(std::mem::take) {
+            self.tell(seat, &ServerMessage::Tunnel { on: false, detail: None });
+        }
     }
 
     pub(super) fn heard(&mut self, speaking: Vec<Seat>) {

@@ -29,7 +29,8 @@ impl RoomTask {
             Said::Command { id, command } => self.command(seat, id, command).await?,
             Said::Offer(offer) => self.offer(seat, offer).await,
             Said::View(views) => self.views(seat, &views).await,
-            Said::Tunnel { on } => self.tunnel(seat, on),
+            Said::Tunnel { on } => self.tunnel(seat, on).await,
+            Said::Voice(frame) => self.say(seat, &frame),
             Said::Recovered(recovered) => self.recovered(seat, recovered).await?,
             Said::Path(path) => self.carried_by(seat, path),
             Said::Leave => self.leave(seat).await?,
@@ -38,8 +39,9 @@ impl RoomTask {
     }
 
     /// A connection is gone.
-    pub(super) fn gone(&mut self, seat: Seat, connection: ConnectionId, loss: Loss) {
+    pub(super) async fn gone(&mut self, seat: Seat, connection: ConnectionId, loss: Loss) {
         if self.is_current(seat, connection) {
+            self.end_tunnel(seat).await;
             self.seats[seat.index()].lose(loss, self.shared.clock.now());
         }
     }

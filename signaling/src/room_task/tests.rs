@@ -60,6 +60,13 @@ impl MediaPlane for Plane {
         self.closed.lock().expect("lock").push(seat);
         done(())
     }
+    fn open_tunnel<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, bool> {
+        done(true)
+    }
+    fn close_tunnel<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, ()> {
+        done(())
+    }
+    fn say(&self, _: &RoomId, _: Seat, _: &palabre_wire::frame::Voice<'_>) {}
     fn has_session<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, bool> {
         done(!self.dead.load(Ordering::SeqCst))
     }
@@ -177,7 +184,8 @@ impl Scene {
     fn told_spoke(&mut self) -> Option<u64> {
         let mut told = None;
         while let Ok(text) = self.page.messages.try_recv() {
-            if let Ok(ServerMessage::Personal(view)) = serde_json::from_str(&text) {
+            let Ok(text) = text.to_text() else { continue };
+            if let Ok(ServerMessage::Personal(view)) = serde_json::from_str(text) {
                 told = Some(view.talk.spoke.0 / 1_000);
             }
         }
@@ -199,7 +207,7 @@ async fn whoever_keeps_media_without_a_connection_loses_them() {
     let mut scene = Scene::new().await;
     scene.pass(500).await;
     assert!(!scene.media_ended(), "a page that is here keeps its media");
-    scene.task.gone(SEAT, CONNECTION, Loss::Closed);
+    scene.task.gone(SEAT, CONNECTION, Loss::Closed).await;
     scene.pass(0).await;
     scene.pass(60).await;
     assert!(scene.is_away() && !scene.media_ended(), "a minute without signaling is borne");
@@ -212,7 +220,7 @@ async fn whoever_keeps_media_without_a_connection_loses_them() {
 #[tokio::test]
 async fn a_silent_page_is_away_as_soon_as_its_media_are_lost() {
     let mut scene = Scene::new().await;
-    scene.task.gone(SEAT, CONNECTION, Loss::Silent);
+    scene.task.gone(SEAT, CONNECTION, Loss::Silent).await;
     scene.pass(3).await;
     scene.pass(2).await;
     assert!(!scene.is_away(), "it is still heard");
@@ -317,7 +325,7 @@ async fn a_record_is_erased_when_its_time_is_over() {
             let input = Input::Command { seat: Seat(1), command: Command::DecideRecord { fate } };
             scene.task.apply(input, None).await.expect("journal").expect("the client decides");
         }
-        scene.task.gone(SEAT, CONNECTION, Loss::Closed);
+        scene.task.gone(SEAT, CONNECTION, Loss::Closed).await;
         scene.pass(hours * 3_600 - 60).await;
         assert!(!scene.task.erased, "an hour is an hour, also when nobody is there");
         let due = scene.task.next_timer();

@@ -42,6 +42,9 @@ pub(crate) enum Call {
     SetViews(Seat, Vec<SeatView>),
     SetScreen(Option<Seat>),
     CloseSeat(Seat),
+    OpenTunnel(Seat),
+    CloseTunnel(Seat),
+    Say(Seat, Vec<u8>),
 }
 
 /// A media plane that writes down what it is asked.
@@ -162,6 +165,19 @@ impl MediaPlane for FakeMedia {
             self.note(Call::CloseSeat(seat));
             self.lose_session(seat);
         })
+    }
+    fn open_tunnel<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
+        Box::pin(async move {
+            self.note(Call::OpenTunnel(seat));
+            self.lose_session(seat);
+            true
+        })
+    }
+    fn close_tunnel<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()> {
+        Box::pin(async move { self.note(Call::CloseTunnel(seat)) })
+    }
+    fn say(&self, _: &RoomId, seat: Seat, voice: &palabre_wire::frame::Voice<'_>) {
+        self.note(Call::Say(seat, voice.encode()));
     }
     fn has_session<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
         Box::pin(async move { self.sessions.lock().expect("lock").contains(&seat) })

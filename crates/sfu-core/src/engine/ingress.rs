@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::engine::Engine;
 use crate::engine::peer::{Link, Peer, PeerKey};
-use crate::engine::room::MAX_ASKED;
+use crate::engine::room::{Forwarding, MAX_ASKED};
 use crate::media::publication::Refusal;
 use crate::media::reception::{ReportBlock, SenderInfo};
 use crate::media::rtcp::{self, Packet};
@@ -137,8 +137,11 @@ impl Engine {
             // Whoever ends the handshake has received our part of it.
             peer.paths.prove(now, path);
             let room = self.room_at(key.room)?;
+            // Its voice comes and goes by the session from here on.
+            let had_tunnel = room.close_tunnel(key.seat);
             let wake = room.steer(now, key.seat);
             let room = room.id.clone();
+            self.stats.tunnels -= u64::from(had_tunnel);
             self.events.push_back(MediaEvent::PeerUp { room, seat: key.seat });
             self.wake(now, key.room, wake);
         }
@@ -183,7 +186,10 @@ impl Engine {
             self.timers.push(Reverse((due, key)));
         }
         match received {
-            Ok(incoming) => room.forward(now, key.seat, &incoming, out, &mut self.stats),
+            Ok(incoming) => {
+                let (stats, voices) = (&mut self.stats, &mut self.voices);
+                room.forward(now, key.seat, &incoming, Forwarding { out, stats, voices });
+            }
             Err(Refusal::Repeated) => self.stats.packets_repeated += 1,
             Err(Refusal::Padding) => self.stats.packets_padding += 1,
             Err(_) => self.stats.packets_refused += 1,

@@ -10,6 +10,7 @@ mod room;
 mod tables;
 mod tick;
 mod trials;
+pub mod tunnel;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -27,9 +28,10 @@ use crate::transport::dtls::{Certificate, DtlsServer};
 use crate::transport::ice::IceAgent;
 use crate::{GateTable, MediaEvent, Path, ViewSize};
 use peer::{Peer, PeerKey};
-use room::Room;
+use room::{Forwarding, Room};
 use tables::Tables;
 use trials::Trials;
+use tunnel::{Tunnel, Voice};
 
 /// What every session of an engine shares.
 #[derive(Debug, Clone)]
@@ -51,6 +53,23 @@ pub struct Negotiated {
     /// whose path died begins it by itself, and [`MediaEvent::NextIce`] tells of the ones after.
     pub next_ice: IceCredentials,
 }
+
+/// What a seat's tunnel brings from another seat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardVoice {
+    /// The room.
+    pub room: RoomId,
+    /// Whose tunnel it goes through.
+    pub to: Seat,
+    /// Who speaks.
+    pub speaker: Seat,
+    /// What they say.
+    pub voice: Voice,
+}
+
+/// Voices that wait for whoever drives the engine; beyond it the oldest are dropped. A second of three
+/// speakers in each of seven tunnels.
+const MAX_VOICES: usize = 1_024;
 
 /// Why an offer got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,6 +117,10 @@ pub struct EngineStats {
     pub keyframe_requests: u64,
     /// Times a peer was followed to another address.
     pub address_changes: u64,
+    /// Tunnels that are open.
+    pub tunnels: u64,
+    /// Voice packets of tunnels that were malformed, out of order, or of no tunnel.
+    pub voices_refused: u64,
 }
 
 /// The media of the rooms of one shard.
@@ -112,6 +135,8 @@ pub struct Engine {
     /// When each peer is due. An entry that does not say what its peer says is stale.
     timers: BinaryHeap<Reverse<(Instant, PeerKey)>>,
     events: VecDeque<MediaEvent>,
+    /// What goes through tunnels, oldest first.
+    voices: VecDeque<HeardVoice>,
     /// Last datagrams of sessions that were closed.
     farewells: Vec<(Path, Vec<u8>, Instant)>,
     next_serial: u32,
@@ -133,6 +158,7 @@ impl Engine {
             tables: Tables::default(),
             timers: BinaryHeap::new(),
             events: VecDeque::new(),
+            voices: VecDeque::new(),
             farewells: Vec::new(),
             next_serial: 0,
             trials: Trials::default(),
@@ -160,6 +186,7 @@ impl Engine {
     pub fn close_room(&mut self, now: Instant, room: &RoomId) {
         let Some(at) = self.by_id.remove(room) else { return };
         let Some(mut closed) = self.rooms[at as usize].take() else { return };
+        self.stats.tunnels -= closed.tunnels.len() as u64;
         for peer in closed.peers.iter_mut().filter_map(Option::take) {
             self.end_session(now, *peer);
         }
@@ -201,9 +228,65 @@ impl Engine {
     pub fn close_seat(&mut self, now: Instant, room: &RoomId, seat: Seat) {
         let Some((_, room)) = self.room(room) else { return };
         room.forget_views(seat);
-        if let Some(peer) = room.peers.get_mut(seat.index()).and_then(Option::take) {
+        let had_tunnel = room.close_tunnel(seat);
+        let peer = room.peers.get_mut(seat.index()).and_then(Option::take);
+        self.stats.tunnels -= u64::from(had_tunnel);
+        if let Some(peer) = peer {
             self.end_session(now, *peer);
         }
+    }
+
+    /// Opens the tunnel of a seat, in place of its session; false when there is no such seat. One that
+    /// is open begins anew. It ends when a session of the seat is up.
+    pub fn open_tunnel(&mut self, now: Instant, room: &RoomId, seat: Seat) -> bool {
+        let serial = self.next_serial;
+        let Some((_, room)) = self.room(room) else { return false };
+        let Some(place) = room.peers.get_mut(seat.index()) else { return false };
+        let before = place.take();
+        room.speech.silence(seat);
+        let had = room.close_tunnel(seat);
+        room.tunnels.push(Tunnel::new(seat, serial));
+        self.next_serial = self.next_serial.wrapping_add(1);
+        self.stats.tunnels += u64::from(!had);
+        if let Some(peer) = before {
+            self.end_session(now, *peer);
+        }
+        true
+    }
+
+    /// Ends the tunnel of a seat.
+    pub fn close_tunnel(&mut self, room: &RoomId, seat: Seat) {
+        let Some((_, room)) = self.room(room) else { return };
+        let had = room.close_tunnel(seat);
+        self.stats.tunnels -= u64::from(had);
+    }
+
+    /// Takes what a seat says through its tunnel; `level` is how loud it claims to be (RFC 6464).
+    /// False for what is no voice packet, out of order, or of no tunnel.
+    pub fn handle_voice(
+        &mut self,
+        now: Instant,
+        room: &RoomId,
+        seat: Seat,
+        voice: &Voice,
+        level: u8,
+        out: &mut Outbox,
+    ) -> bool {
+        let taken =
+            self.by_id.get(room).and_then(|&at| self.rooms[at as usize].as_mut()).is_some_and(
+                |room| {
+                    let forwarding =
+                        Forwarding { out, stats: &mut self.stats, voices: &mut self.voices };
+                    room.say(now, seat, voice, level, forwarding)
+                },
+            );
+        self.stats.voices_refused += u64::from(!taken);
+        // In a room of tunnels alone nothing else has a clock to tell by.
+        let Some((_, open)) = self.room(room) else { return taken };
+        if let Some(seats) = open.speech.poll(now) {
+            self.events.push_back(MediaEvent::Speaking { room: room.clone(), seats });
+        }
+        taken
     }
 
     /// Whether an authentic check, or something else authentic, came over `path`. Whoever carries a
@@ -321,9 +404,9 @@ impl Engine {
         farewell.into_iter().chain(due).min()
     }
 
-    /// The next thing that signaling should know.
+    /// The next thing that signaling should know, and behind all that what goes through tunnels.
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.voices.pop_front().map(MediaEvent::Voice))
     }
 
     /// Counters since the engine was made.

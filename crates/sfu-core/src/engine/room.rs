@@ -1,11 +1,13 @@
 //! One room's media: who is there, who may send to whom, who sees whom how large.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use palabre_ids::{MAX_SEATS, MediaKind, RoomId, Seat};
 
-use crate::engine::EngineStats;
 use crate::engine::peer::{Downlink, Peer};
+use crate::engine::tunnel::{Tunnel, Voice};
+use crate::engine::{EngineStats, HeardVoice, MAX_VOICES};
 use crate::media::forwarder::Source;
 use crate::media::gate::Gate;
 use crate::media::publication::{Incoming, Layer};
@@ -19,6 +21,13 @@ use crate::{GateTable, ViewSize};
 /// asks for a few at a time; what is left out it asks for again.
 pub(super) const MAX_ASKED: usize = 255;
 
+/// Where what is forwarded goes, and where it is counted.
+pub(super) struct Forwarding<'a> {
+    pub(super) out: &'a mut Outbox,
+    pub(super) stats: &'a mut EngineStats,
+    pub(super) voices: &'a mut VecDeque<HeardVoice>,
+}
+
 /// One room's media.
 pub(super) struct Room {
     pub(super) id: RoomId,
@@ -28,6 +37,8 @@ pub(super) struct Room {
     pub(super) speech: Speech,
     pub(super) blocked: Blocked,
     screen: Option<Seat>,
+    /// Of the seats whose pages have no WebRTC: mostly none.
+    pub(super) tunnels: Vec<Tunnel>,
     /// How large a seat shows another; it outlives sessions.
     views: [[ViewSize; MAX_SEATS as usize]; MAX_SEATS as usize],
 }
@@ -41,6 +52,7 @@ impl Room {
             speech: Speech::default(),
             blocked: Blocked::default(),
             screen: None,
+            tunnels: Vec::new(),
             views: Default::default(),
         }
     }
@@ -169,9 +181,9 @@ impl Room {
         now: Instant,
         seat: Seat,
         packet: &Incoming<'_>,
-        out: &mut Outbox,
-        stats: &mut EngineStats,
+        mut forwarding: Forwarding<'_>,
     ) {
+        let stats = &mut *forwarding.stats;
         let level = packet.audio_level.filter(|_| packet.kind == MediaKind::Audio);
         let Some(audience) = self.gate.audience(seat, packet.kind) else {
             stats.packets_gated += 1;
@@ -189,20 +201,84 @@ impl Room {
             return;
         }
         let opus = publisher.publication.opus(packet.origin);
+        if self.fan_out(now, seat, packet, opus, audience, &mut forwarding)
+            && let Some(peer) = self.peer(seat)
+        {
+            peer.publication.keep(packet, audience);
+        }
+    }
+
+    /// What a seat says through its tunnel, behind the same gate; whether it was understood.
+    pub(super) fn say(
+        &mut self,
+        now: Instant,
+        seat: Seat,
+        voice: &Voice,
+        level: u8,
+        mut forwarding: Forwarding<'_>,
+    ) -> bool {
+        let Some(tunnel) = self.tunnels.iter_mut().find(|tunnel| tunnel.seat == seat) else {
+            return false;
+        };
+        let Some(packet) = tunnel.take(voice, level) else { return false };
+        forwarding.stats.packets_in += 1;
+        let Some(audience) = self.gate.audience(seat, MediaKind::Audio) else {
+            forwarding.stats.packets_gated += 1;
+            self.blocked.hear(now, seat, level);
+            return true;
+        };
+        if tunnel.may_send(now, voice.opus.len()) {
+            self.fan_out(now, seat, &packet, None, audience, &mut forwarding);
+        } else {
+            forwarding.stats.packets_policed += 1;
+        }
+        true
+    }
+
+    pub(super) fn close_tunnel(&mut self, seat: Seat) -> bool {
+        let before = self.tunnels.len();
+        self.tunnels.retain(|tunnel| tunnel.seat != seat);
+        if self.tunnels.len() < before {
+            self.speech.silence(seat);
+        }
+        self.tunnels.len() < before
+    }
+
+    /// Sends a packet that passed the gate to everybody it is for; whether it went to anybody.
+    fn fan_out(
+        &mut self,
+        now: Instant,
+        seat: Seat,
+        packet: &Incoming<'_>,
+        opus: Option<u8>,
+        audience: SeatSet,
+        forwarding: &mut Forwarding<'_>,
+    ) -> bool {
         let mut sent = 0;
         for to in audience.iter() {
             let Some(Some(receiver)) = self.peers.get_mut(to.index()) else { continue };
-            sent += u64::from(receiver.forward(now, seat, packet, opus, out));
+            sent += u64::from(receiver.forward(now, seat, packet, opus, forwarding.out));
         }
-        if sent > 0 {
-            stats.packets_out += sent;
-            if let Some(level) = level {
-                self.speech.hear(now, seat, level);
+        for tunnel in &mut self.tunnels {
+            let to = tunnel.seat;
+            if packet.kind != MediaKind::Audio || to == seat || !audience.has(to) {
+                continue;
             }
-            if let Some(peer) = self.peer(seat) {
-                peer.publication.keep(packet, audience);
+            let Some(voice) = tunnel.hear(now, seat, packet) else { continue };
+            sent += 1;
+            if forwarding.voices.len() >= MAX_VOICES {
+                forwarding.voices.pop_front();
             }
+            let room = self.id.clone();
+            forwarding.voices.push_back(HeardVoice { room, to, speaker: seat, voice });
         }
+        forwarding.stats.packets_out += sent;
+        if sent > 0
+            && let Some(level) = packet.audio_level.filter(|_| packet.kind == MediaKind::Audio)
+        {
+            self.speech.hear(now, seat, level);
+        }
+        sent > 0
     }
 
     /// Answers a receiver's request for lost packets of one of its streams; gives how many of them

@@ -9,4 +9,5 @@ mod repair;
 mod schedules;
 mod support;
 mod trust;
+mod tunnel;
 mod ways_back;

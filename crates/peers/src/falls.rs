@@ -53,8 +53,10 @@ pub(crate) enum Fall {
 /// What one person hears.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hearing {
-    /// The last sound of the session before.
+    /// The last sound so far.
     last: Option<Instant>,
+    /// The last sound of the session before.
+    before: Option<Instant>,
     /// The first sound of this session.
     first: Option<Instant>,
     /// Since when all the others are heard in this session.
@@ -179,10 +181,17 @@ pub(crate) async fn measure(program: &Path, fall: Fall, repeats: usize) -> Resul
         let back = all_hear(&heard, sessions).await?;
         let heard_now = heard.lock().expect("no panic under it").clone();
         let gaps = heard_now.iter().filter_map(|person| {
-            Some(person.first?.saturating_duration_since(person.last?).as_secs_f64() * 1e3)
+            Some(person.first?.saturating_duration_since(person.before?).as_secs_f64() * 1e3)
         });
         let gap = gaps.fold(0.0, f64::max);
-        let all_back = back.saturating_duration_since(up).as_secs_f64() * 1e3;
+        let since = match fall {
+            Fall::Killed => up,
+            // Who lost the old server first.
+            Fall::HandOver | Fall::Storm => {
+                heard_now.iter().filter_map(|person| person.before).min().unwrap_or(up)
+            }
+        };
+        let all_back = back.saturating_duration_since(since).as_secs_f64() * 1e3;
         costs.push(Cost { gap, all_back });
     }
     going.store(false, Ordering::SeqCst);
@@ -194,7 +203,7 @@ pub(crate) async fn measure(program: &Path, fall: Fall, repeats: usize) -> Resul
     let label = match fall {
         Fall::Killed => "from the server answering to eight of eight hearing all (ms)",
         Fall::HandOver | Fall::Storm => {
-            "from the old server's end to eight of eight hearing all (ms)"
+            "from the first one's last sound to eight of eight hearing all (ms)"
         }
     };
     print(label, costs.iter().map(|cost| cost.all_back));
@@ -291,7 +300,7 @@ async fn session(
     };
     mine(&|hearing| {
         *hearing =
-            Hearing { last: hearing.last, first: None, all: None, sessions: hearing.sessions + 1 };
+            Hearing { before: hearing.last, sessions: hearing.sessions + 1, ..Hearing::default() };
     });
     let (start, mut turns) = (Instant::now(), 0_u32);
     let mut beat = interval(TURN);
@@ -319,10 +328,7 @@ async fn session(
                 if got > 0 {
                     let (now, all) = (Instant::now(), person.streams() == usize::from(PEOPLE) - 1);
                     mine(&|hearing| {
-                        // What was last before this session is kept until it is measured.
-                        if hearing.all.is_some() {
-                            hearing.last = Some(now);
-                        }
+                        hearing.last = Some(now);
                         hearing.first.get_or_insert(now);
                         if all {
                             hearing.all.get_or_insert(now);

@@ -167,6 +167,9 @@ type Media = (&'static str, &'static str, fn(&ShardStats) -> u64);
 const MEDIA_GAUGES: &[Media] = &[
     ("palabre_media_rooms", "Rooms open in the media plane", |s| s.engine.rooms),
     ("palabre_media_peers", "Peers with a media session", |s| s.engine.peers),
+    ("palabre_media_tunnels", "Pages without WebRTC, whose voices take the signaling connection", |s| {
+        s.engine.tunnels
+    }),
     ("palabre_media_tcp_connections", "TCP connections for media", |s| s.tcp.connections),
 ];
 
@@ -226,6 +229,11 @@ const MEDIA_COUNTERS: &[Media] = &[
         "palabre_media_messages_sent_total",
         "Messages that carried datagrams to the kernel: fewer where it segments",
         |s| s.io.messages_out,
+    ),
+    (
+        "palabre_media_tunnel_frames_refused_total",
+        "Voice frames that were out of order, or of no tunnel",
+        |s| s.engine.voices_refused,
     ),
     ("palabre_media_tcp_accepted_total", "TCP connections that were accepted", |s| s.tcp.accepted),
     ("palabre_media_tcp_received_bytes_total", "Bytes of datagrams that came by TCP", |s| {

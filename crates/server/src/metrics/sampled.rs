@@ -167,9 +167,11 @@ type Media = (&'static str, &'static str, fn(&ShardStats) -> u64);
 const MEDIA_GAUGES: &[Media] = &[
     ("palabre_media_rooms", "Rooms open in the media plane", |s| s.engine.rooms),
     ("palabre_media_peers", "Peers with a media session", |s| s.engine.peers),
-    ("palabre_media_tunnels", "Pages without WebRTC, whose voices take the signaling connection", |s| {
-        s.engine.tunnels
-    }),
+    (
+        "palabre_media_tunnels",
+        "Pages without WebRTC, whose voices take the signaling connection",
+        |s| s.engine.tunnels,
+    ),
     ("palabre_media_tcp_connections", "TCP connections for media", |s| s.tcp.connections),
 ];
 

@@ -61,6 +61,9 @@ struct RunArgs {
     /// Where to write the numbers as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// How often each `rebinding` is repeated, over the scenario's.
+    #[arg(long)]
+    repeat: Option<u32>,
     /// The pid of the server, on this machine: what it uses is measured.
     #[arg(long)]
     server_pid: Option<u32>,
@@ -98,6 +101,9 @@ struct BotsArgs {
     /// They send no camera.
     #[arg(long)]
     no_camera: bool,
+    /// Their UDP goes through a relay of this process: `network` changes it.
+    #[arg(long)]
+    relay: bool,
     /// Their camera has one layer instead of three.
     #[arg(long)]
     single_layer: bool,
@@ -140,7 +146,12 @@ async fn scenario(args: RunArgs) -> Result<bool> {
     let name = args.scenario.display();
     let text =
         std::fs::read_to_string(&args.scenario).with_context(|| format!("reading {name}"))?;
-    let over = Overrides { rooms: args.rooms, people: args.people, length: args.length };
+    let over = Overrides {
+        rooms: args.rooms,
+        people: args.people,
+        length: args.length,
+        repeat: args.repeat,
+    };
     let scenario = Scenario::parse(&text, over).with_context(|| name.to_string())?;
     let server = Server::parse(&args.url)?;
     let process = args.server_pid.map(|pid| ServerProcess { pid });
@@ -192,6 +203,7 @@ async fn bots(args: BotsArgs) -> Result<()> {
             camera: (!args.no_camera).then_some(camera),
             decode: true,
             play: None,
+            relay: args.relay,
         }));
     }
     ensure!(!bots.is_empty(), "no seats were given");

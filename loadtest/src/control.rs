@@ -15,6 +15,7 @@ use crate::bot::listener::HeardReport;
 use crate::bot::{Bot, Drop, Microphone, Note, Order, Play, Report, Return};
 use crate::hostile::{Attack, Finding, HostileBot};
 use crate::ledger::Ledger;
+use crate::relay::Network;
 
 /// How often it is looked at who is heard.
 const LISTEN_EVERY: Duration = Duration::from_secs(1);
@@ -41,6 +42,7 @@ enum Action {
     Drop { how: Drop },
     Return { how: Return },
     RestartIce,
+    Network { how: Network },
     Microphone { when: Microphone },
     Camera { on: bool },
     Screen { on: bool },
@@ -57,10 +59,11 @@ enum Action {
 /// # Errors
 /// When it is not one of the README's.
 pub fn parse(line: &str) -> Result<Line> {
-    const ACTIONS: [&str; 12] = [
+    const ACTIONS: [&str; 13] = [
         "drop",
         "return",
         "restart_ice",
+        "network",
         "microphone",
         "camera",
         "screen",
@@ -104,6 +107,7 @@ pub fn parse(line: &str) -> Result<Line> {
             Action::Drop { how } => Order::Drop(how),
             Action::Return { how } => Order::Return(how),
             Action::RestartIce => Order::RestartIce,
+            Action::Network { how } => Order::Network(how),
             Action::Microphone { when } => Order::Microphone(when),
             Action::Camera { on } => Order::Camera(on),
             Action::Screen { on } => Order::Screen(on),

@@ -11,5 +11,6 @@ pub mod hostile;
 pub mod ledger;
 pub mod link;
 pub mod media;
+pub mod relay;
 pub mod run;
 pub mod signaling;

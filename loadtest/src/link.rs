@@ -100,7 +100,7 @@ pub struct RoomRequest {
     pub people: Vec<Invitation>,
     /// A rehearsal: every duration divided by it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub speed: Option<f64>,
+    pub speed: Option<u32>,
 }
 
 /// What `POST /api/rooms` and `GET /api/demo` answer, as it is.

@@ -21,6 +21,7 @@ use super::player::Player;
 use super::room::Room;
 use super::tap::Tapped;
 use super::{BotConfig, Drop, Note, Order, Report, Return};
+use crate::relay::{self, Relay};
 use crate::signaling::{self, Incoming, Outgoing};
 
 /// The wire wants a ping every 2 s.
@@ -69,6 +70,7 @@ pub(super) async fn run(
         away: None,
         place: None,
         media: None,
+        relay: None,
         generation: 0,
         mouth,
         listener,
@@ -126,6 +128,8 @@ struct Actor {
     away: Option<(Instant, &'static str)>,
     place: Option<Place>,
     media: Option<Media>,
+    /// What its UDP goes through, once it knows where the server is.
+    relay: Option<Relay>,
     generation: u32,
     player: Option<Player>,
     mouth: Mouth,
@@ -256,6 +260,10 @@ impl Actor {
                 };
                 self.away = Some((self.away.map_or(now, |(since, _)| since), rung));
                 self.wire = Wire::Away { retry: Some(now), how };
+            }
+            Order::Network(network) => {
+                let relay = self.relay.as_ref().context("the bot has no relay to change")?;
+                relay.change(network).await?;
             }
             Order::RestartIce => self.restart_ice().await?,
             Order::Microphone(microphone) => self.mouth.microphone = microphone,
@@ -475,17 +483,28 @@ impl Actor {
         if answer.generation != self.generation {
             return Ok(());
         }
+        let sdp = if self.config.relay { self.relayed(&answer.sdp).await? } else { answer.sdp };
         let (Some(place), Some(media)) = (&self.place, &mut self.media) else {
             bail!("an answer to no offer");
         };
-        let map = SlotMap::from_answer(&place.plan, &answer.sdp)?;
+        let map = SlotMap::from_answer(&place.plan, &sdp)?;
         if media.fresh {
             self.listener.session(map, now, &place.room);
             self.mouth.restart(now);
         } else {
             self.listener.same_session(map);
         }
-        media.peer.accept(answer.sdp).await
+        media.peer.accept(sdp).await
+    }
+
+    /// The answer with the bot's relay in the server's place.
+    async fn relayed(&mut self, sdp: &str) -> Result<String> {
+        let server = relay::server_of(sdp).context("the answer has no UDP candidate to relay")?;
+        let relay = match self.relay.take().filter(|relay| relay.server() == server) {
+            Some(relay) => relay,
+            None => Relay::start(server).await?,
+        };
+        Ok(self.relay.insert(relay).rewrite(sdp))
     }
 
     fn packets(&mut self, batch: Vec<Tapped>) -> Result<()> {

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::media::speech::Voice;
+use crate::relay::Network;
 use listener::{Cast, Leaks, SlotReport, Times};
 use peer::Camera;
 
@@ -63,6 +64,8 @@ pub struct BotConfig {
     pub decode: bool,
     /// Whether it plays its part in the session by itself.
     pub play: Option<Play>,
+    /// Whether its UDP goes through a relay of its own, so that its network can be changed.
+    pub relay: bool,
 }
 
 /// How a bot plays its part.
@@ -123,6 +126,8 @@ pub enum Order {
     Drop(Drop),
     /// To come back.
     Return(Return),
+    /// That its network changes. It must have a relay.
+    Network(Network),
     /// To make new ICE credentials and offer again.
     RestartIce,
     /// To send sound, or not.

@@ -9,14 +9,15 @@ use palabre_ids::{MediaKind, Seat};
 
 use super::Progress;
 use super::report::{Assertion, RoomResult};
-use super::scenario::{Act, Check, Scenario, Whom, order};
+use super::scenario::{Act, Check, Rebinding, Scenario, Whom, order};
 use crate::bot::listener::HeardReport;
 use crate::bot::peer::Camera;
-use crate::bot::{Bot, BotConfig, Causes, Play, Report};
+use crate::bot::{Bot, BotConfig, Causes, Order, Play, Report};
 use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
 use crate::link::{Invitation, RoomRequest, Server, open_room};
 use crate::media::speech::Voice;
+use crate::relay::Network;
 
 /// A check may become true this late: who is heard takes 3 s to tell, and more on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -82,6 +83,7 @@ impl RoomRun {
                 camera: scenario.cameras.then_some(Camera::Simulcast),
                 decode: true,
                 play: scenario.play.map(|stay| Play { stay }),
+                relay: scenario.relay,
             });
             // The reports say it all; the notes are for those who drive bots by hand.
             tokio::spawn(async move { while notes.recv().await.is_some() {} });
@@ -94,9 +96,15 @@ impl RoomRun {
     pub(super) async fn run(self) -> RoomResult {
         let mut result = RoomResult::default();
         let scenario = self.scenario.clone();
+        // The script's clock stands while a fault is repeated.
+        let mut stood = Duration::ZERO;
         for step in &scenario.steps {
-            tokio::time::sleep_until((self.start + step.at).into()).await;
+            tokio::time::sleep_until((self.start + step.at + stood).into()).await;
+            let began = Instant::now();
             let outcome = self.step(&step.what, &mut result).await;
+            if let Act::Rebind(_) = step.what {
+                stood += began.elapsed();
+            }
             if let Act::Check(_) = step.what {
                 let found =
                     outcome.as_ref().err().map_or_else(String::new, |error| format!("({error:#})"));
@@ -114,7 +122,7 @@ impl RoomRun {
                 result.findings.push(format!("line {}: {error:#}", step.line));
             }
         }
-        tokio::time::sleep_until((self.start + scenario.length).into()).await;
+        tokio::time::sleep_until((self.start + scenario.length + stood).into()).await;
         for bot in self.bots.values() {
             match bot.report().await {
                 Ok(report) => result.reports.push(report),
@@ -154,6 +162,11 @@ impl RoomRun {
                     .attack(*attack)
                     .await?;
             }
+            Act::Rebind(rebinding) => {
+                for _ in 0..rebinding.times {
+                    self.rebind(rebinding, result).await?;
+                }
+            }
             Act::Mark => {
                 for bot in self.bots.values() {
                     bot.gaps().await?;
@@ -178,6 +191,36 @@ impl RoomRun {
         Ok(())
     }
 
+    /// The seat's address changes; the longest silences around it are measured.
+    async fn rebind(&self, rebinding: &Rebinding, result: &mut RoomResult) -> Result<()> {
+        let struck = rebinding.seat;
+        let bot = self.bots.get(&struck).context("the seat of a rebinding is not a full bot's")?;
+        for bot in self.bots.values() {
+            bot.gaps().await?;
+        }
+        bot.order(Order::Network(Network::Rebind)).await;
+        tokio::time::sleep(rebinding.every).await;
+        let longest = |gaps: Vec<(Seat, f64)>, of: &dyn Fn(Seat) -> bool| {
+            gaps.into_iter()
+                .filter(|(seat, _)| of(*seat))
+                .map(|(_, gap)| gap)
+                .max_by(f64::total_cmp)
+        };
+        let hears = longest(bot.gaps().await?, &|seat| seat != struck);
+        let mut heard = None;
+        for (seat, bot) in &self.bots {
+            if *seat != struck {
+                let gap = longest(bot.gaps().await?, &|seat| seat == struck);
+                heard = heard.into_iter().chain(gap).max_by(f64::total_cmp);
+            }
+        }
+        let hears = hears.context("the seat of a rebinding hears nobody: nothing to measure")?;
+        let heard = heard.context("nobody hears the seat of a rebinding: nothing to measure")?;
+        result.gaps.push(("rebinding_hears".to_owned(), hears));
+        result.gaps.push(("rebinding_heard".to_owned(), heard));
+        Ok(())
+    }
+
     /// Waits until a check is true.
     async fn check(&self, check: &Check) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
@@ -199,6 +242,9 @@ fn describe(what: &Act) -> String {
     match what {
         Act::Tell(_, line) => line.clone(),
         Act::Attack(seat, attack) => format!("seat {seat} attacks: {attack:?}"),
+        Act::Rebind(rebinding) => {
+            format!("seat {} is rebound {} times", rebinding.seat, rebinding.times)
+        }
         Act::Mark => "mark".to_owned(),
         Act::Gap(cause) => format!("gap: {cause}"),
         Act::Check(check) => {

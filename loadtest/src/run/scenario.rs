@@ -27,7 +27,7 @@ pub struct Scenario {
     /// Who comes to each, by seat.
     pub roles: Vec<Role>,
     /// Durations are divided by it.
-    pub speed: Option<f64>,
+    pub speed: Option<u32>,
     /// How long it lasts, from the first bot's start.
     pub length: Duration,
     /// When the bots send sound.
@@ -36,6 +36,8 @@ pub struct Scenario {
     pub cameras: bool,
     /// Whether the bots play their parts by themselves, and how long the chair stays in a phase.
     pub play: Option<Duration>,
+    /// Whether each bot's UDP goes through a relay of its own.
+    pub relay: bool,
     /// The seats taken by hostile bots, which join only when a step says so.
     pub hostile: Vec<Seat>,
     /// What happens, in order of time.
@@ -62,12 +64,25 @@ pub enum Act {
     Tell(Seat, String),
     /// A hostile bot attacks.
     Attack(Seat, Attack),
+    /// A bot's address changes, again and again.
+    Rebind(Rebinding),
     /// The gaps in what is heard are measured from here.
     Mark,
     /// What was heard without since the last mark is a gap with that cause.
     Gap(String),
     /// Something must be true now.
     Check(Check),
+}
+
+/// Changes of a bot's address, as by a translator at home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebinding {
+    /// Whose.
+    pub seat: Seat,
+    /// How often.
+    pub times: u32,
+    /// From one to the next.
+    pub every: Duration,
 }
 
 /// What must be true of every listener at a time.
@@ -117,13 +132,15 @@ struct File {
     people: Spanned<u8>,
     #[serde(default)]
     roles: Vec<Spanned<String>>,
-    speed: Option<f64>,
+    speed: Option<u32>,
     seconds: f64,
     #[serde(default)]
     microphone: Microphone,
     #[serde(default = "yes")]
     cameras: bool,
     play: Option<f64>,
+    #[serde(default)]
+    relay: bool,
     #[serde(default)]
     hostile: Vec<Seat>,
     #[serde(default)]
@@ -154,6 +171,8 @@ pub struct Overrides {
     pub people: Option<u8>,
     /// How long.
     pub length: Option<Duration>,
+    /// How often each rebinding is repeated.
+    pub repeat: Option<u32>,
 }
 
 impl Scenario {
@@ -188,8 +207,12 @@ impl Scenario {
         for step in file.at {
             let span = step.span();
             let line = line_of(text, span.start);
-            let step = parse_step(step.into_inner(), line, people)
+            let mut step = parse_step(step.into_inner(), line, people)
                 .with_context(|| format!("line {line}"))?;
+            if let Act::Rebind(rebinding) = &mut step.what {
+                ensure!(file.relay, "line {line}: a rebinding takes `relay = true`");
+                rebinding.times = over.repeat.unwrap_or(rebinding.times);
+            }
             ensure!(step.at <= length, "line {line}: after the end of the scenario");
             steps.push(step);
         }
@@ -220,6 +243,7 @@ impl Scenario {
             microphone: file.microphone,
             cameras: file.cameras,
             play: file.play.map(seconds).transpose().context("play")?,
+            relay: file.relay,
             hostile: file.hostile,
             steps,
             expectations,
@@ -257,6 +281,8 @@ fn parse_step(mut table: toml::Table, line: usize, people: u8) -> Result<Step> {
     let what = if let Some(attack) = table.remove("attack") {
         let attack: Attack = attack.try_into().context("an unknown attack")?;
         Act::Attack(seat.context("which `seat` attacks")?, attack)
+    } else if let Some(fault) = table.remove("fault") {
+        Act::Rebind(parse_fault(&fault, seat, table)?)
     } else if table.remove("mark").is_some() {
         Act::Mark
     } else if let Some(cause) = table.remove("gap") {
@@ -273,6 +299,27 @@ fn parse_step(mut table: toml::Table, line: usize, people: u8) -> Result<Step> {
         Act::Check(parse_check(table)?)
     };
     Ok(Step { at, what, line })
+}
+
+fn parse_fault(
+    fault: &toml::Value,
+    seat: Option<Seat>,
+    mut table: toml::Table,
+) -> Result<Rebinding> {
+    ensure!(fault.as_str() == Some("rebinding"), "an unknown fault {fault} (one of: rebinding)");
+    table.remove("seat");
+    let times = table.remove("times").map_or(Ok(1), toml::Value::try_into);
+    let times: u32 = times.context("`times` is a whole number")?;
+    ensure!((1..=100_000).contains(&times), "`times` is 1 to 100,000");
+    let every = match table.remove("every") {
+        None => 1.0,
+        Some(every) => every.try_into().context("`every` is in seconds")?,
+    };
+    if let Some(key) = table.keys().next() {
+        bail!("unknown key `{key}` (one of: fault, seat, times, every)");
+    }
+    let seat = seat.context("which `seat` is struck")?;
+    Ok(Rebinding { seat, times, every: seconds(every)? })
 }
 
 fn parse_check(mut table: toml::Table) -> Result<Check> {
@@ -300,7 +347,9 @@ fn parse_check(mut table: toml::Table) -> Result<Check> {
         .transpose()
         .context("`holder` is a seat")?;
     if let Some(key) = table.keys().next() {
-        bail!("unknown key `{key}` (one of: do, attack, mark, gap, heard, seen, stage, holder)");
+        bail!(
+            "unknown key `{key}` (one of: do, attack, fault, mark, gap, heard, seen, stage, holder)"
+        );
     }
     let check = Check { heard, seen, stage, holder };
     ensure!(
@@ -342,6 +391,7 @@ mod tests {
             include_str!("../../scenarios/crowd.toml"),
             include_str!("../../scenarios/codev.toml"),
             include_str!("../../scenarios/groups.toml"),
+            include_str!("../../scenarios/rebinding.toml"),
         ] {
             Scenario::parse(text, Overrides::default()).expect("valid");
         }
@@ -365,6 +415,13 @@ mod tests {
             ("\n[[at]]\nsecond = 1\nheard = \"all\"\n", "line 5", "list of seats"),
             ("[[at]]\nsecond = 1\nherad = [1]\n", "line 4", "unknown key"),
             ("[[expect]]\nmetric = \"x\"\n", "line 4", "at_most"),
+            ("[[at]]\nsecond = 1\nseat = 1\nfault = \"rebinding\"\n", "line 4", "relay"),
+            ("relay = true\n[[at]]\nsecond = 1\nfault = \"rebinding\"\n", "line 5", "struck"),
+            (
+                "relay = true\n[[at]]\nsecond = 1\nseat = 1\nfault = \"rain\"\n",
+                "line 5",
+                "unknown fault",
+            ),
             ("people = 1\n", "line 4", "people"),
             ("play = \"yes\"\n", "line 4", "play"),
             ("peeple = 8\n", "line 4", "peeple"),

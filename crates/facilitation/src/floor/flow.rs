@@ -222,6 +222,9 @@ impl Floor {
         for member in owed {
             self.raise(member, scene);
         }
+        // What was kept of a turn that this step does not have is over with the step that had it, at
+        // once: not later, when its holder is back and sees it go.
+        self.tidy(scene);
     }
 
     pub(super) fn start_turn(

@@ -355,7 +355,7 @@ impl Floor {
     }
 
     /// Takes away what no longer fits: somebody's role changed, they left, or the step did.
-    fn tidy(&mut self, scene: Scene<'_>) {
+    pub(super) fn tidy(&mut self, scene: Scene<'_>) {
         let phase = scene.phase;
         let role_of =
             |seat| scene.cast.iter().find(|member| member.seat == seat).map(|member| member.role);

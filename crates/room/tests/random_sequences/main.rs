@@ -95,6 +95,20 @@ fn go(
     Ok(())
 }
 
+/// Found by chance: a client who is back just when their turn has passed on, and the step with it.
+#[test]
+fn a_turn_that_is_over_with_its_step_goes_before_its_holder_is_back() {
+    let template = Template::builtin("intervision").expect("ships");
+    let back = |seat| Step::Input(Input::Connected { seat: Seat(seat), resumed: false });
+    let steps = vec![
+        Step::Input(Input::Disconnected { seat: Seat(1) }),
+        back(2),
+        Step::Wait(120_000),
+        back(1),
+    ];
+    go(&template, &[], Some(6), steps, false).expect("the rules hold");
+}
+
 #[test]
 fn whatever_happens_in_any_template_the_rules_hold() {
     for template in Template::all_builtin() {

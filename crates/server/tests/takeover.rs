@@ -74,6 +74,18 @@ impl Session {
     }
 }
 
+/// Does what a page does in the meantime: one that is silent counts as lost.
+async fn meanwhile(page: &mut Page, work: impl Future<Output = ()>) {
+    let mut work = std::pin::pin!(work);
+    let mut pings = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = &mut work => return,
+            _ = pings.tick() => page.say(&json!({"type": "ping", "at": 0})).await,
+        }
+    }
+}
+
 /// A page that comes back as pages do, until it is let in.
 async fn come(server: &Palabre, token: &str) -> (Page, Value) {
     let until = Instant::now() + PATIENCE;
@@ -199,12 +211,15 @@ async fn when_the_new_server_is_killed_the_old_one_goes_on() {
     let data = tempfile::tempdir().expect("dir");
     let old = first(data.path());
     let (moved, stays) = (Session::begin(&old).await, Session::begin(&old).await);
-    let new = next(data.path(), "3600");
-    hands_over(&old);
-    moved.is_at(&new).await;
-    new.kill();
-    moved.is_at(&old).await;
     let Session { tokens, mut client, .. } = stays;
+    let new = next(data.path(), "3600");
+    let there_and_back = async {
+        hands_over(&old);
+        moved.is_at(&new).await;
+        new.kill();
+        moved.is_at(&old).await;
+    };
+    meanwhile(&mut client, there_and_back).await;
     let help = json!({"do": "help", "text": "?"});
     assert_eq!(
         client.command(2, help).await["result"],

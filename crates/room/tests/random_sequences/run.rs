@@ -53,13 +53,15 @@ impl Run {
         if let Input::Command { seat, command: Command::CastBallot { ballot } } = input {
             self.ballots.insert(*seat, *ballot);
         }
+        let same_phase = before.phase().stage == self.room.phase().stage;
+        // What was due by then comes first: a command that comes late is one to the phase it finds.
+        self.resting &= same_phase;
         if let Input::Command { command: Command::RevokeFloor, .. } = input {
             self.resting = true;
         }
-        let same_phase = before.phase().stage == self.room.phase().stage;
         let floor = self.room.floor();
         let skipped = matches!(input, Input::Command { command: Command::SkipTurn, .. });
-        if !same_phase || skipped || floor.turn.is_some() || self.room.runs_by_itself() {
+        if skipped || floor.turn.is_some() || self.room.runs_by_itself() {
             self.resting = false;
         }
     }

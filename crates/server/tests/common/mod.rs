@@ -225,8 +225,20 @@ impl Drop for Palabre {
 pub(crate) struct Page(pub(crate) WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>);
 
 impl Page {
-    /// The first message; `None` when the connection ends without one.
-    pub(crate) async fn first(&mut self) -> Option<Value> {
+    /// The answer to a command; `None` when the connection ends before it comes.
+    pub(crate) async fn try_command(&mut self, id: u64, command: Value) -> Option<Value> {
+        let message = json!({"type": "command", "id": id, "command": command});
+        self.0.send(Message::text(message.to_string())).await.ok()?;
+        loop {
+            let message = self.next().await?;
+            if message["type"] == "answer" {
+                return Some(message["answer"].clone());
+            }
+        }
+    }
+
+    /// The next message; `None` when the connection ends without one.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("in time");
             if let Message::Text(text) = message?.ok()? {

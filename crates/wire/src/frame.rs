@@ -75,27 +75,11 @@ impl<'a> Voice<'a> {
     /// # Errors
     /// [`BadFrame`]: of another length, kind or level than there may be.
     pub fn parse(frame: &'a [u8]) -> Result<Self, BadFrame> {
-        let bytes = frame.len();
-        let Some((&[kind, level, s0, s1, t0, t1, t2, t3], opus)) =
-            frame.split_first_chunk::<HEADER_BYTES>()
-        else {
-            return Err(BadFrame::Length { bytes });
-        };
-        if kind != VOICE {
-            return Err(BadFrame::Kind { kind });
-        }
-        if opus.is_empty() || opus.len() > MAX_OPUS_BYTES {
-            return Err(BadFrame::Length { bytes });
-        }
+        let (level, sequence, timestamp, opus) = split(frame)?;
         if level > SILENCE_LEVEL {
             return Err(BadFrame::Level { level });
         }
-        Ok(Self {
-            level,
-            sequence: u16::from_be_bytes([s0, s1]),
-            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
-            opus,
-        })
+        Ok(Self { level, sequence, timestamp, opus })
     }
 
     /// The frame of a page.
@@ -134,24 +118,8 @@ impl<'a> Heard<'a> {
     /// # Errors
     /// [`BadFrame`]: of another length or kind than there may be.
     pub fn parse(frame: &'a [u8]) -> Result<Self, BadFrame> {
-        let bytes = frame.len();
-        let Some((&[kind, seat, s0, s1, t0, t1, t2, t3], opus)) =
-            frame.split_first_chunk::<HEADER_BYTES>()
-        else {
-            return Err(BadFrame::Length { bytes });
-        };
-        if kind != VOICE {
-            return Err(BadFrame::Kind { kind });
-        }
-        if opus.is_empty() || opus.len() > MAX_OPUS_BYTES {
-            return Err(BadFrame::Length { bytes });
-        }
-        Ok(Self {
-            seat: Seat(seat),
-            sequence: u16::from_be_bytes([s0, s1]),
-            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
-            opus,
-        })
+        let (seat, sequence, timestamp, opus) = split(frame)?;
+        Ok(Self { seat: Seat(seat), sequence, timestamp, opus })
     }
 
     /// The frame of the server.
@@ -159,6 +127,25 @@ impl<'a> Heard<'a> {
     pub fn encode(&self) -> Vec<u8> {
         encode(self.seat.0, self.sequence, self.timestamp, self.opus)
     }
+}
+
+/// The second byte of a frame, its sequence number, timestamp and Opus packet.
+fn split(frame: &[u8]) -> Result<(u8, u16, u32, &[u8]), BadFrame> {
+    let bytes = frame.len();
+    let Some((&[kind, second, s0, s1, t0, t1, t2, t3], opus)) =
+        frame.split_first_chunk::<HEADER_BYTES>()
+    else {
+        return Err(BadFrame::Length { bytes });
+    };
+    if kind != VOICE {
+        return Err(BadFrame::Kind { kind });
+    }
+    if opus.is_empty() || opus.len() > MAX_OPUS_BYTES {
+        return Err(BadFrame::Length { bytes });
+    }
+    let (sequence, timestamp) =
+        (u16::from_be_bytes([s0, s1]), u32::from_be_bytes([t0, t1, t2, t3]));
+    Ok((second, sequence, timestamp, opus))
 }
 
 fn encode(second: u8, sequence: u16, timestamp: u32, opus: &[u8]) -> Vec<u8> {

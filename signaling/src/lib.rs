@@ -17,6 +17,7 @@ mod outbox;
 mod room_task;
 mod seat;
 mod service;
+mod turn;
 mod turnstile;
 mod upgrade;
 mod view;
@@ -30,4 +31,5 @@ pub use media::{
 pub use metrics::{Counter, CountersBy, Durations, Exported, Label, Metrics, UnderWay};
 pub use news::{Milestone, News};
 pub use service::{CreateError, HandOver, Invitation, MoveError, Service, ServiceConfig, Token};
+pub use turn::Turn;
 pub use upgrade::router;

@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::news::News;
 use crate::outbox::Outbox;
 use crate::seat::{ConnectionId, Line, Loss, SeatState};
+use crate::turn::Turn;
 use crate::view;
 use crate::voices::Voices;
 
@@ -114,6 +115,7 @@ pub(crate) struct Shared {
     pub(crate) media: Arc<dyn MediaPlane>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) news: Option<mpsc::UnboundedSender<News>>,
+    pub(crate) turn: Option<Turn>,
 }
 
 impl Shared {

@@ -30,6 +30,7 @@ use crate::room_task::{
     INBOX, Inlets, JOURNAL_PATIENCE, Outcome, Parting, RoomTask, Shared, ToRoom,
 };
 use crate::seat::ConnectionId;
+use crate::turn::Turn;
 use crate::turnstile::{Class, PER_SECOND, Turnstile};
 use moving::Moving;
 pub use moving::{HandOver, MoveError};
@@ -72,6 +73,8 @@ pub struct ServiceConfig {
     pub allowed_origins: Vec<String>,
     /// Where the news of rooms go. Nobody waits for whoever takes them.
     pub news: Option<mpsc::UnboundedSender<News>>,
+    /// A relay for networks that let nothing else through.
+    pub turn: Option<Turn>,
 }
 
 impl Default for ServiceConfig {
@@ -82,6 +85,7 @@ impl Default for ServiceConfig {
             max_connections: 10_000,
             allowed_origins: Vec::new(),
             news: None,
+            turn: None,
         }
     }
 }
@@ -229,7 +233,14 @@ impl Service {
         let inputs = restored.iter().map(|(_, snapshot, _)| snapshot.last_input_at);
         let clock = ServerClock::start(inputs.chain(alive.map(UnixMillis)).fold(known, Ord::max));
         let metrics = Arc::new(Metrics::default());
-        let shared = Shared { clock, journal, media, metrics, news: config.news.clone() };
+        let shared = Shared {
+            clock,
+            journal,
+            media,
+            metrics,
+            news: config.news.clone(),
+            turn: config.turn.clone(),
+        };
         let service = Self(Arc::new(Inner {
             links: LinkKey::from_secret(&secret),
             rooms: DashMap::new(),

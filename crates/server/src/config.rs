@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use palabre_signaling::Turn;
+
 use crate::settings::{Chosen, Flags, Given, LogFormat, Problems, PublicUrl, Secret, WebhookUrl};
 use crate::tls::{Acme, Certificate};
 use crate::webhooks::Webhook;
@@ -31,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) operator_key: Option<Secret>,
     pub(crate) demo: bool,
     pub(crate) allow_rehearsal: bool,
+    pub(crate) turn: Option<Turn>,
     pub(crate) webhook: Option<Webhook>,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
@@ -77,6 +80,7 @@ impl Config {
         let http = given.http.expect(DEFAULT);
         let data = given.data.take().map_or_else(default_data, Ok)?;
         let https = https(&mut given, &data)?;
+        let turn = turn(&mut given)?;
         let webhook = webhook(&mut given)?;
         let pages = https.as_ref().map_or(http, |(address, _)| *address);
         // Behind a proxy the address is a loopback one too, but strangers come in.
@@ -107,6 +111,7 @@ impl Config {
             operator_key: given.operator_key,
             demo: own_machine && !is_on(given.no_demo),
             allow_rehearsal: own_machine || is_on(given.allow_rehearsal),
+            turn,
             webhook,
             limits: Limits {
                 rooms: given.max_rooms.expect(DEFAULT).0,
@@ -163,6 +168,18 @@ fn https(given: &mut Given, data: &Path) -> Result<Option<(SocketAddr, Certifica
         }
     };
     Ok(Some((address, certificate)))
+}
+
+/// A TURN server takes nobody without the secret that we share with it.
+fn turn(given: &mut Given) -> Result<Option<Turn>, Problems> {
+    let urls: Vec<String> =
+        given.turn_url.take().unwrap_or_default().0.into_iter().map(|url| url.0).collect();
+    match (urls.is_empty(), given.turn_secret.take()) {
+        (false, Some(secret)) => Ok(Some(Turn::new(urls, &secret.0))),
+        (true, None) => Ok(None),
+        (false, None) => Err(Problems::of("turn-url: needs turn-secret-file")),
+        (true, Some(_)) => Err(Problems::of("turn-secret: is of no use without `turn-url`")),
+    }
 }
 
 /// What is told to somebody else's server is always signed.

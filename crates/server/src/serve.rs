@@ -115,6 +115,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     };
     let service_config = ServiceConfig {
         news,
+        turn: config.turn.clone(),
         max_rooms: config.limits.rooms as usize,
         max_seats: config.limits.seats as usize,
         max_connections: config.limits.connections as usize,

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub(crate) use layers::{Chosen, Flags, Problems};
 pub(crate) use value::{
     Contact, Count, Domain, HttpsUrl, List, LogFilter, LogFormat, Origin, PublicUrl, Seconds,
-    Secret, Value, WebhookUrl,
+    Secret, TurnUrl, Value, WebhookUrl,
 };
 
 /// One setting.
@@ -132,6 +132,12 @@ settings! {
     "no-demo" "" Anywhere Is("false") => no_demo: bool;
     /// rooms with `speed`; always on a loopback address
     "allow-rehearsal" "" Anywhere Is("false") => allow_rehearsal: bool;
+    /// where a TURN server is, for networks that let no UDP out: `turn:HOST` or `turns:HOST`, with a port and `?transport=tcp`
+    "turn-url" "URL,…" Anywhere Words("none") => turn_url: List<TurnUrl>;
+    /// what is shared with it (coturn's `static-auth-secret`); 16 characters or more
+    "turn-secret" "SECRET" Secret Words("none") => turn_secret: Secret;
+    /// a file that holds that secret and nothing else
+    "turn-secret-file" "FILE" Anywhere Words("none") => turn_secret_file: PathBuf;
     /// where the beginning and end of sessions are told, signed: `https://…`
     "webhook" "URL" Anywhere Words("nowhere") => webhook: WebhookUrl;
     /// what they are signed with; 16 characters or more

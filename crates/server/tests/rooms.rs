@@ -81,6 +81,35 @@ async fn a_template_that_is_brought_stays_with_its_room() {
     assert!(!writes.contains(&json!("suggestion")), "{writes:?}");
 }
 
+#[tokio::test]
+async fn pages_are_given_a_name_for_the_turn_server_and_not_its_secret() {
+    let data = tempfile::tempdir().expect("dir");
+    let secret = data.path().join("turn-secret");
+    std::fs::write(&secret, "CANARY of some length").expect("written");
+    let secret = secret.to_str().expect("a path");
+    let urls = "turn:turn.example:3478,turns:turn.example?transport=tcp";
+    let rooms = data.path().join("rooms");
+    let settings = ["--no-demo", "--turn-url", urls, "--turn-secret-file", secret];
+    let server = Palabre::start(&rooms, &settings);
+    let (_, made) = server.post_room("", &room(MINE));
+    let mut names = Vec::new();
+    for token in &links(&made)[..2] {
+        let welcome = server.page(token).await.until("welcome").await;
+        assert!(!welcome.to_string().contains("CANARY of"));
+        let turn = &welcome["media"]["ice_servers"][0];
+        assert_eq!(
+            turn["urls"],
+            json!(["turn:turn.example:3478", "turns:turn.example?transport=tcp"])
+        );
+        assert_eq!(turn["credential"].as_str().map(str::len), Some(28), "{turn}");
+        let name = turn["username"].as_str().expect("a name").to_owned();
+        assert!(name.split_once(':').is_some_and(|(end, _)| end.parse::<u64>().is_ok()), "{name}");
+        names.push(name);
+    }
+    assert_ne!(names[0], names[1]);
+    assert!(!server.kill().contains("CANARY of"));
+}
+
 fn files(of: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(of).expect("a directory") {
         let path = entry.expect("an entry").path();

@@ -113,15 +113,19 @@ impl RoomTask {
         language: palabre_ids::Language,
     ) -> axum::extract::ws::Utf8Bytes {
         let slots = self.all_seats().filter(|slot| *slot != seat).collect();
+        let now = self.shared.clock.now();
+        let turn = self.shared.turn.as_ref();
+        let ice_servers =
+            turn.map(|turn| turn.for_a_page(now, rand::random())).into_iter().collect();
         let state = &mut self.seats[seat.index()];
         let mut welcome = Welcome {
             version: WIRE_VERSION,
             seat,
             resume_token: state.renew_resume(),
             seq: self.history.last(),
-            now: self.shared.clock.now(),
+            now,
             last_command: state.last_command(),
-            media: MediaPlan { slots, ice_servers: Vec::new() },
+            media: MediaPlan { slots, ice_servers },
             telephone: self.about.telephone.as_ref().map(|line| line.as_str().to_owned()),
             room: view::room(&self.room, role, language),
         };

@@ -127,6 +127,7 @@ impl Scene {
             media: Arc::clone(&plane) as _,
             metrics: Arc::default(),
             news: None,
+            turn: None,
         };
         let now = shared.clock.now();
         let person = |name, role| PersonConfig {

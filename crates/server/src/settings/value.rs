@@ -161,6 +161,29 @@ impl Value for WebhookUrl {
     }
 }
 
+/// Where a TURN server is (RFC 7065).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TurnUrl(pub(crate) String);
+
+impl Value for TurnUrl {
+    fn read(text: &str) -> Result<Self, String> {
+        let rest = text.strip_prefix("turn:").or_else(|| text.strip_prefix("turns:"));
+        let (host, transport) = match rest.unwrap_or_default().split_once('?') {
+            Some((host, transport)) => (host, Some(transport)),
+            None => (rest.unwrap_or_default(), None),
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+        let known = transport.is_none_or(|t| matches!(t, "transport=udp" | "transport=tcp"));
+        if host.is_empty() || !host.chars().all(plain) || !known {
+            return Err(format!(
+                "must be turn:HOST or turns:HOST, with a port and `?transport=udp` or `tcp` if need be, \
+                 not `{text}`"
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// The name of a machine on the internet, as certificates hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Domain(pub(crate) String);
@@ -271,6 +294,10 @@ mod tests {
             WebhookUrl::read("http://hooks.example/rooms").is_err(),
             WebhookUrl::read("http://localhost.example/rooms").is_err(),
             WebhookUrl::read("ftp://localhost/rooms").is_err(),
+            TurnUrl::read("stun:turn.example").is_err(),
+            TurnUrl::read("turns:turn.example/path").is_err(),
+            TurnUrl::read("turn:turn.example?transport=quic").is_err(),
+            TurnUrl::read("turn:").is_err(),
             Domain::read("salle").is_err(),
             Domain::read("203.0.113.7").is_err(),
             Domain::read("*.example").is_err(),
@@ -278,7 +305,7 @@ mod tests {
             LogFilter::read("palabre=loud").is_err(),
             LogFormat::read("xml").is_err(),
         ];
-        assert_eq!(refused, [true; 25]);
+        assert_eq!(refused, [true; 29]);
     }
 
     #[test]

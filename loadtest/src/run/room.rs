@@ -9,7 +9,8 @@ use palabre_ids::{MediaKind, Seat};
 
 use super::Progress;
 use super::report::{Assertion, RoomResult};
-use super::scenario::{Act, Check, Rebinding, Scenario, Whom, order};
+use super::scenario::Scenario;
+use super::scenario::step::{Act, Check, Rebinding, Whom, order};
 use crate::bot::listener::HeardReport;
 use crate::bot::peer::Camera;
 use crate::bot::{Bot, BotConfig, Causes, Order, Play, Report};

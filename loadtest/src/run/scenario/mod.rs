@@ -1,17 +1,18 @@
 //! A scenario: who comes, what they do when, what must be true. Parsed once; past that nothing is
 //! checked again. Errors name the line.
 
+pub(super) mod step;
+
 use std::ops::Range;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use palabre_ids::{MAX_SEATS, Role, Seat};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::bot::{Microphone, Order};
-use crate::control::{self, Line};
-use crate::hostile::Attack;
+use self::step::{Act, Step, seconds};
+use crate::bot::Microphone;
 
 /// A whole scenario.
 #[derive(Debug)]
@@ -41,70 +42,9 @@ pub struct Scenario {
     /// The seats taken by hostile bots, which join only when a step says so.
     pub hostile: Vec<Seat>,
     /// What happens, in order of time.
-    pub steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     /// What must be true of the report in the end.
     pub expectations: Vec<Expectation>,
-}
-
-/// Something at a time.
-#[derive(Debug)]
-pub struct Step {
-    /// When, from the start.
-    pub at: Duration,
-    /// What.
-    pub what: Act,
-    /// Where it stands in the file.
-    pub line: usize,
-}
-
-/// What can happen.
-#[derive(Debug)]
-pub enum Act {
-    /// A bot is told something, as by `bots --control`.
-    Tell(Seat, String),
-    /// A hostile bot attacks.
-    Attack(Seat, Attack),
-    /// A bot's address changes, again and again.
-    Rebind(Rebinding),
-    /// The gaps in what is heard are measured from here.
-    Mark,
-    /// What was heard without since the last mark is a gap with that cause.
-    Gap(String),
-    /// Something must be true now.
-    Check(Check),
-}
-
-/// Changes of a bot's address, as by a translator at home.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rebinding {
-    /// Whose.
-    pub seat: Seat,
-    /// How often.
-    pub times: u32,
-    /// From one to the next.
-    pub every: Duration,
-}
-
-/// What must be true of every listener at a time.
-#[derive(Debug, Default, Clone)]
-pub struct Check {
-    /// Who is heard, and nobody else.
-    pub heard: Option<Whom>,
-    /// Whose camera comes, and nobody else's.
-    pub seen: Option<Whom>,
-    /// The room's stage.
-    pub stage: Option<String>,
-    /// Who has the turn.
-    pub holder: Option<Seat>,
-}
-
-/// Some seats.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whom {
-    /// Those that may, as the listener's own view of the room says.
-    Allowed,
-    /// These.
-    Seats(Vec<Seat>),
 }
 
 /// A bound on a number of the report.
@@ -207,7 +147,7 @@ impl Scenario {
         for step in file.at {
             let span = step.span();
             let line = line_of(text, span.start);
-            let mut step = parse_step(step.into_inner(), line, people)
+            let mut step = Step::parse(step.into_inner(), line, people)
                 .with_context(|| format!("line {line}"))?;
             if let Act::Rebind(rebinding) = &mut step.what {
                 ensure!(file.relay, "line {line}: a rebinding takes `relay = true`");
@@ -251,126 +191,8 @@ impl Scenario {
     }
 }
 
-fn seconds(value: f64) -> Result<Duration> {
-    ensure!(
-        value.is_finite() && (0.0..=86_400.0).contains(&value),
-        "seconds are between 0 and 86,400"
-    );
-    Ok(Duration::from_secs_f64(value))
-}
-
 fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
-}
-
-fn parse_step(mut table: toml::Table, line: usize, people: u8) -> Result<Step> {
-    let second = match table.remove("second") {
-        Some(toml::Value::Float(second)) => second,
-        Some(toml::Value::Integer(second)) => second as f64,
-        _ => bail!("a step says at which `second` it happens"),
-    };
-    let at = seconds(second)?;
-    let seat = match table.get("seat") {
-        None => None,
-        Some(seat) => {
-            let seat: u8 = seat.clone().try_into().context("`seat` is a number")?;
-            ensure!(seat < people, "seat {seat} has nobody");
-            Some(Seat(seat))
-        }
-    };
-    let what = if let Some(attack) = table.remove("attack") {
-        let attack: Attack = attack.try_into().context("an unknown attack")?;
-        Act::Attack(seat.context("which `seat` attacks")?, attack)
-    } else if let Some(fault) = table.remove("fault") {
-        Act::Rebind(parse_fault(&fault, seat, table)?)
-    } else if table.remove("mark").is_some() {
-        Act::Mark
-    } else if let Some(cause) = table.remove("gap") {
-        Act::Gap(cause.try_into().context("`gap` names its cause")?)
-    } else if table.contains_key("do") {
-        let line = serde_json::to_string(&table)?;
-        // Parsed for its errors here; told again to each room's bot.
-        match control::parse(&line)? {
-            Line::Bot(seat, _) => Act::Tell(seat, line),
-            Line::Attack(seat, attack) => Act::Attack(seat, attack),
-            Line::Report(_) | Line::Quit => bail!("a scenario reports and ends by itself"),
-        }
-    } else {
-        Act::Check(parse_check(table)?)
-    };
-    Ok(Step { at, what, line })
-}
-
-fn parse_fault(
-    fault: &toml::Value,
-    seat: Option<Seat>,
-    mut table: toml::Table,
-) -> Result<Rebinding> {
-    ensure!(fault.as_str() == Some("rebinding"), "an unknown fault {fault} (one of: rebinding)");
-    table.remove("seat");
-    let times = table.remove("times").map_or(Ok(1), toml::Value::try_into);
-    let times: u32 = times.context("`times` is a whole number")?;
-    ensure!((1..=100_000).contains(&times), "`times` is 1 to 100,000");
-    let every = match table.remove("every") {
-        None => 1.0,
-        Some(every) => every.try_into().context("`every` is in seconds")?,
-    };
-    if let Some(key) = table.keys().next() {
-        bail!("unknown key `{key}` (one of: fault, seat, times, every)");
-    }
-    let seat = seat.context("which `seat` is struck")?;
-    Ok(Rebinding { seat, times, every: seconds(every)? })
-}
-
-fn parse_check(mut table: toml::Table) -> Result<Check> {
-    let mut whom = |key: &str| -> Result<Option<Whom>> {
-        match table.remove(key) {
-            None => Ok(None),
-            Some(toml::Value::String(word)) if word == "allowed" => Ok(Some(Whom::Allowed)),
-            Some(seats) => {
-                let seats: Vec<Seat> = seats
-                    .try_into()
-                    .with_context(|| format!("`{key}` is \"allowed\" or a list of seats"))?;
-                Ok(Some(Whom::Seats(seats)))
-            }
-        }
-    };
-    let (heard, seen) = (whom("heard")?, whom("seen")?);
-    let stage = table
-        .remove("stage")
-        .map(toml::Value::try_into)
-        .transpose()
-        .context("`stage` is a name")?;
-    let holder = table
-        .remove("holder")
-        .map(toml::Value::try_into)
-        .transpose()
-        .context("`holder` is a seat")?;
-    if let Some(key) = table.keys().next() {
-        bail!(
-            "unknown key `{key}` (one of: do, attack, fault, mark, gap, heard, seen, stage, holder)"
-        );
-    }
-    let check = Check { heard, seen, stage, holder };
-    ensure!(
-        check.heard.is_some()
-            || check.seen.is_some()
-            || check.stage.is_some()
-            || check.holder.is_some(),
-        "a step does something"
-    );
-    Ok(check)
-}
-
-/// The order of a step.
-///
-/// # Errors
-/// Never for the text of a parsed step.
-pub(super) fn order(line: &str) -> Result<Order> {
-    match control::parse(line)? {
-        Line::Bot(_, order) => Ok(*order),
-        Line::Attack(..) | Line::Report(_) | Line::Quit => bail!("no order to a bot"),
-    }
 }
 
 #[cfg(test)]
@@ -386,12 +208,12 @@ mod tests {
     #[test]
     fn the_shipped_scenarios_are_valid() {
         for text in [
-            include_str!("../../scenarios/smoke.toml"),
-            include_str!("../../scenarios/hostile.toml"),
-            include_str!("../../scenarios/crowd.toml"),
-            include_str!("../../scenarios/codev.toml"),
-            include_str!("../../scenarios/groups.toml"),
-            include_str!("../../scenarios/rebinding.toml"),
+            include_str!("../../../scenarios/smoke.toml"),
+            include_str!("../../../scenarios/hostile.toml"),
+            include_str!("../../../scenarios/crowd.toml"),
+            include_str!("../../../scenarios/codev.toml"),
+            include_str!("../../../scenarios/groups.toml"),
+            include_str!("../../../scenarios/rebinding.toml"),
         ] {
             Scenario::parse(text, Overrides::default()).expect("valid");
         }

@@ -81,7 +81,8 @@ struct SlotState {
     /// Packets that came while closed, and when: early ones, or leaks.
     suspects: Vec<Instant>,
     media: SlotMedia,
-    ssrc: u32,
+    /// The stream it comes by in this media session, once something came.
+    ssrc: Option<u32>,
 }
 
 enum SlotMedia {
@@ -183,13 +184,24 @@ impl Listener {
         }
     }
 
-    /// A media session begins: its streams are new.
+    /// A media session begins: its streams are new. Who was heard before and may be heard still was
+    /// missed meanwhile: the silence goes on until their first packet.
     pub fn session(&mut self, map: SlotMap, now: Instant, room: &Room) {
         self.map = map;
         self.past = self.packets();
-        self.slots.clear();
         self.key_frame_asked.clear();
         self.rights_changed(now, None, room);
+        for (slot, state) in &mut self.slots {
+            settle(&mut state.suspects, now, &mut self.leaks);
+            // When rights changed while nobody was there to see it is not known: it is not timed.
+            state.gate = match state.gate {
+                Gate::Open { .. } => Gate::Open { cause: None },
+                Gate::Closed { since, .. } => Gate::Closed { since, cause: None },
+            };
+            state.counter = Counter::default();
+            state.media = SlotMedia::new(*slot);
+            state.ssrc = None;
+        }
     }
 
     /// The ICE of a session was restarted: its streams go on.
@@ -254,6 +266,9 @@ impl Listener {
             return Ok(());
         }
         self.first_media.get_or_insert(packet.at);
+        if !stream.retransmission {
+            state.ssrc = Some(packet.ssrc);
+        }
         state.gap.packet(packet.at);
         match state.gate {
             Gate::Open { cause } => {
@@ -327,7 +342,7 @@ impl Listener {
                 && frames.key_frames == 0
                 && asked.is_none_or(|at| now.saturating_duration_since(*at) >= KEY_FRAME_RETRY)
             {
-                wanted.push((*slot, state.ssrc));
+                wanted.extend(state.ssrc.map(|ssrc| (*slot, ssrc)));
             }
         }
         for (slot, _) in &wanted {
@@ -357,7 +372,8 @@ impl Listener {
     /// Slot by slot.
     #[must_use]
     pub fn report(&self, now: Instant) -> Vec<SlotReport> {
-        self.slots.iter().map(|(slot, state)| self.slot_report(*slot, state, now)).collect()
+        let came = self.slots.iter().filter(|(_, state)| state.ssrc.is_some());
+        came.map(|(slot, state)| self.slot_report(*slot, state, now)).collect()
     }
 
     fn slot_report(&self, slot: Slot, state: &SlotState, now: Instant) -> SlotReport {
@@ -404,10 +420,6 @@ impl Listener {
 
 impl SlotState {
     fn new(slot: Slot, packet: &RtpPacket, room: &Room) -> Self {
-        let media = match slot {
-            Slot::Audio(_) => SlotMedia::Audio(AudioSlot::default()),
-            Slot::Video(_) | Slot::Screen => SlotMedia::Video(Frames::default()),
-        };
         let gate = if slot_is_open(slot, room) {
             Gate::Open { cause: None }
         } else {
@@ -420,8 +432,17 @@ impl SlotState {
             counter: Counter::default(),
             gap: Gap::default(),
             suspects: Vec::new(),
-            media,
-            ssrc: packet.ssrc,
+            media: SlotMedia::new(slot),
+            ssrc: None,
+        }
+    }
+}
+
+impl SlotMedia {
+    fn new(slot: Slot) -> Self {
+        match slot {
+            Slot::Audio(_) => Self::Audio(AudioSlot::default()),
+            Slot::Video(_) | Slot::Screen => Self::Video(Frames::default()),
         }
     }
 }
@@ -471,3 +492,6 @@ fn push(times: &mut Vec<f64>, time: Duration) {
         times.push(time.as_secs_f64() * 1_000.0);
     }
 }
+
+#[cfg(test)]
+mod tests;

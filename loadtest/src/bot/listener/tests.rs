@@ -1,0 +1,70 @@
+use palabre_ids::MediaRights;
+use palabre_wire::{MediaPlan, ServerMessage};
+
+use super::*;
+
+const SPEAKER: Seat = Seat(4);
+
+/// The room of the wire's own example, where the speaker may or may not be heard.
+fn room(audio: bool) -> Room {
+    let text = include_str!("../../../../crates/wire/golden/server.welcome.json");
+    let message = serde_json::from_str(text).expect("a message of the wire");
+    let ServerMessage::Welcome(welcome) = message else { panic!("a welcome") };
+    let mut room = Room::new(&welcome);
+    room.view.floor.groups.clear();
+    room.view.floor.rights = vec![(SPEAKER, MediaRights { audio, ..MediaRights::NONE })];
+    room.view.people.iter_mut().for_each(|person| person.muted = false);
+    assert_ne!(room.seat, SPEAKER);
+    room
+}
+
+/// An answer whose slot for the speaker's sound has this SSRC.
+fn map(ssrc: u32) -> SlotMap {
+    let plan = MediaPlan { slots: vec![SPEAKER], ice_servers: vec![] };
+    let sections = [ssrc, ssrc + 1, ssrc + 2].map(|ssrc| format!("m=x\r\na=ssrc:{ssrc} c\r\n"));
+    let sdp = format!("v=0\r\nm=x\r\nm=x\r\nm=x\r\n{}", sections.concat());
+    SlotMap::from_answer(&plan, &sdp).expect("an answer to that plan")
+}
+
+fn sound(ssrc: u32, sequence: u16, at: Instant) -> RtpPacket {
+    let payload = Bytes::from_static(&[0x78; 60]);
+    RtpPacket { at, ssrc, payload_type: 111, sequence, timestamp: 0, marker: false, payload }
+}
+
+fn listener() -> Listener {
+    Listener::new(Cast::default(), Ledger::default(), false)
+}
+
+#[test]
+fn a_silence_lasts_over_a_new_media_session() {
+    let (room, start) = (room(true), Instant::now());
+    let at = |ms| start + Duration::from_millis(ms);
+    let mut listener = listener();
+    listener.session(map(10), start, &room);
+    for (sequence, ms) in [(7, 0), (8, 20)] {
+        listener.packet(&sound(10, sequence, at(ms)), &room).expect("taken");
+    }
+    assert_eq!(listener.audio_gaps(at(20)), [(SPEAKER, Duration::from_millis(20))]);
+    listener.session(map(20), at(900), &room);
+    assert!(listener.report(at(900)).is_empty(), "nothing came in this session");
+    listener.packet(&sound(20, 30_000, at(1_000)), &room).expect("taken");
+    assert_eq!(listener.audio_gaps(at(1_001)), [(SPEAKER, Duration::from_millis(980))]);
+    // The sessions count apart: the new one's numbers begin anywhere.
+    assert_eq!(listener.packets(), (3, 3, 0));
+}
+
+#[test]
+fn who_lost_the_right_meanwhile_is_not_missed() {
+    let (open, closed, start) = (room(true), room(false), Instant::now());
+    let at = |ms| start + Duration::from_millis(ms);
+    let mut listener = listener();
+    listener.session(map(10), start, &open);
+    listener.packet(&sound(10, 7, start), &open).expect("taken");
+    listener.session(map(20), at(900), &closed);
+    assert_eq!(listener.audio_gaps(at(950)), []);
+    listener.rights_changed(at(2_000), None, &open);
+    listener.packet(&sound(20, 1, at(2_100)), &open).expect("taken");
+    listener.packet(&sound(20, 2, at(2_120)), &open).expect("taken");
+    assert_eq!(listener.audio_gaps(at(2_120)), [(SPEAKER, Duration::from_millis(20))]);
+    assert_eq!(listener.leaks.total(), 0);
+}

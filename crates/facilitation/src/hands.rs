@@ -27,6 +27,8 @@ pub struct Resume {
     pub remaining: Millis,
     /// Of what part.
     pub part: Part,
+    /// Of a turn that this step of the phase gave.
+    pub(crate) step: usize,
 }
 
 /// The hands, one a seat at most. Two hands never change places: a new one goes behind everyone of
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn a_turn_cut_short_comes_first() {
         let mut hands = Hands::default();
-        let resume = Resume { remaining: Millis(5), part: Part::Speak };
+        let resume = Resume { remaining: Millis(5), part: Part::Speak, step: 0 };
         hands.raise(Seat(1), UnixMillis(1), 0, u32::MAX);
         hands.keep(Seat(2), UnixMillis(2), resume);
         hands.keep(Seat(3), UnixMillis(3), resume);

@@ -29,6 +29,8 @@ pub struct Turn {
     pub seat: Seat,
     /// What for.
     pub part: Part,
+    /// The step of the phase that gave it, whose rules it follows to its end.
+    pub(crate) step: usize,
     /// In a pair: who is asked or answered.
     pub partner: Option<Seat>,
     /// The warning comes this long before the deadline.
@@ -60,6 +62,7 @@ pub(crate) struct Lease {
     pub(crate) id: TurnId,
     pub(crate) seat: Seat,
     pub(crate) part: Part,
+    pub(crate) step: usize,
     pub(crate) partner: Option<Seat>,
     /// How long it lasts from now: what is left of a turn that is resumed.
     pub(crate) length: Option<Millis>,
@@ -72,11 +75,12 @@ pub(crate) struct Lease {
 
 impl Turn {
     pub(crate) fn start(lease: Lease, now: UnixMillis, paused: bool) -> Self {
-        let Lease { id, seat, part, partner, length, total, warning, grace, hold } = lease;
+        let Lease { id, seat, part, step, partner, length, total, warning, grace, hold } = lease;
         Self {
             id,
             seat,
             part,
+            step,
             partner,
             warning,
             grace,

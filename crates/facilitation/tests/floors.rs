@@ -321,3 +321,57 @@ fn time_is_shared_out_as_the_floor_is() {
     assert_eq!(shares(&mut silent), []);
     assert!(matches!(silent.floor.step(&silent.phase).floor, FloorPolicy::Silence));
 }
+
+/// The client tells, then consultants ask for the floor.
+const TOLD_THEN_ASKED: &str = "[[phase.floor]]\npolicy = \"holder\"\nwho = \"client\"\n\
+     turn = \"60 s\"\n[[phase.floor]]\npolicy = \"queue\"\nwho = [\"consultant\"]\nturn = \"30 s\"";
+
+#[test]
+fn the_rest_of_ones_own_floor_waits_in_the_steps_behind_it() {
+    let mut table = Table::new(4, TOLD_THEN_ASKED);
+    assert_eq!(table.holder(), Some(1));
+    table.wait(20);
+    table.drops(1);
+    table.asks(2);
+    table.asks(3);
+    // Kept for 20 s, then the phase goes on without them.
+    table.wait(21);
+    assert_eq!(table.holder(), Some(2));
+    assert_eq!(table.hands(), [1, 3]);
+    table.returns(1);
+    assert_eq!(table.holder(), Some(2), "nobody is cut short by who comes back");
+    table.releases(2);
+    let turn = table.floor.turn().expect("the client goes on");
+    assert_eq!((turn.seat, turn.total), (Seat(1), Some(Millis::from_secs(60))));
+    let clock = turn.clock().expect("its time is limited");
+    assert_eq!(clock.deadline(), Some(table.now + Millis::from_secs(40)));
+    table.releases(1);
+    assert_eq!(table.holder(), Some(3));
+    table.releases(3);
+    assert_eq!(table.holder(), None, "it was the rest of one turn, and comes once");
+}
+
+#[test]
+fn the_chair_gives_back_the_rest_of_a_floor_at_once() {
+    let mut table = Table::new(4, TOLD_THEN_ASKED);
+    table.drops(1);
+    table.asks(2);
+    table.wait(21);
+    table.returns(1);
+    let client = table.cast[1];
+    table.act(|floor, scene| floor.grant(client, scene)).expect("something of theirs is kept");
+    assert_eq!(table.holder(), Some(1));
+    table.releases(1);
+    let again = table.act(|floor, scene| floor.grant(client, scene));
+    assert_eq!(again, Err(FloorRefusal::NotEligible));
+}
+
+#[test]
+fn who_is_the_client_no_longer_has_no_floor_kept() {
+    let mut table = Table::new(4, TOLD_THEN_ASKED);
+    table.drops(1);
+    table.wait(21);
+    table.cast[1].role = Role::Observer;
+    table.returns(1);
+    assert_eq!((table.holder(), table.hands()), (None, vec![]));
+}

@@ -130,15 +130,15 @@ impl Floor {
             self.sit(member.seat, scene);
             return Ok(());
         }
-        let part = part_of(policy, member.role)
-            .filter(|part| can_start(policy, member, *part, scene.cast));
-        let Some(part) = part else {
+        let kept = self.kept_of(member, scene);
+        let asked = || {
+            part_of(policy, member.role).filter(|part| can_start(policy, member, *part, scene.cast))
+        };
+        let Some(part) = kept.map(|kept| kept.part).or_else(asked) else {
             return Err(FloorRefusal::NotEligible);
         };
         self.end_turn(Ending::Taken, scene);
-        let resume =
-            self.hands.iter().find(|hand| hand.seat == member.seat).and_then(|hand| hand.resume);
-        self.start_turn(member, resume.map_or(part, |resume| resume.part), resume, scene);
+        self.start_turn(member, part, kept, scene);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use palabre_ids::{Millis, Seat, TurnId};
 use palabre_vocabulary::Clock;
 
-use super::rules::{answerer, can_start, limits_of, may_have, part_of};
+use super::rules::{answerer, can_start, goes_on_in, limits_of, part_of};
 use super::{Ending, Floor, Member, Owed, Scene};
 use crate::turn::Lease;
 use crate::{FloorPolicy, PairBy, Part, Phase, Resume, RoundOrder, Rounds, Step, Turn};
@@ -43,11 +43,9 @@ impl Floor {
             return None;
         }
         let kept = self.hands.iter().find_map(|hand| {
-            let resume = hand.resume?;
             let member = here(hand.seat, scene)?;
-            (may_have(policy, member.role, resume.part)
-                && can_start(policy, member, resume.part, scene.cast))
-            .then_some((member, resume.part, Some(resume)))
+            let kept = self.kept_of(member, scene)?;
+            Some((member, kept.part, Some(kept)))
         });
         if kept.is_some() {
             return kept;
@@ -77,6 +75,15 @@ impl Floor {
             }
         }?;
         Some((member, part, None))
+    }
+
+    /// What is kept of a turn of theirs, if they can go on with it now; its step is the one whose rules
+    /// it follows from now on.
+    pub(super) fn kept_of(&self, member: Member, scene: Scene<'_>) -> Option<Resume> {
+        let resume = self.hands.iter().find(|hand| hand.seat == member.seat)?.resume?;
+        let step = goes_on_in(scene.phase, self.step, member.role, resume)?;
+        let policy = &scene.phase.steps[step].floor;
+        can_start(policy, member, resume.part, scene.cast).then_some(Resume { step, ..resume })
     }
 
     /// The first hand of somebody who is here and can have a turn now.
@@ -234,7 +241,8 @@ impl Floor {
         resume: Option<Resume>,
         scene: Scene<'_>,
     ) {
-        let policy = &self.step(scene.phase).floor;
+        let step = resume.map_or(self.step, |resume| resume.step);
+        let policy = &scene.phase.steps[step].floor;
         let limits = limits_of(policy, part);
         let whole = limits.map(|limits| limits.for_person(member.expert));
         self.turns += 1;
@@ -248,6 +256,7 @@ impl Floor {
                 id: TurnId(self.turns),
                 seat: member.seat,
                 part,
+                step,
                 partner: match part {
                     Part::Speak => None,
                     Part::Ask => answerer(policy, scene.cast).map(|member| member.seat),
@@ -266,13 +275,14 @@ impl Floor {
 
     pub(super) fn end_turn(&mut self, ending: Ending, scene: Scene<'_>) {
         let Some(turn) = self.turn.take() else { return };
-        let policy = &self.step(scene.phase).floor;
+        let policy = &scene.phase.steps[turn.step].floor;
         let left = turn.remaining(scene.now);
         if ending == Ending::Dropped && left.is_none() {
             // A turn without limit has nothing to keep: it is theirs when they come back.
             return;
         }
-        if !matches!(turn.part, Part::Answer { .. }) {
+        // The rest of an earlier step's turn takes nobody's place in this one.
+        if turn.step == self.step && !matches!(turn.part, Part::Answer { .. }) {
             self.spoken |= ending != Ending::Passed;
             if !self.done.contains(&turn.seat) {
                 self.done.push(turn.seat);
@@ -280,7 +290,8 @@ impl Floor {
         }
         match (ending, left) {
             (Ending::Dropped, Some(remaining)) if remaining > Millis::ZERO => {
-                self.hands.keep(turn.seat, scene.now, Resume { remaining, part: turn.part });
+                let (part, step) = (turn.part, turn.step);
+                self.hands.keep(turn.seat, scene.now, Resume { remaining, part, step });
             }
             (Ending::Asked(named), _) => {
                 let named = scene.cast.iter().copied().find(|member| member.seat == named);
@@ -311,7 +322,8 @@ impl Floor {
         if member.here {
             self.start_turn(member, part, None, scene);
         } else {
-            let resume = Resume { remaining: limits.for_person(member.expert), part };
+            let remaining = limits.for_person(member.expert);
+            let resume = Resume { remaining, part, step: self.step };
             self.hands.keep(member.seat, scene.now, resume);
         }
     }

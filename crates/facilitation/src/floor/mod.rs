@@ -22,7 +22,7 @@ use palabre_vocabulary::{Clock, Firmness};
 use crate::{FloorPolicy, Hands, Part, Phase, Step, Turn, speaks};
 use circle::Circle;
 use groups::Groups;
-use rules::{answerer, may_have};
+use rules::{answerer, goes_on_in, may_have};
 
 /// Somebody of the room, as the floor sees them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -361,6 +361,7 @@ impl Floor {
             |seat| scene.cast.iter().find(|member| member.seat == seat).map(|member| member.role);
         let policy = &self.step(phase).floor;
         if let Some(turn) = &mut self.turn {
+            let policy = &phase.steps[turn.step].floor;
             if !role_of(turn.seat).is_some_and(|role| may_have(policy, role, turn.part)) {
                 self.end_turn(Ending::Taken, scene);
             } else if turn.part == Part::Ask {
@@ -370,7 +371,7 @@ impl Floor {
         let step = self.step;
         self.hands.retain(|hand| {
             role_of(hand.seat).is_some_and(|role| match hand.resume {
-                Some(resume) => may_have(policy, role, resume.part),
+                Some(resume) => goes_on_in(phase, step, role, resume).is_some(),
                 None => phase.steps[step..].iter().any(|step| step.floor.takes_request_of(role)),
             })
         });

@@ -3,7 +3,7 @@
 use palabre_ids::Role;
 
 use super::Member;
-use crate::{Answerer, FloorPolicy, Part, RoleSet, TurnLimits};
+use crate::{Answerer, FloorPolicy, Part, Phase, Resume, RoleSet, TurnLimits};
 
 /// What a turn of `role` that begins now is for; `None` when it has no turn. Whoever may ask and
 /// answer asks: an answer comes of a question.
@@ -25,6 +25,20 @@ pub(super) fn may_have(policy: &FloorPolicy, role: Role, part: Part) -> bool {
         (FloorPolicy::Pair { answer, .. }, Part::Answer { .. }) => answer.may_be(role),
         (FloorPolicy::Pair { .. }, Part::Speak) | (_, Part::Ask | Part::Answer { .. }) => false,
         (_, Part::Speak) => policy.turn_for(role),
+    }
+}
+
+/// The step whose rules let `role` go on with a kept turn while the phase is in `step`: this one, if it
+/// has such turns, else the turn's own, if that floor was theirs alone. The phase waited for them and
+/// went on: they are heard when they are back, whoever speaks in the steps behind. `None` when what was
+/// left is over with its step.
+pub(super) fn goes_on_in(phase: &Phase, step: usize, role: Role, resume: Resume) -> Option<usize> {
+    let own = &phase.steps[resume.step].floor;
+    if may_have(&phase.steps[step].floor, role, resume.part) {
+        Some(step)
+    } else {
+        (matches!(own, FloorPolicy::Holder { .. }) && may_have(own, role, resume.part))
+            .then_some(resume.step)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use palabre_facilitation::{Answerer, FloorPolicy};
+use palabre_facilitation::{Answerer, FloorPolicy, Step};
 use palabre_ids::{Epoch, GateEntry, Group, MediaKind, MediaRights, Role, Seat, UnixMillis};
 use palabre_room::{Command, Effect, Effects, Input, Part, Refusal, Room};
 use palabre_vocabulary::{
@@ -119,7 +119,13 @@ fn policy_allows(room: &Room, person: &PersonView) -> bool {
     let floor = room.floor();
     let holds = floor.turn.as_ref().is_some_and(|turn| turn.seat == person.seat);
     // A right is worth nothing where no policy of the phase has one for the role.
+    // The rest of a floor that was theirs alone waits for them in the steps behind it.
+    let kept =
+        |step: &Step| matches!(step.floor, FloorPolicy::Holder { who, .. } if who == person.role);
+    let by_turns =
+        !matches!(floor.policy, FloorKind::Open | FloorKind::Breakout | FloorKind::Silence);
     phase.steps.iter().any(|step| match &step.floor {
+        _ if holds && by_turns && kept(step) => true,
         _ if step.floor.kind() != floor.policy => false,
         FloorPolicy::Open { seats: Some(seats), who, .. } => {
             floor.circle.contains(&person.seat)

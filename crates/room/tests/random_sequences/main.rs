@@ -97,7 +97,7 @@ fn go(
 
 /// Found by chance: a client who is back just when their turn has passed on, and the step with it.
 #[test]
-fn a_turn_that_is_over_with_its_step_goes_before_its_holder_is_back() {
+fn who_is_back_when_their_turn_has_passed_on_and_its_step_too_keeps_the_rules() {
     let template = Template::builtin("intervision").expect("ships");
     let back = |seat| Step::Input(Input::Connected { seat: Seat(seat), resumed: false });
     let steps = vec![

@@ -9,6 +9,8 @@ mod media;
 mod metrics;
 mod openapi;
 mod page;
+#[cfg(feature = "planted")]
+mod planted;
 mod private;
 mod rate;
 mod serve;

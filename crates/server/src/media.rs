@@ -58,7 +58,13 @@ impl MediaPlane for SfuPlane {
         entries: Vec<GateEntry>,
     ) -> MediaFuture<'a, Result<(), MediaStopped>> {
         let table = GateTable { epoch, entries };
-        Box::pin(async move { self.0.set_gate(room, table).await.map_err(|Stopped| MediaStopped) })
+        Box::pin(async move {
+            #[cfg(feature = "planted")]
+            let set = crate::planted::set_gate(&self.0, room, table).await;
+            #[cfg(not(feature = "planted"))]
+            let set = self.0.set_gate(room, table).await;
+            set.map_err(|Stopped| MediaStopped)
+        })
     }
 
     fn set_views<'a>(

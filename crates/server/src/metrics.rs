@@ -54,6 +54,8 @@ impl Metrics {
         *self.sampled.lock().unwrap_or_else(PoisonError::into_inner) = sampled;
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
+        #[cfg(feature = "planted")]
+        let text = crate::planted::exported(text);
         Ok(text)
     }
 }

@@ -64,6 +64,8 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         false => open_journal(&config)?,
     });
     let journal: Arc<dyn Journal> = Arc::clone(&log) as _;
+    #[cfg(feature = "planted")]
+    let journal = crate::planted::journal(journal);
     let mut sockets = Vec::new();
     let mut listener = async |name, address| {
         let given = other.as_mut().and_then(|other| other.socket(name));

@@ -5,12 +5,14 @@
 //! client may. `run` drives both by a scenario and judges; `bots` keeps some in a room for a test
 //! that drives them by JSON lines.
 
+pub mod backoff;
 pub mod bot;
 pub mod control;
 pub mod hostile;
 pub mod ledger;
 pub mod link;
 pub mod media;
+pub mod own;
 pub mod relay;
 pub mod run;
 pub mod signaling;

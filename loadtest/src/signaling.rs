@@ -42,6 +42,12 @@ pub async fn connect_from(server: &Server, origin: &str) -> Result<(Outgoing, In
     Ok((Outgoing(outgoing), Incoming(incoming)))
 }
 
+/// Whether the server was there, and would not open a WebSocket.
+#[must_use]
+pub fn was_refused(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(tokio_tungstenite::tungstenite::Error::Http(_)))
+}
+
 /// The hello of a link.
 #[must_use]
 pub fn hello(link: &Link, resume: Option<Resume>) -> ClientMessage {

@@ -11,6 +11,7 @@ use palabre_wire::{
     ServerMessage, Welcome,
 };
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::listener::Listener;
@@ -20,7 +21,8 @@ use super::plan::SlotMap;
 use super::player::Player;
 use super::room::Room;
 use super::tap::Tapped;
-use super::{BotConfig, Drop, Note, Order, Report, Return};
+use super::{BotConfig, Drop, Note, Order, Report, Return, RoomState};
+use crate::backoff;
 use crate::relay::{self, Relay};
 use crate::signaling::{self, Incoming, Outgoing};
 
@@ -29,12 +31,6 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 
 /// How often a bot looks after what is not due at a moment of its own.
 const CARE_EVERY: Duration = Duration::from_millis(200);
-
-/// Opening a WebSocket takes no longer.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// From one attempt to come back to the next.
-const RETRY_EVERY: Duration = Duration::from_millis(400);
 
 /// Packets taken at once, before anything else gets its turn.
 const BATCH: usize = 256;
@@ -68,6 +64,8 @@ pub(super) async fn run(
         notes,
         wire: Wire::Away { retry: Some(now), how: Return::Anew },
         away: None,
+        knocks: Knocks::default(),
+        last_heard: now,
         place: None,
         media: None,
         relay: None,
@@ -90,6 +88,12 @@ enum Wire {
         incoming: Incoming,
         opened: Instant,
     },
+    /// On its way: a task of its own, so that media do not wait for a server that does not answer.
+    Opening {
+        task: JoinHandle<Result<(Outgoing, Incoming)>>,
+        how: Return,
+        since: Instant,
+    },
     /// Not there; it comes by itself when it has a time to.
     Away {
         retry: Option<Instant>,
@@ -97,6 +101,17 @@ enum Wire {
     },
     /// For good.
     Ended,
+}
+
+/// What became of its attempts to get in.
+#[derive(Debug, Default, Clone, Copy)]
+struct Knocks {
+    /// Since it was last in.
+    attempts: u32,
+    /// Attempts that the server answered by turning it away.
+    refused: u64,
+    /// When it was last let in again.
+    back_at: Option<Instant>,
 }
 
 /// What the bot keeps from its welcome.
@@ -126,6 +141,9 @@ struct Actor {
     wire: Wire,
     /// Since when it is away, and by which rung it comes back.
     away: Option<(Instant, &'static str)>,
+    knocks: Knocks,
+    /// When the server last said something.
+    last_heard: Instant,
     place: Option<Place>,
     media: Option<Media>,
     /// What its UDP goes through, once it knows where the server is.
@@ -145,6 +163,7 @@ struct Actor {
 enum Wake {
     Order(Option<Order>),
     Message(Result<Option<ServerMessage>>),
+    Opened(Result<(Outgoing, Incoming)>),
     Packets(Vec<Tapped>),
     Time,
 }
@@ -152,13 +171,14 @@ enum Wake {
 impl Actor {
     /// One turn of the loop; false at the end.
     async fn step(&mut self, orders: &mut mpsc::Receiver<Order>) -> bool {
-        let due = self.next_care.min(self.mouth_due());
+        let due = self.next_care.min(self.mouth_due()).min(self.retry_due());
         let wake = {
             let wire = &mut self.wire;
             let media = &mut self.media;
             let message = async {
                 match wire {
-                    Wire::Open { incoming, .. } => incoming.next().await,
+                    Wire::Open { incoming, .. } => Wake::Message(incoming.next().await),
+                    Wire::Opening { task, .. } => Wake::Opened(opened(task).await),
                     Wire::Away { .. } | Wire::Ended => std::future::pending().await,
                 }
             };
@@ -188,7 +208,7 @@ impl Actor {
             };
             tokio::select! {
                 order = orders.recv() => Wake::Order(order),
-                message = message => Wake::Message(message),
+                wake = message => wake,
                 batch = packets => Wake::Packets(batch),
                 () = state => Wake::Time,
                 () = tokio::time::sleep_until(due.into()) => Wake::Time,
@@ -201,9 +221,13 @@ impl Actor {
                 return false;
             }
             Wake::Order(Some(order)) => self.order(order, now).await,
-            Wake::Message(Ok(Some(message))) => self.message(message, now).await,
+            Wake::Opened(socket) => self.enter(socket, now).await,
+            Wake::Message(Ok(Some(message))) => {
+                self.last_heard = now;
+                self.message(message, now).await
+            }
             Wake::Message(Ok(None)) => {
-                self.disconnected(now);
+                self.disconnected(now, Duration::ZERO);
                 Ok(())
             }
             Wake::Message(Err(error)) => Err(error),
@@ -233,6 +257,13 @@ impl Actor {
         }
     }
 
+    fn retry_due(&self) -> Instant {
+        match self.wire {
+            Wire::Away { retry: Some(at), .. } => at,
+            _ => self.next_care,
+        }
+    }
+
     fn note(&self, note: Note) {
         // A reader that is this slow loses notes; reports still tell everything that counts.
         if self.notes.try_send(note).is_err() {
@@ -254,12 +285,15 @@ impl Actor {
             Order::View(seats) => self.say(&ClientMessage::View { seats }).await?,
             Order::Drop(how) => self.leave(how).await,
             Order::Return(how) => {
-                let rung = match how {
-                    Return::Resume => "signaling",
-                    Return::Anew => "rejoin",
-                };
-                self.away = Some((self.away.map_or(now, |(since, _)| since), rung));
+                let since = self.away.map_or(now, |(since, _)| since);
+                self.away = Some((since, rung(how)));
                 self.wire = Wire::Away { retry: Some(now), how };
+            }
+            Order::ReturnByItself => {
+                let pause = self.pause(now);
+                if let Wire::Away { retry: retry @ None, .. } = &mut self.wire {
+                    *retry = Some(now + pause);
+                }
             }
             Order::Network(network) => {
                 let relay = self.relay.as_ref().context("the bot has no relay to change")?;
@@ -278,12 +312,18 @@ impl Actor {
                 let _ = answer.send(self.report(now));
             }
             Order::Gaps(answer) => {
-                let gaps = self.listener.audio_gaps(now);
-                let _ = answer.send(
-                    gaps.into_iter()
-                        .map(|(seat, gap)| (seat, gap.as_secs_f64() * 1_000.0))
-                        .collect(),
-                );
+                let _ = answer.send(self.listener.audio_gaps(now));
+            }
+            Order::Heard(answer) => {
+                let _ = answer.send(self.listener.last_heard());
+            }
+            Order::State(answer) => {
+                let _ = answer.send(match (&self.wire, &self.place) {
+                    (Wire::Open { .. }, Some(place)) if self.away.is_none() => {
+                        Some(RoomState::of(&place.room)?)
+                    }
+                    _ => None,
+                });
             }
         }
         Ok(())
@@ -292,7 +332,9 @@ impl Actor {
     async fn say(&mut self, message: &ClientMessage) -> Result<()> {
         match &mut self.wire {
             Wire::Open { outgoing, .. } => outgoing.send(message).await,
-            Wire::Away { .. } | Wire::Ended => bail!("the bot is not connected"),
+            Wire::Opening { .. } | Wire::Away { .. } | Wire::Ended => {
+                bail!("the bot is not connected")
+            }
         }
     }
 
@@ -317,7 +359,8 @@ impl Actor {
             Drop::Leave => Wire::Ended,
             Drop::Signaling | Drop::Everything => Wire::Away { retry: None, how: Return::Resume },
         };
-        self.away = Some((Instant::now(), "signaling"));
+        self.away = Some((Instant::now(), rung(Return::Resume)));
+        self.knocks.attempts = 0;
         if how == Drop::Everything {
             self.media = None;
             self.note(Note::MediaLost);
@@ -327,35 +370,74 @@ impl Actor {
         }
     }
 
-    fn disconnected(&mut self, now: Instant) {
+    /// The connection broke: the bot comes back by itself, not before `pause` has gone by.
+    fn disconnected(&mut self, now: Instant, pause: Duration) {
         self.note(Note::Disconnected);
-        self.away = self.away.or(Some((now, "signaling")));
-        self.wire = Wire::Away { retry: Some(now), how: Return::Resume };
+        if self.away.is_none() {
+            self.away = Some((now, rung(Return::Resume)));
+            self.knocks.attempts = 0;
+        }
+        self.wire =
+            Wire::Away { retry: Some(now + self.pause(now).max(pause)), how: Return::Resume };
+    }
+
+    /// How long a page would wait before it tries again.
+    fn pause(&self, now: Instant) -> Duration {
+        let away = self.away.map_or(Duration::ZERO, |(since, _)| now.duration_since(since));
+        let own = Some(self.config.link.seat);
+        let first = self
+            .place
+            .as_ref()
+            .is_some_and(|place| place.room.holder() == own || place.room.view.state.chair == own);
+        backoff::delay(self.knocks.attempts + 1, away, rand::random(), first)
     }
 
     fn back(&mut self, now: Instant) {
         if let Some((since, rung)) = self.away.take() {
             self.returns.push((rung, now.saturating_duration_since(since).as_secs_f64()));
+            self.knocks.back_at = Some(now);
         }
+        self.knocks.attempts = 0;
     }
 
-    async fn open(&mut self, how: Return, now: Instant) -> Result<()> {
+    fn knock(&mut self, how: Return, now: Instant) {
+        self.knocks.attempts += 1;
+        let server = self.config.link.server.clone();
+        let task = tokio::spawn(async move {
+            timeout(backoff::OPEN_LIMIT, signaling::connect(&server))
+                .await
+                .context("the server does not answer")?
+        });
+        self.wire = Wire::Opening { task, how, since: now };
+    }
+
+    /// The WebSocket is open, or it is not.
+    async fn enter(&mut self, socket: Result<(Outgoing, Incoming)>, now: Instant) -> Result<()> {
+        let Wire::Opening { how, since, .. } = self.wire else { return Ok(()) };
+        let (mut outgoing, incoming) = match socket {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::debug!(%error, "the server is not there yet");
+                self.knocks.refused += u64::from(signaling::was_refused(&error));
+                self.wire = Wire::Away { retry: Some(now + self.pause(now)), how };
+                return Ok(());
+            }
+        };
         let resume = match (how, &self.place) {
             (Return::Resume, Some(place)) => {
                 Some(Resume { token: place.resume_token.clone(), last_seq: place.room.seq })
             }
             _ => None,
         };
-        let hello = signaling::hello(&self.config.link, resume);
-        let (mut outgoing, incoming) =
-            timeout(OPEN_TIMEOUT, signaling::connect(&self.config.link.server))
-                .await
-                .context("opening the WebSocket")??;
-        outgoing.send(&hello).await?;
+        if outgoing.send(&signaling::hello(&self.config.link, resume)).await.is_err() {
+            self.wire = Wire::Away { retry: Some(now + self.pause(now)), how };
+            return Ok(());
+        }
         if how == Return::Anew {
             self.media = None;
         }
-        self.wire = Wire::Open { outgoing, incoming, opened: now };
+        self.wire = Wire::Open { outgoing, incoming, opened: since };
+        self.last_heard = now;
         self.next_ping = now + PING_EVERY;
         Ok(())
     }
@@ -415,14 +497,17 @@ impl Actor {
             ServerMessage::NotUnderstood { detail } => {
                 bail!("the server did not understand: {detail}")
             }
-            ServerMessage::Closing { reason, .. } => {
+            ServerMessage::Closing { reason, after } => {
                 self.note(Note::Closing { reason });
-                let back = matches!(
-                    reason,
-                    ClosingReason::TooSlow | ClosingReason::Flooding | ClosingReason::Restarting
-                );
-                if back {
-                    self.disconnected(now);
+                let pause = match reason {
+                    ClosingReason::TooSlow | ClosingReason::Restarting => Some(Duration::ZERO),
+                    ClosingReason::Flooding => Some(backoff::FLOOD_PAUSE),
+                    _ => None,
+                };
+                if let Some(least) = pause {
+                    self.knocks.refused += u64::from(self.away.is_some());
+                    let asked = Duration::from_millis(after.map_or(0, |after| after.0));
+                    self.disconnected(now, asked.min(backoff::LONGEST_PAUSE).max(least));
                 } else {
                     self.wire = Wire::Ended;
                     self.media = None;
@@ -530,6 +615,11 @@ impl Actor {
         {
             self.mouth.speak(now, &media.peer, rights).await?;
         }
+        if let Wire::Away { retry: Some(at), how } = self.wire
+            && at <= now
+        {
+            self.knock(how, now);
+        }
         if now < self.next_care {
             return Ok(());
         }
@@ -547,14 +637,10 @@ impl Actor {
                 media.peer.ask_key_frame(ssrc).await?;
             }
         }
-        if let Wire::Away { retry: Some(at), how, .. } = self.wire
-            && at <= now
-            && let Err(error) = self.open(how, now).await
+        if matches!(self.wire, Wire::Open { .. })
+            && now.saturating_duration_since(self.last_heard) >= backoff::SILENCE_LIMIT
         {
-            tracing::debug!(%error, "the server is not there yet");
-            if let Wire::Away { retry, .. } = &mut self.wire {
-                *retry = Some(Instant::now() + RETRY_EVERY);
-            }
+            self.disconnected(now, Duration::ZERO);
         }
         if let Wire::Open { outgoing, .. } = &mut self.wire
             && now >= self.next_ping
@@ -578,7 +664,7 @@ impl Actor {
         }
         let since = match &self.wire {
             Wire::Open { opened, .. } => (*opened).min(media.began),
-            Wire::Away { .. } | Wire::Ended => media.began,
+            Wire::Opening { .. } | Wire::Away { .. } | Wire::Ended => media.began,
         };
         let after = now.saturating_duration_since(since).as_secs_f64();
         self.joins.push(after);
@@ -621,8 +707,25 @@ impl Actor {
             slots: self.listener.report(now),
             joins: self.joins.clone(),
             returns: self.returns.clone(),
+            back_at: self.knocks.back_at,
+            refused: self.knocks.refused,
             times: self.listener.times.clone(),
             troubles: self.troubles.clone(),
         }
     }
+}
+
+/// The wire's name of a way back.
+fn rung(how: Return) -> &'static str {
+    match how {
+        Return::Resume => "resume",
+        Return::Anew => "new_transport",
+    }
+}
+
+/// What a task that opens a connection gave.
+async fn opened(
+    task: &mut JoinHandle<Result<(Outgoing, Incoming)>>,
+) -> Result<(Outgoing, Incoming)> {
+    task.await.context("opening a connection")?
 }

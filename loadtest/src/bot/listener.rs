@@ -15,7 +15,7 @@ use super::tap::RtpPacket;
 use crate::ledger::Ledger;
 use crate::media::ears::{Ear, Heard};
 use crate::media::speech::{FRAME_SAMPLES, SAMPLE_RATE, Voice};
-use crate::media::stream::{Counter, Frames, Gap};
+use crate::media::stream::{Counter, Frames, Gap, Silence};
 
 /// Media and events travel apart (UDP, TCP): a packet may come this long before the event that
 /// allows it, or after the one that forbids it, on a busy machine. What is forbidden by its content
@@ -352,9 +352,19 @@ impl Listener {
     }
 
     /// The longest silence of each open microphone since the last call.
-    pub fn audio_gaps(&mut self, now: Instant) -> Vec<(Seat, Duration)> {
+    pub fn audio_gaps(&mut self, now: Instant) -> Vec<(Seat, Silence)> {
         let open = self.slots.iter_mut().filter_map(|(slot, state)| match (slot, state.gate) {
             (Slot::Audio(seat), Gate::Open { .. }) => Some((*seat, state.gap.take(now))),
+            _ => None,
+        });
+        open.collect()
+    }
+
+    /// When each open microphone was last heard, in whatever session.
+    #[must_use]
+    pub fn last_heard(&self) -> Vec<(Seat, Instant)> {
+        let open = self.slots.iter().filter_map(|(slot, state)| match (slot, state.gate) {
+            (Slot::Audio(seat), Gate::Open { .. }) => Some((*seat, state.gap.last()?)),
             _ => None,
         });
         open.collect()

@@ -7,6 +7,7 @@ pub mod peer;
 pub mod plan;
 mod player;
 pub mod room;
+mod state;
 pub mod tap;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,9 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::media::speech::Voice;
+use crate::media::stream::Silence;
 use crate::relay::Network;
 use listener::{Cast, Leaks, SlotReport, Times};
 use peer::Camera;
+pub use state::RoomState;
 
 /// Notes that wait for their reader. A bot whose reader is this far behind is told so by a gap.
 const NOTES: usize = 4_096;
@@ -126,6 +129,8 @@ pub enum Order {
     Drop(Drop),
     /// To come back.
     Return(Return),
+    /// To come back from a drop as a page does by itself: after the page's own delays, resuming.
+    ReturnByItself,
     /// That its network changes. It must have a relay.
     Network(Network),
     /// To make new ICE credentials and offer again.
@@ -140,8 +145,12 @@ pub enum Order {
     Play(Option<Play>),
     /// To say what it found so far.
     Report(oneshot::Sender<Report>),
-    /// To give the silences since the last time, by seat, in milliseconds.
-    Gaps(oneshot::Sender<Vec<(Seat, f64)>>),
+    /// To give the silences since the last time, by seat.
+    Gaps(oneshot::Sender<Vec<(Seat, Silence)>>),
+    /// To give when each seat that may be heard last was, by seat.
+    Heard(oneshot::Sender<Vec<(Seat, Instant)>>),
+    /// To give the room as it knows it; none while it is away.
+    State(oneshot::Sender<Option<RoomState>>),
 }
 
 /// What a bot has to tell as it happens.
@@ -254,6 +263,12 @@ pub struct Report {
     /// Seconds from a drop to being back, by rung.
     #[serde(skip)]
     pub returns: Vec<(&'static str, f64)>,
+    /// When it last was let in again.
+    #[serde(skip)]
+    pub back_at: Option<Instant>,
+    /// How often the server answered and did not let it in.
+    #[serde(skip)]
+    pub refused: u64,
     /// What it measured.
     #[serde(skip)]
     pub times: Times,
@@ -292,19 +307,37 @@ impl Bot {
     /// # Errors
     /// When the bot has ended.
     pub async fn report(&self) -> anyhow::Result<Report> {
-        let (answer, report) = oneshot::channel();
-        self.order(Order::Report(answer)).await;
-        report.await.map_err(|_| anyhow::anyhow!("the bot of seat {} has ended", self.seat))
+        self.ask(Order::Report).await
     }
 
-    /// The longest silences it heard since it was last asked, in milliseconds, by speaker.
+    /// The longest silences it heard since it was last asked, by speaker.
     ///
     /// # Errors
     /// When the bot has ended.
-    pub async fn gaps(&self) -> anyhow::Result<Vec<(Seat, f64)>> {
-        let (answer, gaps) = oneshot::channel();
-        self.order(Order::Gaps(answer)).await;
-        gaps.await.map_err(|_| anyhow::anyhow!("the bot of seat {} has ended", self.seat))
+    pub async fn gaps(&self) -> anyhow::Result<Vec<(Seat, Silence)>> {
+        self.ask(Order::Gaps).await
+    }
+
+    /// When each speaker that may be heard last was.
+    ///
+    /// # Errors
+    /// When the bot has ended.
+    pub async fn heard(&self) -> anyhow::Result<Vec<(Seat, Instant)>> {
+        self.ask(Order::Heard).await
+    }
+
+    /// The room as the bot knows it; none while it is away.
+    ///
+    /// # Errors
+    /// When the bot has ended.
+    pub async fn state(&self) -> anyhow::Result<Option<RoomState>> {
+        self.ask(Order::State).await
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> anyhow::Result<T> {
+        let (answer, given) = oneshot::channel();
+        self.order(order(answer)).await;
+        given.await.map_err(|_| anyhow::anyhow!("the bot of seat {} has ended", self.seat))
     }
 
     /// Ends it: its person leaves the room.

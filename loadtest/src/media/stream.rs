@@ -81,14 +81,34 @@ impl Counter {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Gap {
     last: Option<Instant>,
-    longest: Duration,
+    longest: Silence,
+}
+
+/// A time without a packet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// How long.
+    pub length: Duration,
+    /// When the packet came that ended it; none while it lasts.
+    pub ended: Option<Instant>,
+}
+
+impl Silence {
+    /// How long, in milliseconds.
+    #[must_use]
+    pub fn ms(self) -> f64 {
+        self.length.as_secs_f64() * 1_000.0
+    }
 }
 
 impl Gap {
     /// A packet came.
     pub fn packet(&mut self, now: Instant) {
         if let Some(last) = self.last {
-            self.longest = self.longest.max(now.saturating_duration_since(last));
+            let length = now.saturating_duration_since(last);
+            if length > self.longest.length {
+                self.longest = Silence { length, ended: Some(now) };
+            }
         }
         self.last = Some(now);
     }
@@ -100,9 +120,10 @@ impl Gap {
     }
 
     /// The longest gap, which is forgotten by it. A gap that is still open counts up to `now`.
-    pub fn take(&mut self, now: Instant) -> Duration {
+    pub fn take(&mut self, now: Instant) -> Silence {
         let open = self.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-        std::mem::take(&mut self.longest).max(open)
+        let longest = std::mem::take(&mut self.longest);
+        if open > longest.length { Silence { length: open, ended: None } } else { longest }
     }
 
     /// Begins anew: what went before is no gap.
@@ -248,7 +269,9 @@ mod tests {
         let mut gap = Gap::default();
         gap.packet(start);
         gap.packet(start + Duration::from_millis(30));
-        assert_eq!(gap.take(start + Duration::from_millis(40)), Duration::from_millis(30));
-        assert_eq!(gap.take(start + Duration::from_millis(90)), Duration::from_millis(60));
+        let longest = gap.take(start + Duration::from_millis(40));
+        assert_eq!((longest.ms(), longest.ended), (30.0, Some(start + Duration::from_millis(30))));
+        let longest = gap.take(start + Duration::from_millis(90));
+        assert_eq!((longest.ms(), longest.ended), (60.0, None));
     }
 }

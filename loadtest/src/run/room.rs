@@ -18,6 +18,7 @@ use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
 use crate::link::{Invitation, RoomRequest, Server, open_room};
 use crate::media::speech::Voice;
+use crate::media::stream::Silence;
 use crate::relay::Network;
 
 /// A check may become true this late: who is heard takes 3 s to tell, and more on a busy machine.
@@ -184,7 +185,7 @@ impl RoomRun {
                 for bot in self.bots.values() {
                     let gaps =
                         bot.gaps().await?.into_iter().filter(|(seat, _)| speaking.contains(seat));
-                    result.gaps.extend(gaps.map(|(_, gap)| (cause.clone(), gap)));
+                    result.gaps.extend(gaps.map(|(_, gap)| (cause.clone(), gap.ms())));
                 }
             }
             Act::Check(check) => self.check(check).await?,
@@ -201,10 +202,10 @@ impl RoomRun {
         }
         bot.order(Order::Network(Network::Rebind)).await;
         tokio::time::sleep(rebinding.every).await;
-        let longest = |gaps: Vec<(Seat, f64)>, of: &dyn Fn(Seat) -> bool| {
+        let longest = |gaps: Vec<(Seat, Silence)>, of: &dyn Fn(Seat) -> bool| {
             gaps.into_iter()
                 .filter(|(seat, _)| of(*seat))
-                .map(|(_, gap)| gap)
+                .map(|(_, gap)| gap.ms())
                 .max_by(f64::total_cmp)
         };
         let hears = longest(bot.gaps().await?, &|seat| seat != struck);

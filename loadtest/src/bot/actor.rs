@@ -1,5 +1,7 @@
 //! The task of one bot: it owns the WebSocket, the peer connection and what it knows of the room.
 
+mod door;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -7,13 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use palabre_ids::{Group, MediaRights};
 use palabre_wire::{
-    ClientMessage, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, MediaPlan, Resume,
+    ClientMessage, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, MediaPlan,
     ServerMessage, Welcome,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
+use self::door::{Knocks, opened, rung};
 use super::listener::Listener;
 use super::mouth::Mouth;
 use super::peer::{Camera, Peer, PeerState};
@@ -24,7 +26,7 @@ use super::tap::Tapped;
 use super::{BotConfig, Drop, Note, Order, Report, Return, RoomState};
 use crate::backoff;
 use crate::relay::{self, Relay};
-use crate::signaling::{self, Incoming, Outgoing};
+use crate::signaling::{Incoming, Outgoing};
 
 /// The wire wants a ping every 2 s.
 const PING_EVERY: Duration = Duration::from_secs(2);
@@ -101,17 +103,6 @@ enum Wire {
     },
     /// For good.
     Ended,
-}
-
-/// What became of its attempts to get in.
-#[derive(Debug, Default, Clone, Copy)]
-struct Knocks {
-    /// Since it was last in.
-    attempts: u32,
-    /// Attempts that the server answered by turning it away.
-    refused: u64,
-    /// When it was last let in again.
-    back_at: Option<Instant>,
 }
 
 /// What the bot keeps from its welcome.
@@ -368,78 +359,6 @@ impl Actor {
         if how != Drop::Leave {
             self.note(Note::Disconnected);
         }
-    }
-
-    /// The connection broke: the bot comes back by itself, not before `pause` has gone by.
-    fn disconnected(&mut self, now: Instant, pause: Duration) {
-        self.note(Note::Disconnected);
-        if self.away.is_none() {
-            self.away = Some((now, rung(Return::Resume)));
-            self.knocks.attempts = 0;
-        }
-        self.wire =
-            Wire::Away { retry: Some(now + self.pause(now).max(pause)), how: Return::Resume };
-    }
-
-    /// How long a page would wait before it tries again.
-    fn pause(&self, now: Instant) -> Duration {
-        let away = self.away.map_or(Duration::ZERO, |(since, _)| now.duration_since(since));
-        let own = Some(self.config.link.seat);
-        let first = self
-            .place
-            .as_ref()
-            .is_some_and(|place| place.room.holder() == own || place.room.view.state.chair == own);
-        backoff::delay(self.knocks.attempts + 1, away, rand::random(), first)
-    }
-
-    fn back(&mut self, now: Instant) {
-        if let Some((since, rung)) = self.away.take() {
-            self.returns.push((rung, now.saturating_duration_since(since).as_secs_f64()));
-            self.knocks.back_at = Some(now);
-        }
-        self.knocks.attempts = 0;
-    }
-
-    fn knock(&mut self, how: Return, now: Instant) {
-        self.knocks.attempts += 1;
-        let server = self.config.link.server.clone();
-        let task = tokio::spawn(async move {
-            timeout(backoff::OPEN_LIMIT, signaling::connect(&server))
-                .await
-                .context("the server does not answer")?
-        });
-        self.wire = Wire::Opening { task, how, since: now };
-    }
-
-    /// The WebSocket is open, or it is not.
-    async fn enter(&mut self, socket: Result<(Outgoing, Incoming)>, now: Instant) -> Result<()> {
-        let Wire::Opening { how, since, .. } = self.wire else { return Ok(()) };
-        let (mut outgoing, incoming) = match socket {
-            Ok(socket) => socket,
-            Err(error) => {
-                tracing::debug!(%error, "the server is not there yet");
-                self.knocks.refused += u64::from(signaling::was_refused(&error));
-                self.wire = Wire::Away { retry: Some(now + self.pause(now)), how };
-                return Ok(());
-            }
-        };
-        let resume = match (how, &self.place) {
-            (Return::Resume, Some(place)) => {
-                Some(Resume { token: place.resume_token.clone(), last_seq: place.room.seq })
-            }
-            _ => None,
-        };
-        if outgoing.send(&signaling::hello(&self.config.link, resume)).await.is_err() {
-            self.wire = Wire::Away { retry: Some(now + self.pause(now)), how };
-            return Ok(());
-        }
-        if how == Return::Anew {
-            self.media = None;
-        }
-        self.wire = Wire::Open { outgoing, incoming, opened: since };
-        self.last_heard = now;
-        self.next_ping = now + PING_EVERY;
-        Ok(())
     }
 
     async fn message(&mut self, message: ServerMessage, now: Instant) -> Result<()> {
@@ -713,19 +632,4 @@ impl Actor {
             troubles: self.troubles.clone(),
         }
     }
-}
-
-/// The wire's name of a way back.
-fn rung(how: Return) -> &'static str {
-    match how {
-        Return::Resume => "resume",
-        Return::Anew => "new_transport",
-    }
-}
-
-/// What a task that opens a connection gave.
-async fn opened(
-    task: &mut JoinHandle<Result<(Outgoing, Incoming)>>,
-) -> Result<(Outgoing, Incoming)> {
-    task.await.context("opening a connection")?
 }

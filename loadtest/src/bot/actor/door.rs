@@ -1,0 +1,117 @@
+//! How a bot gets in, and in again: a page's delays, and what the server made of its knocking.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use palabre_wire::Resume;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::{Actor, PING_EVERY, Wire};
+use crate::backoff;
+use crate::bot::{Note, Return};
+use crate::signaling::{self, Incoming, Outgoing};
+
+/// What became of its attempts to get in.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Knocks {
+    /// Since it was last in.
+    pub(super) attempts: u32,
+    /// Attempts that the server answered by turning it away.
+    pub(super) refused: u64,
+    /// When it was last let in again.
+    pub(super) back_at: Option<Instant>,
+}
+
+impl Actor {
+    /// The connection broke: the bot comes back by itself, not before `pause` has gone by.
+    pub(super) fn disconnected(&mut self, now: Instant, pause: Duration) {
+        self.note(Note::Disconnected);
+        if self.away.is_none() {
+            self.away = Some((now, rung(Return::Resume)));
+            self.knocks.attempts = 0;
+        }
+        self.wire =
+            Wire::Away { retry: Some(now + self.pause(now).max(pause)), how: Return::Resume };
+    }
+
+    /// How long a page would wait before it tries again.
+    pub(super) fn pause(&self, now: Instant) -> Duration {
+        let away = self.away.map_or(Duration::ZERO, |(since, _)| now.duration_since(since));
+        let own = Some(self.config.link.seat);
+        let first = self
+            .place
+            .as_ref()
+            .is_some_and(|place| place.room.holder() == own || place.room.view.state.chair == own);
+        backoff::delay(self.knocks.attempts + 1, away, rand::random(), first)
+    }
+
+    pub(super) fn back(&mut self, now: Instant) {
+        if let Some((since, rung)) = self.away.take() {
+            self.returns.push((rung, now.saturating_duration_since(since).as_secs_f64()));
+            self.knocks.back_at = Some(now);
+        }
+        self.knocks.attempts = 0;
+    }
+
+    pub(super) fn knock(&mut self, how: Return, now: Instant) {
+        self.knocks.attempts += 1;
+        let server = self.config.link.server.clone();
+        let task = tokio::spawn(async move {
+            timeout(backoff::OPEN_LIMIT, signaling::connect(&server))
+                .await
+                .context("the server does not answer")?
+        });
+        self.wire = Wire::Opening { task, how, since: now };
+    }
+
+    /// The WebSocket is open, or it is not.
+    pub(super) async fn enter(
+        &mut self,
+        socket: Result<(Outgoing, Incoming)>,
+        now: Instant,
+    ) -> Result<()> {
+        let Wire::Opening { how, since, .. } = self.wire else { return Ok(()) };
+        let (mut outgoing, incoming) = match socket {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::debug!(%error, "the server is not there yet");
+                self.knocks.refused += u64::from(signaling::was_refused(&error));
+                self.wire = Wire::Away { retry: Some(now + self.pause(now)), how };
+                return Ok(());
+            }
+        };
+        let resume = match (how, &self.place) {
+            (Return::Resume, Some(place)) => {
+                Some(Resume { token: place.resume_token.clone(), last_seq: place.room.seq })
+            }
+            _ => None,
+        };
+        if outgoing.send(&signaling::hello(&self.config.link, resume)).await.is_err() {
+            self.wire = Wire::Away { retry: Some(now + self.pause(now)), how };
+            return Ok(());
+        }
+        if how == Return::Anew {
+            self.media = None;
+        }
+        self.wire = Wire::Open { outgoing, incoming, opened: since };
+        self.last_heard = now;
+        self.next_ping = now + PING_EVERY;
+        Ok(())
+    }
+}
+
+/// The wire's name of a way back.
+pub(super) fn rung(how: Return) -> &'static str {
+    match how {
+        Return::Resume => "resume",
+        Return::Anew => "new_transport",
+    }
+}
+
+/// What a task that opens a connection gave.
+pub(super) async fn opened(
+    task: &mut JoinHandle<Result<(Outgoing, Incoming)>>,
+) -> Result<(Outgoing, Incoming)> {
+    task.await.context("opening a connection")?
+}

@@ -5,7 +5,10 @@ export type Via = 'udp' | 'tcp' | 'turn';
 
 /** One look at a peer connection. */
 export interface Look {
-  /** Everything that came in, in whatever unit the browser counts; only its change matters. */
+  /**
+   * What came in on the path that the browser sends on, in whatever unit it counts; only its change
+   * matters. Where the browser does not tell paths apart it is all that came in.
+   */
   received: number;
   via: Via;
 }
@@ -53,15 +56,18 @@ export function quickLook(reports: Reports, known: Known): Look {
   const get = (id: unknown) => (typeof id === 'string' ? (reports.get(id) as Report | undefined) : undefined);
   const transport = get(known.transport);
   const pairs = transport ? [] : known.pairs.map(get);
-  // Answers to checks count as well, for they came over the path.
   const count = (report: Report | undefined) =>
     number(report, 'packetsReceived') || number(report, 'bytesReceived');
   const selected =
     get(transport?.['selectedCandidatePairId']) ??
     pairs.find((pair) => pair?.['selected'] === true) ??
     pairs.find((pair) => pair?.['nominated'] === true && pair['state'] === 'succeeded');
+  // Where UDP is blocked the server may find the way over TCP while Chromium sends into the dead pair for
+  // seconds more: what comes elsewhere is no sign that anything of ours arrives.
+  const chosen = transport && selected ? count(selected) : 0;
+  const all = transport ? count(transport) : pairs.reduce((sum, pair) => sum + count(pair), 0);
   return {
-    received: transport ? count(transport) : pairs.reduce((sum, pair) => sum + count(pair), 0),
+    received: chosen > 0 ? chosen : all,
     via: viaOf(get(selected?.['localCandidateId']), get(selected?.['remoteCandidateId'])),
   };
 }

@@ -15,16 +15,23 @@ const LISTEN_SECONDS = 2.5;
 export interface Negotiated {
   readonly connections: number;
   readonly answers: number;
+  /** When each offer was begun, in milliseconds since 1970. */
+  readonly offers: readonly number[];
 }
 
 const COUNT_NEGOTIATIONS = `{
-  const negotiated = (globalThis.negotiated = { connections: 0, answers: 0 });
+  const negotiated = (globalThis.negotiated = { connections: 0, answers: 0, offers: [] });
   globalThis.peerConnections = [];
   const { prototype } = RTCPeerConnection;
   const set = prototype.setRemoteDescription;
   prototype.setRemoteDescription = function (...given) {
     negotiated.answers++;
     return set.apply(this, given);
+  };
+  const offer = prototype.createOffer;
+  prototype.createOffer = function (...given) {
+    negotiated.offers.push(performance.timeOrigin + performance.now());
+    return offer.apply(this, given);
   };
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...given) {

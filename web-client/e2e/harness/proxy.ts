@@ -121,6 +121,11 @@ export class UdpLine {
     this.rebind();
   }
 
+  /** What was blocked passes again. */
+  mend(): void {
+    this.blocked = false;
+  }
+
   /**
    * A script for a page: it is told the line's port for the server's, and of no other way by UDP. Beside
    * it the server's own TCP port may be left.

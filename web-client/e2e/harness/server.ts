@@ -44,25 +44,24 @@ export function binary(name: string, variable: string): string {
   return path;
 }
 
-/** Nothing outlives a run that was itself killed. */
-const EXIT_AFTER_SECONDS = 600;
-
 /** A server that can be killed and started again as the same one. */
 export class Server {
   readonly httpPort: number;
   readonly mediaPort: number;
   private readonly data = mkdtempSync(join(tmpdir(), 'palabre-data-'));
   private readonly logFile = `${this.data}.log`;
+  private readonly exitAfter: number;
   private child: ChildProcess | undefined;
 
-  private constructor(httpPort: number, mediaPort: number) {
+  private constructor(httpPort: number, mediaPort: number, exitAfter: number) {
     this.httpPort = httpPort;
     this.mediaPort = mediaPort;
+    this.exitAfter = exitAfter;
   }
 
-  /** Starts one on free ports. */
-  static async start(): Promise<Server> {
-    const server = new Server(await freePort(), await freePort());
+  /** Starts one on free ports. It ends by itself after `exitAfter` seconds: nothing outlives a run that was itself killed. */
+  static async start(exitAfter = 600): Promise<Server> {
+    const server = new Server(await freePort(), await freePort(), exitAfter);
     try {
       await server.launch();
     } catch (error) {
@@ -117,7 +116,7 @@ export class Server {
         ...['--http', `127.0.0.1:${this.httpPort}`],
         ...['--media', media],
         ...['--data', this.data],
-        ...['--exit-after', String(EXIT_AFTER_SECONDS)],
+        ...['--exit-after', String(this.exitAfter)],
         ...['--shards', '1'],
         '--no-demo',
       ],

@@ -1,7 +1,6 @@
 /** A proof's stage: a server, a room, people and bots; cleared away at its end, explained when it fails. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'vitest';
 import { Bots } from './bots.ts';
 import type { BrowserSetup } from './browser.ts';
 import { reference } from './identify.ts';
@@ -135,36 +134,5 @@ export class Stage {
     await Promise.all(this.bots.map((bots) => bots.close()));
     for (const end of this.closing.reverse()) await end();
     await this.server.close();
-  }
-}
-
-/** A test on a stage of its own, over within `seconds`. */
-export function proof(name: string, seconds: number, play: (stage: Stage) => Promise<void>): void {
-  const SPARE_SECONDS = 45;
-  test(name, { timeout: 1_000 * (seconds + SPARE_SECONDS) }, async () => {
-    const stage = new Stage(await Server.start());
-    try {
-      await within(seconds, play(stage));
-      stage.checkConsoles();
-    } catch (error) {
-      await stage.explain(name, error);
-      throw error;
-    } finally {
-      await stage.close();
-    }
-  });
-}
-
-async function within(seconds: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`not over after ${seconds} s`)), 1_000 * seconds);
-  });
-  // What goes on after a failure ends with the stage; its own failure then says nothing new.
-  work.catch(() => undefined);
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,6 +1,6 @@
 // The page's network address changes in the middle of a call, as behind a router that was restarted.
 import { expect } from 'vitest';
-import { proof } from '../harness/stage.ts';
+import { proof } from '../harness/proof.ts';
 
 proof('a changed address is followed, both ways, without a new negotiation', 100, async (stage) => {
   const { laura, karim, line } = await stage.hearByALine();

@@ -1,7 +1,7 @@
 // The same link is opened on another device in the middle of a turn, and taken back from there.
 import { expect } from 'vitest';
+import { proof } from '../harness/proof.ts';
 import type { RoomOrder } from '../harness/server.ts';
-import { proof } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 const PEOPLE: RoomOrder['people'] = [

@@ -1,7 +1,8 @@
 // Breakout groups are apart in the SFU: what is said in one is heard in it alone, by its own sound.
 import { expect } from 'vitest';
 import type { Person } from '../harness/person.ts';
-import { EIGHT, proof } from '../harness/stage.ts';
+import { proof } from '../harness/proof.ts';
+import { EIGHT } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 const LAURA = 0;

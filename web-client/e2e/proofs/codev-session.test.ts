@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Bots } from '../harness/bots.ts';
 import type { Person } from '../harness/person.ts';
+import { proof } from '../harness/proof.ts';
 import { goRound } from '../harness/rounds.ts';
 import type { RoomOrder } from '../harness/server.ts';
-import { EIGHT, proof, type Stage } from '../harness/stage.ts';
+import { EIGHT, type Stage } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 const LAURA = 0;

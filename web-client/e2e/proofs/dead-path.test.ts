@@ -1,6 +1,7 @@
 // The page's path dies in the middle of a call while another one is there, as from one network to the next.
 import { expect } from 'vitest';
-import { proof, SERVER_AWAY } from '../harness/stage.ts';
+import { proof } from '../harness/proof.ts';
+import { SERVER_AWAY } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 proof(

@@ -1,7 +1,8 @@
 // Eight people in one room: everybody sees everybody, and hears whom the floor lets speak.
 import { expect } from 'vitest';
 import { hue, hueDistance } from '../harness/picture.ts';
-import { EIGHT, proof } from '../harness/stage.ts';
+import { proof } from '../harness/proof.ts';
+import { EIGHT } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 const BOTS = [2, 3, 4, 5, 6, 7];

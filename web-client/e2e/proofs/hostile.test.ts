@@ -1,6 +1,7 @@
 // A client that obeys nothing is heard and seen by nobody.
 import { expect } from 'vitest';
-import { EIGHT, proof } from '../harness/stage.ts';
+import { proof } from '../harness/proof.ts';
+import { EIGHT } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 const LISTENERS = [2, 3];

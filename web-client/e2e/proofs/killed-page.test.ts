@@ -1,7 +1,8 @@
 // The speaker's browser dies in the middle of their turn: they come back to the same turn.
 import { expect } from 'vitest';
+import { proof } from '../harness/proof.ts';
 import type { RoomOrder } from '../harness/server.ts';
-import { EIGHT, proof } from '../harness/stage.ts';
+import { EIGHT } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 // The dropped speaker is a consultant: a client who drops stops the whole phase, which is another rule.

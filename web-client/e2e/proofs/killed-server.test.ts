@@ -1,6 +1,7 @@
 // The server dies without a word and is started again: everybody comes back by themselves.
 import { expect } from 'vitest';
-import { EIGHT, proof, SERVER_AWAY } from '../harness/stage.ts';
+import { proof } from '../harness/proof.ts';
+import { EIGHT, SERVER_AWAY } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 proof(

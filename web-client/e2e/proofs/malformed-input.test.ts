@@ -3,8 +3,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect } from 'vitest';
 import { WebSocket, type RawData } from 'ws';
+import { proof } from '../harness/proof.ts';
 import type { Link, Server } from '../harness/server.ts';
-import { EIGHT, proof } from '../harness/stage.ts';
+import { EIGHT } from '../harness/stage.ts';
 import { expectNow, pause, until } from '../harness/until.ts';
 import { WIRE_VERSION } from '../../src/wire/generated.ts';
 

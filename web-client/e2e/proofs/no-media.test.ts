@@ -1,7 +1,8 @@
 // A network on which no WebRTC passes, and a browser that cannot code sound by itself: nothing but words is left.
 import { expect } from 'vitest';
 import { FILTERED } from '../harness/filter.ts';
-import { EIGHT, proof } from '../harness/stage.ts';
+import { proof } from '../harness/proof.ts';
+import { EIGHT } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 proof('a person whom no sound reaches reads, writes, and is told whom to call', 80, async (stage) => {

@@ -1,8 +1,9 @@
 // Only the WebSocket is lost: sound and pictures go on, and what was missed is caught up once.
 import { expect } from 'vitest';
 import { freePort } from '../harness/ports.ts';
+import { proof } from '../harness/proof.ts';
 import { TcpLine } from '../harness/proxy.ts';
-import { EIGHT, proof, SERVER_AWAY } from '../harness/stage.ts';
+import { EIGHT, SERVER_AWAY } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 proof('a lost WebSocket leaves media untouched and is caught up without doubling', 120, async (stage) => {

@@ -1,8 +1,8 @@
 // A network on which no WebRTC passes: voices take the signaling connection, and the gate holds there too.
 import { expect } from 'vitest';
 import { FILTERED, unfilter } from '../harness/filter.ts';
+import { proof } from '../harness/proof.ts';
 import type { RoomOrder } from '../harness/server.ts';
-import { proof } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 const PEOPLE: RoomOrder['people'] = [

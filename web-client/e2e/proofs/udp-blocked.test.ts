@@ -1,7 +1,7 @@
 // In the middle of a call the page's network stops carrying UDP, as when somebody walks into a guarded office.
 import { expect } from 'vitest';
 import { soundPath } from '../harness/paths.ts';
-import { proof } from '../harness/stage.ts';
+import { proof } from '../harness/proof.ts';
 import { expectNow, until } from '../harness/until.ts';
 
 proof(

@@ -1,0 +1,185 @@
+/**
+ * The figures of the ways back that need a real browser, each as a fault that is made again and again on
+ * one stage. A round gives what it measured, in milliseconds, by name.
+ */
+import { markPlayed, type Played, readPlayed, steadyAgain, watchPlayed } from '../harness/played.ts';
+import type { Person } from '../harness/person.ts';
+import type { UdpLine } from '../harness/proxy.ts';
+import { EIGHT, type Stage } from '../harness/stage.ts';
+import { expectNow, pause, until } from '../harness/until.ts';
+
+/** What one repetition found: milliseconds by what they are of. */
+export type Round = Readonly<Record<string, number>>;
+
+/** A figure. */
+export interface Figure {
+  readonly what: string;
+  /** What is aimed at, in words. */
+  readonly aim: string;
+  /** Sets the scene; what it gives back is one repetition. */
+  readonly prepare: (stage: Stage) => Promise<() => Promise<Round>>;
+}
+
+/** Where a fault cannot be seen to begin or end, sound is watched for so long, in milliseconds. */
+const WINDOW = 1_200;
+
+const wall = () => performance.timeOrigin + performance.now();
+const worst = (played: readonly Played[]) => Math.max(...played.map(({ longest }) => longest));
+const over = (played: readonly Played[]) => Math.max(...played.map(({ longestEnded }) => longestEnded));
+
+interface Heard {
+  readonly laura: Person;
+  readonly karim: Person;
+  readonly line: UdpLine;
+}
+
+/** Three who hear each other, Karim by a line, and both pages watched. */
+async function heard(stage: Stage, beside: 'nothing' | 'tcp'): Promise<Heard> {
+  const { laura, karim, line } = await stage.hearByALine(beside);
+  await Promise.all([watchPlayed(laura.page), watchPlayed(karim.page)]);
+  await ready({ laura, karim });
+  return { laura, karim, line };
+}
+
+/** Everybody is heard, and no pause was noted yet. */
+async function ready({ laura, karim }: Pick<Heard, 'laura' | 'karim'>): Promise<void> {
+  await Promise.all([steadyAgain(karim.page, [0, 2], 0), steadyAgain(laura.page, [1, 2], 0)]);
+  await Promise.all([markPlayed(laura.page), markPlayed(karim.page)]);
+}
+
+/** Both ends once the sound that a fault broke is back, both ways. */
+async function back({ laura, karim }: Heard, broken: number): Promise<{ there: Played[]; here: Played[] }> {
+  const [here, there] = await Promise.all([
+    steadyAgain(karim.page, [0, 2], broken),
+    steadyAgain(laura.page, [1], broken),
+  ]);
+  return { here, there };
+}
+
+const carried = (person: Person, carrier: string) =>
+  until(`${carrier} carries`, async () => expectNow((await person.carrier()) === carrier, 'not yet'), {
+    everyMs: 50,
+  });
+
+/** As the button in the settings does. */
+const askAgain = (person: Person) =>
+  person.page.evaluate(() => document.querySelector<HTMLElement>('[data-testid="reconnect-me"]')?.click());
+
+const both = (there: Played[], here: Played[]): Round => ({
+  'what the page hears': worst(here),
+  'what is heard of the page': worst(there),
+});
+
+/** A fault after which the page goes back to UDP by a new connection, as it was before. */
+function blocked(beside: 'nothing' | 'tcp', carrier: 'tcp' | 'tunnel') {
+  return async (stage: Stage) => {
+    const scene = await heard(stage, beside);
+    const { karim, line } = scene;
+    return async () => {
+      const broken = wall();
+      line.block();
+      const { there, here } = await back(scene, broken);
+      expectNow((await karim.carrier()) === carrier, `carried by ${await karim.carrier()}`);
+      line.mend();
+      await askAgain(karim);
+      await carried(karim, 'udp');
+      await ready(scene);
+      return both(there, here);
+    };
+  };
+}
+
+/** A router forgets its address for the page, which sends voice or does not. */
+function rebinding(speaks: boolean) {
+  return async (stage: Stage) => {
+    const scene = await heard(stage, 'nothing');
+    const { laura, karim, line } = scene;
+    if (!speaks) await karim.on('mic').click();
+    return async () => {
+      const before = await karim.negotiated();
+      line.rebind();
+      await pause(WINDOW);
+      const [here, there] = [await readPlayed(karim.page), await readPlayed(laura.page)];
+      const after = await karim.negotiated();
+      expectNow(after.offers.length === before.offers.length, 'the page began a new path');
+      await Promise.all([markPlayed(laura.page), markPlayed(karim.page)]);
+      const ofKarim = there.filter(({ seat }) => seat === 1);
+      return speaks ? both(ofKarim, here) : { 'what the page hears': worst(here) };
+    };
+  };
+}
+
+/** The figures, by the name that the command takes. */
+export const FIGURES: Readonly<Record<string, Figure>> = {
+  'udp-blocked': {
+    what: 'UDP is blocked in mid-call, and the server’s TCP port is there',
+    aim: 'sound back within 2 s',
+    prepare: blocked('tcp', 'tcp'),
+  },
+  tunnel: {
+    what: 'UDP is blocked in mid-call, and nothing but the page’s own WebSocket is there',
+    aim: 'sound back within 4 s',
+    prepare: blocked('nothing', 'tunnel'),
+  },
+  'dead-path': {
+    what: 'the path dies in mid-call, and another one is ready',
+    aim: 'from detection p95 ≤ 300 ms + 2 round trips; in all p99 ≤ 1 s',
+    prepare: async (stage) => {
+      const scene = await heard(stage, 'nothing');
+      const { laura, karim, line } = scene;
+      return async () => {
+        const broken = wall();
+        line.lose();
+        const { there, here } = await back(scene, broken);
+        const detected = (await karim.negotiated()).offers.find((at) => at >= broken) ?? Number.NaN;
+        await Promise.all([markPlayed(laura.page), markPlayed(karim.page)]);
+        return {
+          ...both(there, here),
+          'from detection to what the page hears': over(here) - detected,
+          'from detection to what is heard of it': over(there) - detected,
+        };
+      };
+    },
+  },
+  'rebinding-speaker': {
+    what: 'the page’s address changes behind a router; the page sends voice',
+    aim: 'p99 ≤ 150 ms + round trip',
+    prepare: rebinding(true),
+  },
+  'rebinding-listener': {
+    what: 'the page’s address changes behind a router; its microphone is off',
+    aim: 'p99 ≤ 150 ms + round trip',
+    prepare: rebinding(false),
+  },
+  'killed-server': {
+    what: 'kill -9 of the server and a start at once; three pages and nobody else',
+    aim: 'hearing again p95 ≤ 1 s, p99 ≤ 2 s from the server answering',
+    prepare: async (stage) => {
+      const { links } = await stage.server.makeRoom({
+        template: 'plain-meeting',
+        people: EIGHT.slice(0, 3),
+      });
+      const people = links.map((link) => stage.person(link));
+      await Promise.all(people.map((person) => person.join()));
+      await people[0]?.on('next-phase').click();
+      await Promise.all(people.map(({ page }) => watchPlayed(page)));
+      const others = ({ link }: Person) => links.map(({ seat }) => seat).filter((seat) => seat !== link.seat);
+      const allAgain = (after: number) =>
+        Promise.all(people.map((person) => steadyAgain(person.page, others(person), after, 30)));
+      await allAgain(0);
+      return async () => {
+        await Promise.all(people.map(({ page }) => markPlayed(page)));
+        const broken = wall();
+        await stage.server.kill();
+        await stage.server.launch();
+        const up = wall();
+        const played = (await allAgain(broken)).flat();
+        return {
+          'from the server answering to all hearing all': Math.max(0, over(played) - up),
+          'the longest silence of one person': worst(played),
+          'of that, the server was away': up - broken,
+        };
+      };
+    },
+  },
+};

@@ -121,6 +121,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Makes a change durable, or says within a bounded time that it is not known to be. On a disk
     /// that refuses, a room goes on: see [`Kept::Waiting`].
+    #[tracing::instrument(name = "journal", skip_all)]
     pub(crate) async fn commit(
         &self,
         change: palabre_backup::Change,

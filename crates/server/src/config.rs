@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use palabre_signaling::Turn;
 
-use crate::settings::{Chosen, Flags, Given, LogFormat, Problems, PublicUrl, Secret, WebhookUrl};
+use crate::settings::{Chosen, Flags, Given, LogFormat, Problems, PublicUrl, Secret, ServerUrl};
 use crate::tls::{Acme, Certificate};
 use crate::webhooks::Webhook;
 
@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) allow_rehearsal: bool,
     pub(crate) turn: Option<Turn>,
     pub(crate) webhook: Option<Webhook>,
+    /// The collector of traces.
+    pub(crate) otlp: Option<String>,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
     /// Takes over from the server that is there; rooms may wait so long for a good moment.
@@ -113,6 +115,7 @@ impl Config {
             allow_rehearsal: own_machine || is_on(given.allow_rehearsal),
             turn,
             webhook,
+            otlp: given.otlp.map(|url| url.0),
             limits: Limits {
                 rooms: given.max_rooms.expect(DEFAULT).0,
                 seats: given.max_seats.expect(DEFAULT).0,
@@ -185,7 +188,7 @@ fn turn(given: &mut Given) -> Result<Option<Turn>, Problems> {
 /// What is told to somebody else's server is always signed.
 fn webhook(given: &mut Given) -> Result<Option<Webhook>, Problems> {
     match (given.webhook.take(), given.webhook_secret.take()) {
-        (Some(WebhookUrl(url)), Some(secret)) => Ok(Some(Webhook { url, secret })),
+        (Some(ServerUrl(url)), Some(secret)) => Ok(Some(Webhook { url, secret })),
         (None, None) => Ok(None),
         (Some(_), None) => Err(Problems::of("webhook: needs webhook-secret-file")),
         (None, Some(_)) => Err(Problems::of("webhook-secret: is of no use without `webhook`")),

@@ -8,6 +8,7 @@ mod listen;
 mod media;
 mod metrics;
 mod openapi;
+mod outgoing;
 mod page;
 #[cfg(feature = "planted")]
 mod planted;
@@ -18,6 +19,7 @@ mod settings;
 mod simulate;
 mod takeover;
 mod tls;
+mod traces;
 mod webhooks;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -33,6 +35,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Config, Log};
 use crate::settings::{Flags, LogFormat};
+use crate::traces::Traces;
 
 /// Video meetings in which everyone is heard in turn.
 #[derive(Parser)]
@@ -89,12 +92,17 @@ fn execute(command: Command) -> Result<()> {
     match command {
         Command::Serve(flags) => {
             let config = Config::load(flags)?;
-            log(&config.log);
-            tokio::runtime::Builder::new_multi_thread()
+            let traces = config.otlp.as_deref().map(Traces::to).transpose()?;
+            log(&config.log, traces.as_ref());
+            let served = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
                 .build()
                 .context("cannot start the runtime")?
-                .block_on(serve::serve(config))
+                .block_on(serve::serve(config));
+            if let Some(traces) = traces {
+                traces.end();
+            }
+            served
         }
         Command::Config { table: true, .. } => say(&settings::table()),
         Command::Config { table: false, flags } => say(&Config::show(flags)?),
@@ -118,7 +126,7 @@ fn say(text: &str) -> Result<()> {
 
 /// Logs to standard error. Of the libraries beneath only warnings are let through, whatever the filter
 /// says: at their finer levels they write down messages and addresses.
-fn log(log: &Log) {
+fn log(log: &Log, traces: Option<&Traces>) {
     let filter = EnvFilter::new(&log.filter);
     let ours = filter_fn(|record| {
         record.target().starts_with("palabre") || *record.level() <= tracing::Level::WARN
@@ -130,7 +138,19 @@ fn log(log: &Log) {
         LogFormat::Json => layer.json().boxed(),
         LogFormat::Text => layer.boxed(),
     };
-    tracing_subscriber::registry().with(layer).with(filter).with(ours).init();
+    // Spans are for the collector: without one they are never made.
+    let events = filter_fn(|record| record.is_event());
+    let spans = filter_fn(|record| record.is_span() && record.target().starts_with("palabre"));
+    let traces = traces.map(|traces| {
+        tracing_opentelemetry::layer()
+            .with_tracer(traces.tracer())
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_filter(spans)
+    });
+    let layer = layer.with_filter(filter).with_filter(ours).with_filter(events);
+    tracing_subscriber::registry().with(layer).with(traces).init();
     for name in &log.unknown_variables {
         tracing::warn!(name, "no setting is given by this variable");
     }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub(crate) use layers::{Chosen, Flags, Problems};
 pub(crate) use value::{
     Contact, Count, Domain, HttpsUrl, List, LogFilter, LogFormat, Origin, PublicUrl, Seconds,
-    Secret, TurnUrl, Value, WebhookUrl,
+    Secret, ServerUrl, TurnUrl, Value,
 };
 
 /// One setting.
@@ -139,11 +139,13 @@ settings! {
     /// a file that holds that secret and nothing else
     "turn-secret-file" "FILE" Anywhere Words("none") => turn_secret_file: PathBuf;
     /// where the beginning and end of sessions are told, signed: `https://…`
-    "webhook" "URL" Anywhere Words("nowhere") => webhook: WebhookUrl;
+    "webhook" "URL" Anywhere Words("nowhere") => webhook: ServerUrl;
     /// what they are signed with; 16 characters or more
     "webhook-secret" "SECRET" Secret Words("none") => webhook_secret: Secret;
     /// a file that holds that secret and nothing else
     "webhook-secret-file" "FILE" Anywhere Words("none") => webhook_secret_file: PathBuf;
+    /// where traces are sent: an OpenTelemetry collector (OTLP over HTTP), such as `http://127.0.0.1:4318`
+    "otlp" "URL" Anywhere Words("nowhere") => otlp: ServerUrl;
     /// rooms at most
     "max-rooms" "N" Anywhere Is("2000") => max_rooms: Count<1, 1_000_000>;
     /// seats of all rooms at most

@@ -15,8 +15,8 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
-use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 
+use crate::outgoing;
 use crate::settings::Secret;
 
 /// A server that has not answered by then is asked again. It holds up our own end by as much.
@@ -161,21 +161,11 @@ struct Sender {
 
 impl Sender {
     fn new(webhook: &Webhook) -> Self {
-        let provider = Arc::new(default_provider());
-        let tls = ureq::tls::TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(provider)
-            .root_certs(ureq::tls::RootCerts::WebPki)
-            .build();
-        let agent = ureq::Agent::config_builder()
-            .tls_config(tls)
-            .timeout_global(Some(PATIENCE))
-            // Somebody else's word does not send our requests anywhere else.
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .user_agent(concat!("palabre/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        Self { agent, url: webhook.url.clone(), key: key(&webhook.secret) }
+        Self {
+            agent: outgoing::agent(PATIENCE),
+            url: webhook.url.clone(),
+            key: key(&webhook.secret),
+        }
     }
 
     /// Whether it was taken. Blocks for [`PATIENCE`] at most.

@@ -13,6 +13,7 @@ use crate::seat::Line;
 use crate::view;
 
 impl RoomTask {
+    #[tracing::instrument(skip_all, fields(resumes = join.resume.is_some()))]
     pub(super) async fn join(&mut self, join: Join) -> Result<(), Failure> {
         let Join { seat, connection, language, resume, outbox } = join;
         let Some(person) = self.room.person(seat) else {

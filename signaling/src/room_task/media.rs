@@ -64,6 +64,7 @@ impl RoomTask {
 
     /// Puts a gate in force. Without the plane's word for it nobody may be told of the floor behind
     /// it: the server stops, and with it everything that is forwarded.
+    #[tracing::instrument(skip_all)]
     pub(super) async fn set_gate(
         &mut self,
         gate: GateChange,

@@ -52,6 +52,7 @@ impl RoomTask {
         )
     }
 
+    #[tracing::instrument(skip_all, fields(name = command.name()))]
     async fn command(
         &mut self,
         seat: Seat,
@@ -88,6 +89,7 @@ impl RoomTask {
         Ok(())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn offer(&mut self, seat: Seat, offer: MediaOffer) {
         let MediaOffer { generation, sdp } = offer;
         if !self.has_media {

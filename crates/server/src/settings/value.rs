@@ -148,9 +148,9 @@ impl Value for HttpsUrl {
 
 /// Where somebody else's server is told something: over TLS, or on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WebhookUrl(pub(crate) String);
+pub(crate) struct ServerUrl(pub(crate) String);
 
-impl Value for WebhookUrl {
+impl Value for ServerUrl {
     fn read(text: &str) -> Result<Self, String> {
         let here = text.strip_prefix("http://").and_then(|rest| rest.split('/').next());
         if here.is_some_and(crate::http::is_local) && !text.contains(char::is_whitespace) {
@@ -291,9 +291,9 @@ mod tests {
             PathBuf::read("").is_err(),
             HttpsUrl::read("http://ca.example/directory").is_err(),
             HttpsUrl::read("https:///directory").is_err(),
-            WebhookUrl::read("http://hooks.example/rooms").is_err(),
-            WebhookUrl::read("http://localhost.example/rooms").is_err(),
-            WebhookUrl::read("ftp://localhost/rooms").is_err(),
+            ServerUrl::read("http://hooks.example/rooms").is_err(),
+            ServerUrl::read("http://localhost.example/rooms").is_err(),
+            ServerUrl::read("ftp://localhost/rooms").is_err(),
             TurnUrl::read("stun:turn.example").is_err(),
             TurnUrl::read("turns:turn.example/path").is_err(),
             TurnUrl::read("turn:turn.example?transport=quic").is_err(),

@@ -99,6 +99,10 @@ async fn dashboard_and_rules_ask_for_nothing_that_is_not_exported() {
     let made = server.post_room("", &room()).1;
     let mut client = server.page(token(made["links"][1]["url"].as_str().expect("a link"))).await;
     client.command(1, json!({"do": "next_phase"})).await;
+    let back = json!({"type": "recovered", "rung": "ice_restart", "cause": "path_dead", "took": 800, "gap": 740});
+    client.say(&back).await;
+    client.say(&json!({"type": "path", "rung": "tcp", "audio_only": false})).await;
+    client.command(2, json!({"do": "previous_phase"})).await;
     server.page("forged").await.until("closing").await;
     let mut known = server.metrics().names();
     known.extend(PROMETHEUS.iter().map(|name| (*name).to_owned()));

@@ -1,7 +1,7 @@
 //! What the command line can be asked for.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,9 @@ use palabre_loadtest::hostile::HostileBot;
 use palabre_loadtest::ledger::Ledger;
 use palabre_loadtest::link::{RoomAnswer, Server};
 use palabre_loadtest::media::speech::{self, Voice};
-use palabre_loadtest::run::{Overrides, Progress, Scenario, ServerProcess};
+use palabre_loadtest::run::{
+    Overrides, Progress, RawRun, Scenario, Scrape, ServerProcess, Setting, Summary, private_of,
+};
 
 /// Bots that join Palabre rooms, speak, listen and measure.
 #[derive(Debug, Parser)]
@@ -29,6 +31,8 @@ pub(crate) struct Cli {
 enum Wanted {
     /// Runs a scenario and judges it: exit code 0 only if every assertion held.
     Run(RunArgs),
+    /// Puts together what several generators measured at the same time (`run --raw`), and judges it.
+    Merge(MergeArgs),
     /// Keeps bots in a room, driven by JSON lines on standard input (see README.md).
     Bots(BotsArgs),
     /// Writes what the bot of a seat says, as a WAV file: a page that plays it is recognised as that seat.
@@ -58,15 +62,54 @@ struct RunArgs {
     /// How long, over the scenario's: 90s, 2m.
     #[arg(long = "for", value_parser = length)]
     length: Option<Duration>,
-    /// Where to write the numbers as JSON.
+    /// The server's private listener, whose metrics are compared with what the bots count: the same
+    /// host, 1000 ports further, when it answers there.
     #[arg(long)]
-    json: Option<PathBuf>,
+    private: Option<String>,
+    #[command(flatten)]
+    files: Files,
+    /// Where to write everything measured, for `merge`.
+    #[arg(long)]
+    raw: Option<PathBuf>,
     /// How often each `rebinding` is repeated, over the scenario's.
     #[arg(long)]
     repeat: Option<u32>,
     /// The pid of the server, on this machine: what it uses is measured.
     #[arg(long)]
     server_pid: Option<u32>,
+}
+
+#[derive(Debug, clap::Args)]
+struct MergeArgs {
+    /// The files.
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    #[command(flatten)]
+    files: Files,
+}
+
+/// Where a report goes besides standard output.
+#[derive(Debug, clap::Args)]
+struct Files {
+    /// Where to write the numbers as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+impl Files {
+    /// Judges a run, and writes what was asked for; false when an assertion did not hold.
+    fn report(&self, run: &RawRun) -> Result<bool> {
+        let summary = Summary::of(run);
+        if let Some(file) = &self.json {
+            write(file, &serde_json::to_vec_pretty(&summary)?)?;
+        }
+        std::io::stdout().write_all(summary.table().as_bytes())?;
+        Ok(summary.held)
+    }
+}
+
+fn write(file: &Path, content: &[u8]) -> Result<()> {
+    std::fs::write(file, content).with_context(|| format!("writing {}", file.display()))
 }
 
 fn length(text: &str) -> Result<Duration, String> {
@@ -133,6 +176,7 @@ fn seat_and_file(text: &str) -> Result<(u8, PathBuf), String> {
 pub(crate) async fn run(cli: Cli) -> Result<bool> {
     match cli.command {
         Wanted::Run(args) => scenario(args).await,
+        Wanted::Merge(args) => merge(&args),
         Wanted::Bots(args) => bots(args).await.map(|()| true),
         Wanted::Voice { seat, out } => {
             let wav = speech::wav_of_seat(seat)?;
@@ -159,13 +203,41 @@ async fn scenario(args: RunArgs) -> Result<bool> {
         // A watcher that went away does not stop the run.
         let _ = writeln!(std::io::stderr(), "{line}");
     });
-    let summary = palabre_loadtest::run::run(scenario, &server, process, progress).await?;
-    if let Some(file) = &args.json {
-        let json = serde_json::to_vec_pretty(&summary)?;
-        std::fs::write(file, json).with_context(|| format!("writing {}", file.display()))?;
+    let private = private(args.private.as_deref(), &server).await?;
+    let setting = Setting { server, private, process, progress, each_second: Box::new(|_| ()) };
+    let run = palabre_loadtest::run::run(scenario, setting).await?;
+    if let Some(file) = &args.raw {
+        write(file, &serde_json::to_vec(&run)?)?;
     }
-    std::io::stdout().write_all(summary.table().as_bytes())?;
-    Ok(summary.held())
+    args.files.report(&run)
+}
+
+/// Where the server's metrics are: where they were said to be, or where they are by default if
+/// something answers there.
+async fn private(told: Option<&str>, server: &Server) -> Result<Option<Server>> {
+    if let Some(told) = told {
+        return Ok(Some(Server::parse(told)?));
+    }
+    let Ok(usual) = private_of(server) else { return Ok(None) };
+    match Scrape::take(&usual).await {
+        Ok(_) => Ok(Some(usual)),
+        Err(error) => {
+            tracing::warn!("the server's metrics are not compared: {error:#}");
+            Ok(None)
+        }
+    }
+}
+
+fn merge(args: &MergeArgs) -> Result<bool> {
+    let mut runs = Vec::new();
+    for file in &args.runs {
+        let name = file.display();
+        let bytes = std::fs::read(file).with_context(|| format!("reading {name}"))?;
+        let run =
+            serde_json::from_slice(&bytes).with_context(|| format!("{name} is no raw run"))?;
+        runs.push(run);
+    }
+    args.files.report(&RawRun::merge(runs)?)
 }
 
 async fn bots(args: BotsArgs) -> Result<()> {

@@ -15,4 +15,5 @@ pub mod media;
 pub mod own;
 pub mod relay;
 pub mod run;
+pub mod samples;
 pub mod signaling;

@@ -21,6 +21,7 @@ use super::mouth::Mouth;
 use super::peer::{Camera, Peer, PeerState};
 use super::plan::SlotMap;
 use super::player::Player;
+use super::pulse::{Counts, Pulse};
 use super::room::Room;
 use super::tap::Tapped;
 use super::{BotConfig, Drop, Note, Order, Report, Return, RoomState};
@@ -77,6 +78,7 @@ pub(super) async fn run(
         joins: Vec::new(),
         returns: Vec::new(),
         troubles: Vec::new(),
+        told: Counts::default(),
         next_ping: now,
         next_care: now,
     };
@@ -146,6 +148,8 @@ struct Actor {
     joins: Vec<f64>,
     returns: Vec<(&'static str, f64)>,
     troubles: Vec<String>,
+    /// What the last pulse told.
+    told: Counts,
     next_ping: Instant,
     next_care: Instant,
 }
@@ -301,6 +305,10 @@ impl Actor {
             Order::Report(answer) => {
                 // Whoever asked may have gone.
                 let _ = answer.send(self.report(now));
+            }
+            Order::Pulse(answer) => {
+                // Whoever asked may have gone: the next answer is of a shorter time.
+                let _ = answer.send(self.pulse());
             }
             Order::Gaps(answer) => {
                 let _ = answer.send(self.listener.audio_gaps(now));
@@ -591,6 +599,28 @@ impl Actor {
         self.note(Note::Connected { after });
     }
 
+    fn pulse(&mut self) -> Pulse {
+        let (received, expected, lost) = self.listener.packets();
+        let counts = Counts {
+            sent: self.mouth.sent as i64,
+            received: received as i64,
+            expected: expected as i64,
+            lost: lost as i64,
+            leaked: self.listener.leaks.total() as i64,
+            joins: self.joins.len() as i64,
+            reconnections: self.returns.len() as i64,
+            freezes: self.listener.freezes().0 as i64,
+        };
+        let since = counts - std::mem::replace(&mut self.told, counts);
+        Pulse {
+            online: matches!(self.wire, Wire::Open { .. }),
+            connected: self.media.as_ref().is_some_and(|media| media.connected),
+            counts: since,
+            times: self.listener.take_recent(),
+            send_late: std::mem::take(&mut self.mouth.late),
+        }
+    }
+
     fn report(&self, now: Instant) -> Report {
         let (received, expected, lost) = self.listener.packets();
         let room = self.place.as_ref().map(|place| &place.room);
@@ -628,7 +658,9 @@ impl Actor {
             returns: self.returns.clone(),
             back_at: self.knocks.back_at,
             refused: self.knocks.refused,
-            times: self.listener.times.clone(),
+            times: self.listener.times(),
+            speech: self.listener.speech.clone(),
+            freezes: self.listener.freezes(),
             troubles: self.troubles.clone(),
         }
     }

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use bytes::Bytes;
 use palabre_ids::{MediaKind, Seat};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::plan::{Slot, SlotMap};
 use super::room::Room;
 use super::tap::RtpPacket;
 use crate::ledger::Ledger;
-use crate::media::ears::{Ear, Heard};
+use crate::media::ears::{Ear, Heard, MATCH, WINDOW};
 use crate::media::speech::{FRAME_SAMPLES, SAMPLE_RATE, Voice};
 use crate::media::stream::{Counter, Frames, Gap, Silence};
+use crate::samples::Samples;
 
 /// Media and events travel apart (UDP, TCP): a packet may come this long before the event that
 /// allows it, or after the one that forbids it, on a busy machine. What is forbidden by its content
@@ -25,8 +26,14 @@ pub const LEEWAY: Duration = Duration::from_millis(400);
 /// A key frame is asked for again after so long without one.
 const KEY_FRAME_RETRY: Duration = Duration::from_millis(500);
 
-/// Times kept of one kind; enough for percentiles of any test.
-const SAMPLES: usize = 20_000;
+/// Windows of sound are compared with what was said this often, seat by seat.
+const LISTEN_EVERY: Duration = Duration::from_secs(3);
+
+/// Who sends nothing for so long paused: no loss on a way that still works is as long.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A hole in the sequence numbers that is longer is no loss to be concealed, but another beginning.
+const MOST_CONCEALED: u16 = 50;
 
 /// Who may be recognised: each seat's voice.
 pub type Cast = Arc<Vec<(Seat, Arc<Voice>)>>;
@@ -56,13 +63,50 @@ impl Leaks {
 #[derive(Debug, Clone, Default)]
 pub struct Times {
     /// From the bot that sent it to here, sound.
-    pub audio_latency: Vec<f64>,
+    pub audio_latency: Samples,
     /// The same for the camera.
-    pub video_latency: Vec<f64>,
+    pub video_latency: Samples,
     /// From what caused a right to the first packet under it.
-    pub grant: Vec<f64>,
+    pub grant: Samples,
     /// From what ended a right to the last packet under it.
-    pub revoke: Vec<f64>,
+    pub revoke: Samples,
+}
+
+impl Times {
+    /// Takes everything that `other` has.
+    pub fn merge(&mut self, other: &Self) {
+        self.audio_latency.merge(&other.audio_latency);
+        self.video_latency.merge(&other.video_latency);
+        self.grant.merge(&other.grant);
+        self.revoke.merge(&other.revoke);
+    }
+}
+
+/// How well a listener that decodes heard those who may speak.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Speech {
+    /// Windows of 3 s with sound in them that were compared with what the seat says.
+    pub windows: u64,
+    /// Of these, windows in which it was recognised.
+    pub recognised: u64,
+    /// How well each matched, of 1.
+    pub score: Samples,
+    /// Packets of sound decoded, 20 ms each.
+    pub frames: u64,
+    /// Packets of sound that were not there in time: the decoder made up what they may have said.
+    pub concealed: u64,
+}
+
+impl Speech {
+    /// Takes everything that `other` has.
+    pub fn merge(&mut self, other: &Self) {
+        self.windows += other.windows;
+        self.recognised += other.recognised;
+        self.score.merge(&other.score);
+        self.frames += other.frames;
+        self.concealed += other.concealed;
+    }
 }
 
 /// A right that just changed.
@@ -95,6 +139,10 @@ struct AudioSlot {
     decoder: Option<opus::Decoder>,
     ear: Ear,
     undecodable: u64,
+    /// The sequence number that comes next.
+    next: Option<u16>,
+    /// Pieces of 20 ms since its sender last paused, or was last not to be heard.
+    seamless: usize,
 }
 
 /// What one slot gave, for reports.
@@ -157,8 +205,13 @@ pub struct Listener {
     decode: bool,
     /// What leaked so far.
     pub leaks: Leaks,
-    /// What was measured so far.
-    pub times: Times,
+    /// How well the voices came through.
+    pub speech: Speech,
+    next_listening: Option<Instant>,
+    /// What was measured since the last pulse, and before.
+    recent: Times,
+    before: Times,
+    past_freezes: (u64, f64),
     /// When the first medium arrived.
     pub first_media: Option<Instant>,
     key_frame_asked: HashMap<Slot, Instant>,
@@ -177,7 +230,11 @@ impl Listener {
             ledger,
             decode,
             leaks: Leaks::default(),
-            times: Times::default(),
+            speech: Speech::default(),
+            next_listening: None,
+            recent: Times::default(),
+            before: Times::default(),
+            past_freezes: (0, 0.0),
             first_media: None,
             key_frame_asked: HashMap::new(),
             past: (0, 0, 0),
@@ -189,6 +246,7 @@ impl Listener {
     pub fn session(&mut self, map: SlotMap, now: Instant, room: &Room) {
         self.map = map;
         self.past = self.packets();
+        self.past_freezes = self.freezes();
         self.key_frame_asked.clear();
         self.rights_changed(now, None, room);
         for (slot, state) in &mut self.slots {
@@ -221,12 +279,13 @@ impl Listener {
                     state.suspects.clear();
                     state.gate = match early {
                         Some(at) => {
-                            push(&mut self.times.grant, at.saturating_duration_since(cause));
+                            push(&mut self.recent.grant, at.saturating_duration_since(cause));
                             Gate::Open { cause: None }
                         }
                         None => Gate::Open { cause: Some(cause) },
                     };
                     state.gap.reset();
+                    state.begin_again();
                 }
                 (Gate::Open { .. }, false) => {
                     state.gate = Gate::Closed { since: now, cause: Some(cause.unwrap_or(now)) };
@@ -269,11 +328,13 @@ impl Listener {
         if !stream.retransmission {
             state.ssrc = Some(packet.ssrc);
         }
+        let paused =
+            state.gap.last().is_none_or(|last| packet.at.saturating_duration_since(last) > PAUSE);
         state.gap.packet(packet.at);
         match state.gate {
             Gate::Open { cause } => {
                 if let Some(cause) = cause {
-                    push(&mut self.times.grant, packet.at.saturating_duration_since(cause));
+                    push(&mut self.recent.grant, packet.at.saturating_duration_since(cause));
                     state.gate = Gate::Open { cause: None };
                 }
             }
@@ -286,13 +347,13 @@ impl Listener {
         let (fragment, latencies) = match &mut state.media {
             SlotMedia::Audio(audio) => {
                 if self.decode {
-                    audio.decode(&payload)?;
+                    audio.decode(sequence, &payload, paused, &mut self.speech)?;
                 }
-                (Some(payload), &mut self.times.audio_latency)
+                (Some(payload), &mut self.recent.audio_latency)
             }
             SlotMedia::Video(frames) => (
-                frames.packet(sequence, packet.timestamp, packet.marker, &payload),
-                &mut self.times.video_latency,
+                frames.packet(packet.at, sequence, packet.timestamp, packet.marker, &payload),
+                &mut self.recent.video_latency,
             ),
         };
         let of = slot_seat(slot, room);
@@ -312,13 +373,14 @@ impl Listener {
 
     /// Time passes: early packets that nothing allowed are leaks now, and rights that ended are timed.
     pub fn tick(&mut self, now: Instant) {
+        self.listen(now);
         for state in self.slots.values_mut() {
             settle(&mut state.suspects, now, &mut self.leaks);
             if let Gate::Closed { since, cause: Some(cause) } = state.gate
                 && now.saturating_duration_since(since) > 2 * LEEWAY
             {
                 if let Some(last) = state.gap.last() {
-                    push(&mut self.times.revoke, last.saturating_duration_since(cause));
+                    push(&mut self.recent.revoke, last.saturating_duration_since(cause));
                 }
                 state.gate = Gate::Closed { since, cause: None };
                 if let SlotMedia::Audio(audio) = &mut state.media {
@@ -326,6 +388,59 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// Compares what was heard in the last 3 s with what each seat says, every 3 s.
+    fn listen(&mut self, now: Instant) {
+        if self.next_listening.is_some_and(|at| now < at) {
+            return;
+        }
+        self.next_listening = Some(now + LISTEN_EVERY);
+        for (slot, state) in &self.slots {
+            let (Slot::Audio(seat), SlotMedia::Audio(audio)) = (slot, &state.media) else {
+                continue;
+            };
+            let open = matches!(state.gate, Gate::Open { .. });
+            let voice = self.cast.iter().find(|(of, _)| of == seat);
+            let Some((_, voice)) = voice.filter(|_| open && audio.seamless >= WINDOW) else {
+                continue;
+            };
+            let score = match audio.ear.identify([(*seat, &voice.reference)]) {
+                Heard::Speaker(_, score) => score,
+                Heard::Unknown(score) => score,
+                Heard::TooShort | Heard::Silence => continue,
+            };
+            self.speech.windows += 1;
+            self.speech.recognised += u64::from(score >= MATCH);
+            self.speech.score.add(f64::from(score));
+        }
+    }
+
+    /// Everything measured so far.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        let mut all = self.before.clone();
+        all.merge(&self.recent);
+        all
+    }
+
+    /// What was measured since this was last asked.
+    pub fn take_recent(&mut self) -> Times {
+        let recent = std::mem::take(&mut self.recent);
+        self.before.merge(&recent);
+        recent
+    }
+
+    /// Pictures that stood still, and for how long in all, in milliseconds, over all sessions.
+    #[must_use]
+    pub fn freezes(&self) -> (u64, f64) {
+        self.slots.values().fold(self.past_freezes, |(times, length), state| match &state.media {
+            SlotMedia::Video(frames) => {
+                let (more, longer) = frames.freezes.so_far();
+                (times + more, length + longer)
+            }
+            SlotMedia::Audio(_) => (times, length),
+        })
     }
 
     /// The SSRCs whose pictures cannot be decoded for want of a key frame.
@@ -457,17 +572,57 @@ impl SlotMedia {
     }
 }
 
+impl SlotState {
+    /// Its sender may be heard and seen again: what was before is neither silence nor standstill.
+    fn begin_again(&mut self) {
+        match &mut self.media {
+            SlotMedia::Audio(audio) => audio.seamless = 0,
+            SlotMedia::Video(frames) => frames.freezes.begin_again(),
+        }
+    }
+}
+
 impl AudioSlot {
-    fn decode(&mut self, payload: &Bytes) -> Result<()> {
+    /// Decodes a packet, and conceals those before it that are not there. `paused`: its sender said
+    /// nothing for a while before it, so that what is heard has a seam there.
+    fn decode(
+        &mut self,
+        sequence: u16,
+        payload: &Bytes,
+        paused: bool,
+        speech: &mut Speech,
+    ) -> Result<()> {
         let decoder = match &mut self.decoder {
             Some(decoder) => decoder,
             none => none.insert(opus::Decoder::new(SAMPLE_RATE, opus::Channels::Mono)?),
         };
+        let missing = self.next.map_or(0, |next| sequence.wrapping_sub(next));
+        if missing > u16::MAX / 2 {
+            // Its moment has passed: it was concealed.
+            return Ok(());
+        }
+        self.next = Some(sequence.wrapping_add(1));
+        if paused || missing > MOST_CONCEALED {
+            self.seamless = 0;
+        } else {
+            let mut pcm = [0; FRAME_SAMPLES];
+            for _ in 0..missing {
+                if decoder.decode(&[], &mut pcm, false).is_ok() {
+                    self.ear.hear(&pcm);
+                    self.seamless += 1;
+                }
+                speech.concealed += 1;
+            }
+        }
         // A packet holds 120 ms at most.
         let mut pcm = [0; 6 * FRAME_SAMPLES];
         match decoder.decode(payload, &mut pcm, false) {
             Ok(samples) => {
-                pcm[..samples].chunks(FRAME_SAMPLES).for_each(|frame| self.ear.hear(frame))
+                speech.frames += 1;
+                pcm[..samples].chunks(FRAME_SAMPLES).for_each(|frame| {
+                    self.ear.hear(frame);
+                    self.seamless += 1;
+                });
             }
             Err(_) => self.undecodable += 1,
         }
@@ -497,10 +652,8 @@ fn settle(suspects: &mut Vec<Instant>, now: Instant, leaks: &mut Leaks) {
     leaks.without_right += (before - suspects.len()) as u64;
 }
 
-fn push(times: &mut Vec<f64>, time: Duration) {
-    if times.len() < SAMPLES {
-        times.push(time.as_secs_f64() * 1_000.0);
-    }
+fn push(times: &mut Samples, time: Duration) {
+    times.add(time.as_secs_f64() * 1_000.0);
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod mouth;
 pub mod peer;
 pub mod plan;
 mod player;
+pub mod pulse;
 pub mod room;
 mod state;
 pub mod tap;
@@ -23,8 +24,9 @@ use crate::link::Link;
 use crate::media::speech::Voice;
 use crate::media::stream::Silence;
 use crate::relay::Network;
-use listener::{Cast, Leaks, SlotReport, Times};
+use listener::{Cast, Leaks, SlotReport, Speech, Times};
 use peer::Camera;
+use pulse::{Pulse, Pulser};
 pub use state::RoomState;
 
 /// Notes that wait for their reader. A bot whose reader is this far behind is told so by a gap.
@@ -143,6 +145,8 @@ pub enum Order {
     Screen(bool),
     /// To play its part by itself, or to leave it to whoever drives it.
     Play(Option<Play>),
+    /// To say what it did since it was last asked this.
+    Pulse(oneshot::Sender<Pulse>),
     /// To say what it found so far.
     Report(oneshot::Sender<Report>),
     /// To give the silences since the last time, by seat.
@@ -272,6 +276,12 @@ pub struct Report {
     /// What it measured.
     #[serde(skip)]
     pub times: Times,
+    /// How well it heard who may speak.
+    #[serde(skip)]
+    pub speech: Speech,
+    /// Pictures that stood still, and for how long in all, in milliseconds.
+    #[serde(skip)]
+    pub freezes: (u64, f64),
     /// What went wrong at its own end.
     pub troubles: Vec<String>,
 }
@@ -300,6 +310,12 @@ impl Bot {
     /// Gives an order; false when the bot has ended.
     pub async fn order(&self, order: Order) -> bool {
         self.orders.send(order).await.is_ok()
+    }
+
+    /// A way to ask it what it did, second by second.
+    #[must_use]
+    pub fn pulser(&self) -> Pulser {
+        Pulser(self.orders.downgrade())
     }
 
     /// What it found so far.

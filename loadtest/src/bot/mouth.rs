@@ -11,6 +11,7 @@ use super::peer::{PacketHead, Peer};
 use crate::ledger::Ledger;
 use crate::media::camera::{Layer, LayerSender, RIDS};
 use crate::media::speech::{FRAME_SAMPLES, Voice};
+use crate::samples::Samples;
 
 /// From one sound packet to the next.
 const AUDIO_EVERY: Duration = Duration::from_millis(20);
@@ -35,6 +36,8 @@ pub(super) struct Mouth {
     pub(super) screen: bool,
     /// Packets sent.
     pub(super) sent: u64,
+    /// How late it was with each round of sending, in milliseconds.
+    pub(super) late: Samples,
     next_audio: Instant,
     next_video: Instant,
     packet: usize,
@@ -64,6 +67,7 @@ impl Mouth {
             camera,
             screen: false,
             sent: 0,
+            late: Samples::default(),
             next_audio: now,
             next_video: now,
             audio_sequence: rand::random(),
@@ -122,6 +126,9 @@ impl Mouth {
         peer: &Peer,
         rights: MediaRights,
     ) -> Result<()> {
+        if self.due() <= now {
+            self.late.add(now.saturating_duration_since(self.due()).as_secs_f64() * 1_000.0);
+        }
         while self.next_audio <= now {
             self.next_audio += AUDIO_EVERY;
             self.audio(peer, self.speaks(rights)).await?;

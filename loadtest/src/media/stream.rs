@@ -1,5 +1,6 @@
 //! What arrived of one RTP stream: counted by sequence number, frames put together.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -132,6 +133,49 @@ impl Gap {
     }
 }
 
+/// The intervals between pictures that their average is taken of.
+const INTERVALS: usize = 30;
+
+/// Counts the times a picture stood still, as browsers count them (W3C `freezeCount`): the next one
+/// came later than three times the average of the last 30 intervals, and 150 ms later than it.
+#[derive(Debug, Default, Clone)]
+pub struct Freezes {
+    last: Option<Instant>,
+    intervals: VecDeque<Duration>,
+    times: u64,
+    length: Duration,
+}
+
+impl Freezes {
+    /// A whole picture is there.
+    pub fn picture(&mut self, now: Instant) {
+        let Some(last) = self.last.replace(now) else { return };
+        let interval = now.saturating_duration_since(last);
+        if let Some(count) = u32::try_from(self.intervals.len()).ok().filter(|count| *count > 0) {
+            let average = self.intervals.iter().sum::<Duration>() / count;
+            if interval > (3 * average).max(average + Duration::from_millis(150)) {
+                self.times += 1;
+                self.length += interval;
+            }
+        }
+        if self.intervals.len() == INTERVALS {
+            self.intervals.pop_front();
+        }
+        self.intervals.push_back(interval);
+    }
+
+    /// What comes next begins anew: its sender was not to be seen meanwhile.
+    pub fn begin_again(&mut self) {
+        self.last = None;
+    }
+
+    /// How often it stood still, and for how long in all, in milliseconds.
+    #[must_use]
+    pub fn so_far(&self) -> (u64, f64) {
+        (self.times, self.length.as_secs_f64() * 1_000.0)
+    }
+}
+
 /// VP8 frames put together from packets, without decoding them.
 #[derive(Debug, Default)]
 pub struct Frames {
@@ -144,6 +188,8 @@ pub struct Frames {
     pub broken: u64,
     /// Packets that were no VP8.
     pub malformed: u64,
+    /// Times the picture stood still.
+    pub freezes: Freezes,
 }
 
 #[derive(Debug)]
@@ -157,6 +203,7 @@ impl Frames {
     /// Takes a packet; gives the VP8 data in it, without its descriptor, which forwarders rewrite.
     pub fn packet(
         &mut self,
+        now: Instant,
         sequence: u16,
         timestamp: u32,
         marker: bool,
@@ -187,6 +234,7 @@ impl Frames {
             if marker {
                 self.completed += 1;
                 self.key_frames += u64::from(frame.key);
+                self.freezes.picture(now);
             } else {
                 frame.next_sequence = sequence.wrapping_add(1);
                 self.open = Some(frame);
@@ -246,7 +294,7 @@ mod tests {
         let mut frames = Frames::default();
         let mut feed = |packets: &[crate::media::camera::VideoPacket]| {
             for p in packets {
-                frames.packet(p.sequence, p.timestamp, p.marker, &p.payload);
+                frames.packet(Instant::now(), p.sequence, p.timestamp, p.marker, &p.payload);
             }
         };
         feed(&sender.next(&layers[2]));
@@ -261,6 +309,24 @@ mod tests {
         feed(&sender.next(&layers[2]));
         assert_eq!((frames.completed, frames.key_frames), (3, 2));
         assert_eq!(frames.broken, 1, "the one that lacked its end");
+    }
+
+    #[test]
+    fn a_picture_that_comes_much_too_late_stood_still() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut freezes = Freezes::default();
+        // 15 pictures a second; 210 ms after the last one is three times the average, not 150 ms more.
+        (0..30).for_each(|n| freezes.picture(at(n * 67)));
+        freezes.picture(at(29 * 67 + 210));
+        assert_eq!(freezes.so_far().0, 0);
+        freezes.picture(at(29 * 67 + 210 + 260));
+        assert_eq!(freezes.so_far(), (1, 260.0));
+        // Who was not to be seen did not stand still.
+        freezes.begin_again();
+        freezes.picture(at(60_000));
+        freezes.picture(at(60_067));
+        assert_eq!(freezes.so_far().0, 1);
     }
 
     #[test]

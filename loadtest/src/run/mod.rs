@@ -1,9 +1,13 @@
 //! Runs a scenario: opens its rooms, starts its bots, does what it says when, and judges.
 
+mod agreement;
 mod process;
+pub mod raw;
 mod report;
 mod room;
 mod scenario;
+mod scrape;
+pub mod series;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,45 +18,133 @@ use tokio::task::JoinSet;
 use crate::link::Server;
 use crate::media::speech;
 pub use process::ServerProcess;
+pub use raw::RawRun;
+use raw::{ServerRaw, Tested};
 pub use report::{Assertion, Distribution, Summary};
+use scenario::step::Act;
 pub use scenario::{Overrides, Scenario};
+pub use scrape::{Scrape, private_of};
+use series::{Roster, Second, Seconds, Watch};
 
-/// What a watcher is told while it runs.
+/// What a watcher is told while it runs: what a room does, in words.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// From the start of one room to the start of the next: they do not all join in the same instant.
 const STAGGER: Duration = Duration::from_millis(150);
 
+/// Against what a scenario is run, and who is told how it goes.
+pub struct Setting {
+    /// The server.
+    pub server: Server,
+    /// Its private listener, whose metrics are read; none where they cannot be.
+    pub private: Option<Server>,
+    /// Its process, when it is on this machine.
+    pub process: Option<ServerProcess>,
+    /// Told what the rooms do.
+    pub progress: Progress,
+    /// Told what each second brought.
+    pub each_second: Box<dyn Fn(&Second) + Send>,
+}
+
 /// Runs a scenario against a server.
 ///
 /// # Errors
 /// When it could not be run at all: no server, no speech. What goes wrong in a room is a failed
-/// assertion of the summary.
-pub async fn run(
-    scenario: Scenario,
-    server: &Server,
-    process: Option<ServerProcess>,
-    progress: Progress,
-) -> Result<Summary> {
+/// assertion of the run.
+pub async fn run(scenario: Scenario, setting: Setting) -> Result<RawRun> {
     let people = u8::try_from(scenario.roles.len()).context("a room has few seats")?;
-    progress("making the voices");
+    (setting.progress)("making the voices");
     let voices = tokio::task::spawn_blocking(move || speech::voices(people)).await??;
     let scenario = Arc::new(scenario);
-    let before = process.as_ref().map(ServerProcess::used).transpose()?;
+    let before = match &setting.private {
+        Some(private) => Some(Scrape::take(private).await?),
+        None => None,
+    };
+    let used_before = setting.process.as_ref().map(ServerProcess::used).transpose()?;
     let start = Instant::now();
+    let mut run = RawRun::new(tested(&scenario), scrape::now_ms());
+    run.expectations.clone_from(&scenario.expectations);
+    let (roster, seconds) = (Roster::default(), Seconds::default());
+    let watch = Watch {
+        roster: roster.clone(),
+        seconds: seconds.clone(),
+        private: setting.private.clone(),
+        process: setting.process,
+        told: setting.each_second,
+    };
+    // It ends with this function, however that ends.
+    let mut watching = JoinSet::new();
+    watching.spawn(watch.run());
     let mut rooms = JoinSet::new();
     for index in 0..scenario.rooms {
-        let room =
-            room::RoomRun::open(index, scenario.clone(), server, &voices, progress.clone()).await?;
-        rooms.spawn(room.run());
+        let room = room::RoomRun::open(
+            index,
+            scenario.clone(),
+            &setting.server,
+            &voices,
+            setting.progress.clone(),
+        )
+        .await?;
+        roster.enter(index, room.pulsers());
+        let roster = roster.clone();
+        rooms.spawn(async move {
+            let result = room.run().await;
+            roster.leave(index);
+            (index, result)
+        });
         if index + 1 < scenario.rooms {
             tokio::time::sleep(STAGGER).await;
         }
     }
-    let results = rooms.join_all().await;
-    let used = match (process, before) {
-        (Some(process), Some(before)) => Some(process.used_since(before)?),
-        _ => None,
-    };
-    Ok(Summary::new(&scenario, start.elapsed().as_secs_f64(), results, used))
+    for (index, room) in rooms.join_all().await {
+        run.add_room(index, room);
+    }
+    if let (Some(process), Some(before)) = (setting.process, used_before) {
+        match process.used_since(before) {
+            Ok(used) => {
+                run.server_cpu_ns = Some(used.cpu_ns);
+                run.server_rss_bytes = Some(used.rss_bytes);
+            }
+            Err(error) => run.assert(lost("the server's process is there to the end", &error)),
+        }
+    }
+    if let (Some(private), Some(before)) = (&setting.private, before) {
+        match Scrape::take(private).await {
+            Ok(after) => {
+                run.server = Some(ServerRaw { before, after, peaks: seconds.peaks() });
+            }
+            Err(error) => run.assert(lost("the server's metrics are there to the end", &error)),
+        }
+    }
+    drop(watching);
+    run.series = seconds.since(0);
+    run.seconds = start.elapsed().as_secs_f64();
+    Ok(run)
+}
+
+fn lost(what: &str, error: &anyhow::Error) -> Assertion {
+    Assertion { what: what.to_owned(), held: false, found: format!("{error:#}") }
+}
+
+fn tested(scenario: &Scenario) -> Tested {
+    Tested {
+        scenario: scenario.name.clone(),
+        template: scenario.template.clone(),
+        mode: "steady".to_owned(),
+        people: scenario.roles.len(),
+        incomparable: incomparable(scenario).to_owned(),
+    }
+}
+
+/// Why bots and server may count packets differently.
+fn incomparable(scenario: &Scenario) -> &'static str {
+    let harmless =
+        |what: &Act| matches!(what, Act::Tell(..) | Act::Mark | Act::Gap(_) | Act::Check(_));
+    if !scenario.hostile.is_empty() {
+        "hostile bots send what nobody counts"
+    } else if !scenario.steps.iter().all(|step| harmless(&step.what)) {
+        "packets are lost on purpose"
+    } else {
+        ""
+    }
 }

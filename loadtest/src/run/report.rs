@@ -3,49 +3,27 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::agreement;
+use super::raw::RawRun;
 use super::scenario::Expectation;
+use super::series::Second;
 use crate::bot::Report;
-
-/// A distribution.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Distribution {
-    /// The median.
-    pub p50: f64,
-    /// 95 of 100 are no more.
-    pub p95: f64,
-    /// 99 of 100 are no more.
-    pub p99: f64,
-    /// The most.
-    pub max: f64,
-    /// How many were measured.
-    pub count: usize,
-}
-
-impl Distribution {
-    /// Of these values, by nearest rank.
-    #[must_use]
-    pub fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let rank = |percent: usize| {
-            let index = (values.len() * percent).div_ceil(100).saturating_sub(1);
-            values.get(index).copied().unwrap_or(0.0)
-        };
-        Self { p50: rank(50), p95: rank(95), p99: rank(99), max: rank(100), count: values.len() }
-    }
-}
+use crate::bot::listener::Speech;
+pub use crate::samples::Distribution;
+use crate::samples::Samples;
 
 /// Something that had to be true.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assertion {
     /// What.
     pub what: String,
     /// Whether it was.
     pub held: bool,
     /// What was found instead.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub found: String,
 }
 
@@ -64,7 +42,7 @@ pub struct RoomResult {
     pub forbidden_sent: usize,
 }
 
-/// What the server used meanwhile.
+/// What a process used so far.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerUse {
     /// Processor time.
@@ -73,106 +51,239 @@ pub struct ServerUse {
     pub rss_bytes: u64,
 }
 
-/// A whole run.
+/// How well voices came through to those who decode them.
+#[derive(Debug, Clone, Serialize)]
+pub struct SpeechSummary {
+    /// Windows of 3 s that were compared with what was said.
+    pub windows: u64,
+    /// The share of them in which the speaker was recognised.
+    pub recognised_share: f64,
+    /// The match, of 1, that 95 of 100 windows reach.
+    pub score_p5: f64,
+    /// The match of the middle one.
+    pub score_p50: f64,
+    /// The share of 20 ms of sound that the decoder had to make up.
+    pub concealed_share: f64,
+}
+
+impl SpeechSummary {
+    fn of(speech: &Speech) -> Self {
+        let share =
+            |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+        Self {
+            windows: speech.windows,
+            recognised_share: share(speech.recognised, speech.windows),
+            score_p5: speech.score.percentile(5.0),
+            score_p50: speech.score.percentile(50.0),
+            concealed_share: share(speech.concealed, speech.frames + speech.concealed),
+        }
+    }
+}
+
+/// A second, for readers of the JSON.
+#[derive(Debug, Clone, Serialize)]
+pub struct SecondSummary {
+    /// Seconds from the beginning.
+    pub second: f64,
+    /// What there was.
+    pub rooms: u64,
+    /// Bots whose media was connected.
+    pub connected: u64,
+    /// Latency of sound in this second.
+    pub audio_latency_ms: Distribution,
+    /// Latency of pictures in this second.
+    pub video_latency_ms: Distribution,
+    /// Packets found missing in it; below 0 when late ones came.
+    pub packets_lost: i64,
+    /// Media sessions connected in it.
+    pub joins: i64,
+    /// Ways back taken in it.
+    pub reconnections: i64,
+    /// Processors the server kept busy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_cpus: Option<f64>,
+    /// Its memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_rss_bytes: Option<u64>,
+    /// Processors the generators kept busy.
+    pub generator_cpus: f64,
+    /// How late bots were with what they sent.
+    pub send_late_ms: Distribution,
+}
+
+impl SecondSummary {
+    fn of(second: &Second, began_at_ms: u64) -> Self {
+        Self {
+            second: second.at as f64 - began_at_ms as f64 / 1_000.0,
+            rooms: second.rooms,
+            connected: second.connected,
+            audio_latency_ms: second.audio_latency_ms.distribution(),
+            video_latency_ms: second.video_latency_ms.distribution(),
+            packets_lost: second.counts.lost,
+            joins: second.counts.joins,
+            reconnections: second.counts.reconnections,
+            server_cpus: second.server_cpus,
+            server_rss_bytes: second.server_rss_bytes,
+            generator_cpus: second.generator_cpus,
+            send_late_ms: second.send_late_ms.distribution(),
+        }
+    }
+}
+
+/// One figure as bots and server tell it.
+#[derive(Debug, Clone, Serialize)]
+pub struct BothSay {
+    /// What it is the number of.
+    pub what: String,
+    /// The server's series.
+    pub series: String,
+    /// What the bots say.
+    pub bots: f64,
+    /// What the server says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<f64>,
+}
+
+/// A whole run, judged.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    scenario: String,
-    rooms: usize,
-    people: usize,
-    seconds: f64,
-    join_seconds: Distribution,
-    audio_latency_ms: Distribution,
-    video_latency_ms: Distribution,
-    floor_grant_ms: Distribution,
-    floor_revoke_ms: Distribution,
-    media_gap_ms: BTreeMap<String, Distribution>,
-    reconnect_seconds: BTreeMap<String, Distribution>,
-    packets_sent: u64,
-    packets_expected: u64,
-    packets_received: u64,
-    packets_lost: u64,
-    packets_overflow: u64,
-    leaked_packets: u64,
-    leaks: BTreeMap<&'static str, u64>,
-    forbidden_fragments_sent: usize,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Whether every assertion held.
+    pub held: bool,
+    /// How rooms came.
+    pub mode: String,
+    /// When it began, in milliseconds since 1970.
+    pub began_at_ms: u64,
+    /// How many rooms there were.
+    pub rooms: usize,
+    /// People in each.
+    pub people: usize,
+    /// How long it took.
+    pub seconds: f64,
+    /// Processes that made the load.
+    pub generators: u32,
+    /// From opening the WebSocket to connected media.
+    pub join_seconds: Distribution,
+    /// Sound, from one bot to another.
+    pub audio_latency_ms: Distribution,
+    /// Pictures, from one bot to another.
+    pub video_latency_ms: Distribution,
+    /// From what caused a right to the first packet under it.
+    pub floor_grant_ms: Distribution,
+    /// From what ended a right to the last packet under it.
+    pub floor_revoke_ms: Distribution,
+    /// Silences, by cause.
+    pub media_gap_ms: BTreeMap<String, Distribution>,
+    /// From a drop to being back, by rung.
+    pub reconnect_seconds: BTreeMap<String, Distribution>,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Packets that should have been received.
+    pub packets_expected: u64,
+    /// Packets received.
+    pub packets_received: u64,
+    /// Packets missing.
+    pub packets_lost: u64,
+    /// Packets received that a bot was too slow to count.
+    pub packets_overflow: u64,
+    /// All that leaked.
+    pub leaked_packets: u64,
+    /// What leaked, by what gave it away.
+    pub leaks: BTreeMap<String, u64>,
+    /// Fragments of media sent that nobody may receive.
+    pub forbidden_fragments_sent: u64,
+    /// Times a picture stood still.
+    pub freezes: u64,
+    /// For how long in all.
+    pub freezes_ms: f64,
+    /// How well voices came through.
+    pub speech: SpeechSummary,
+    /// Processor time of the server for each packet that reached a bot.
     #[serde(skip_serializing_if = "Option::is_none")]
-    server_cpu_ns_per_forwarded_packet: Option<f64>,
+    pub server_cpu_ns_per_forwarded_packet: Option<f64>,
+    /// The server's memory in the end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    server_rss_bytes: Option<u64>,
-    assertions: Vec<Assertion>,
+    pub server_rss_bytes: Option<u64>,
+    /// What bots and server both counted; empty when the server could not be asked.
+    pub agreement: Vec<BothSay>,
+    /// What had to be true.
+    pub assertions: Vec<Assertion>,
+    /// What happened second by second.
+    pub series: Vec<SecondSummary>,
 }
 
 impl Summary {
-    /// Adds up the rooms, and judges.
+    /// Adds up a run, and judges it.
     #[must_use]
-    pub fn new(
-        scenario: &super::Scenario,
-        seconds: f64,
-        rooms: Vec<RoomResult>,
-        server: Option<ServerUse>,
-    ) -> Self {
-        let reports: Vec<&Report> = rooms.iter().flat_map(|room| &room.reports).collect();
-        let all = |pick: fn(&Report) -> &Vec<f64>| {
-            Distribution::of(
-                reports.iter().flat_map(|report| pick(report).iter().copied()).collect(),
-            )
+    pub fn of(run: &RawRun) -> Self {
+        let totals = &run.totals;
+        let each = |groups: &BTreeMap<String, Samples>| {
+            groups.iter().map(|(name, values)| (name.clone(), values.distribution())).collect()
         };
-        let sum = |pick: fn(&Report) -> u64| reports.iter().map(|report| pick(report)).sum::<u64>();
-        let returns = reports.iter().flat_map(|report| report.returns.iter());
-        let received = sum(|report| report.received);
-        let leaks = BTreeMap::from([
-            ("without_right", sum(|report| report.leaks.without_right)),
-            ("forbidden", sum(|report| report.leaks.forbidden)),
-            ("misplaced", sum(|report| report.leaks.misplaced)),
-            ("stray", sum(|report| report.leaks.stray)),
-        ]);
+        let scrapes = run.server.as_ref();
+        let cpu_ns = run.server_cpu_ns.or_else(|| {
+            let server = scrapes?;
+            server.after.cpu_ns()?.checked_sub(server.before.cpu_ns()?)
+        });
         let mut summary = Self {
-            scenario: scenario.name.clone(),
-            rooms: rooms.len(),
-            people: scenario.roles.len(),
-            seconds,
-            join_seconds: all(|report| &report.joins),
-            audio_latency_ms: all(|report| &report.times.audio_latency),
-            video_latency_ms: all(|report| &report.times.video_latency),
-            floor_grant_ms: all(|report| &report.times.grant),
-            floor_revoke_ms: all(|report| &report.times.revoke),
-            media_gap_ms: grouped(rooms.iter().flat_map(|room| room.gaps.iter().cloned())),
-            reconnect_seconds: grouped(
-                returns.map(|(rung, seconds)| ((*rung).to_owned(), *seconds)),
-            ),
-            packets_sent: sum(|report| report.sent),
-            packets_expected: sum(|report| report.expected),
-            packets_received: received,
-            packets_lost: sum(|report| report.lost),
-            packets_overflow: sum(|report| report.overflow),
-            leaked_packets: sum(|report| report.leaks.total()),
-            leaks,
-            forbidden_fragments_sent: rooms.iter().map(|room| room.forbidden_sent).sum(),
-            server_cpu_ns_per_forwarded_packet: server
-                .filter(|_| received > 0)
-                .map(|server| server.cpu_ns as f64 / received as f64),
-            server_rss_bytes: server.map(|server| server.rss_bytes),
-            assertions: always(&reports),
+            scenario: run.tested.scenario.clone(),
+            held: false,
+            mode: run.tested.mode.clone(),
+            began_at_ms: run.began_at_ms,
+            rooms: run.rooms,
+            people: run.tested.people,
+            seconds: run.seconds,
+            generators: run.generators,
+            join_seconds: totals.join_seconds.distribution(),
+            audio_latency_ms: totals.audio_latency_ms.distribution(),
+            video_latency_ms: totals.video_latency_ms.distribution(),
+            floor_grant_ms: totals.floor_grant_ms.distribution(),
+            floor_revoke_ms: totals.floor_revoke_ms.distribution(),
+            media_gap_ms: each(&totals.media_gap_ms),
+            reconnect_seconds: each(&totals.reconnect_seconds),
+            packets_sent: totals.packets_sent,
+            packets_expected: totals.packets_expected,
+            packets_received: totals.packets_received,
+            packets_lost: totals.packets_lost,
+            packets_overflow: totals.packets_overflow,
+            leaked_packets: totals.leaked(),
+            leaks: totals.leaks.clone(),
+            forbidden_fragments_sent: totals.forbidden_fragments_sent,
+            freezes: totals.freezes,
+            freezes_ms: totals.freezes_ms,
+            speech: SpeechSummary::of(&totals.speech),
+            server_cpu_ns_per_forwarded_packet: cpu_ns
+                .filter(|_| totals.packets_received > 0)
+                .map(|cpu_ns| cpu_ns as f64 / totals.packets_received as f64),
+            server_rss_bytes: run
+                .server_rss_bytes
+                .or_else(|| scrapes.and_then(|server| server.after.rss_bytes())),
+            agreement: agreement::compared(run)
+                .into_iter()
+                .map(|both| BothSay {
+                    what: both.what.to_owned(),
+                    series: both.series.to_owned(),
+                    bots: both.bots,
+                    server: both.server,
+                })
+                .collect(),
+            assertions: run.assertions.clone(),
+            series: run
+                .series
+                .iter()
+                .map(|second| SecondSummary::of(second, run.began_at_ms))
+                .collect(),
         };
-        for (index, room) in rooms.into_iter().enumerate() {
-            summary.assertions.extend(room.assertions);
-            summary.assertions.extend(room.findings.into_iter().map(|finding| Assertion {
-                what: format!("room {index}: hostile input is refused"),
-                held: false,
-                found: finding,
-            }));
-        }
+        summary.assertions.extend(agreement::judge(run));
+        // Without its series, which nobody sets a bound on.
+        let series = std::mem::take(&mut summary.series);
         let json = serde_json::to_value(&summary).unwrap_or(Value::Null);
+        summary.series = series;
+        summary.assertions.extend(run.expectations.iter().map(|expected| judge(expected, &json)));
+        summary.held = !summary.assertions.is_empty()
+            && summary.assertions.iter().all(|assertion| assertion.held);
         summary
-            .assertions
-            .extend(scenario.expectations.iter().map(|expected| judge(expected, &json)));
-        summary
-    }
-
-    /// Whether every assertion held.
-    #[must_use]
-    pub fn held(&self) -> bool {
-        self.assertions.iter().all(|assertion| assertion.held)
     }
 
     /// The table for a person.
@@ -222,6 +333,14 @@ impl Summary {
             self.leaked_packets,
             self.forbidden_fragments_sent
         );
+        let _ = writeln!(
+            out,
+            "pictures stood still {} times; of {} windows of speech {:.1} % recognised, {:.2} % of sound made up",
+            self.freezes,
+            self.speech.windows,
+            self.speech.recognised_share * 100.0,
+            self.speech.concealed_share * 100.0
+        );
         if let Some(cpu) = self.server_cpu_ns_per_forwarded_packet {
             let _ = writeln!(out, "server: {cpu:.0} ns of processor per forwarded packet");
         }
@@ -231,44 +350,6 @@ impl Summary {
         }
         out
     }
-}
-
-fn grouped(values: impl Iterator<Item = (String, f64)>) -> BTreeMap<String, Distribution> {
-    let mut groups: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for (name, value) in values {
-        groups.entry(name).or_default().push(value);
-    }
-    groups.into_iter().map(|(name, values)| (name, Distribution::of(values))).collect()
-}
-
-/// What every run must show, whatever its scenario: a test in which nothing flowed proves nothing.
-fn always(reports: &[&Report]) -> Vec<Assertion> {
-    let failing = |what: &str, fails: fn(&Report) -> Option<String>| {
-        let found: Vec<String> = reports
-            .iter()
-            .filter_map(|report| Some(format!("seat {}: {}", report.seat, fails(report)?)))
-            .collect();
-        Assertion {
-            what: what.to_owned(),
-            held: found.is_empty() && !reports.is_empty(),
-            found: found.join("; "),
-        }
-    };
-    vec![
-        failing("every bot got in", |report| {
-            report.joins.is_empty().then(|| "never connected".to_owned())
-        }),
-        failing("every bot sent", |report| (report.sent == 0).then(|| "nothing".to_owned())),
-        failing("every bot received", |report| {
-            (report.received == 0).then(|| "nothing".to_owned())
-        }),
-        failing("no bot was too slow to count", |report| {
-            (report.overflow > 0).then(|| format!("{} packets", report.overflow))
-        }),
-        failing("no bot had trouble", |report| {
-            (!report.troubles.is_empty()).then(|| report.troubles.join(", "))
-        }),
-    ]
 }
 
 fn judge(expected: &Expectation, json: &Value) -> Assertion {
@@ -295,13 +376,7 @@ fn judge(expected: &Expectation, json: &Value) -> Assertion {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_are_of_the_nearest_rank() {
-        let of = Distribution::of((1..=100).map(f64::from).collect());
-        assert_eq!((of.p50, of.p95, of.p99, of.max, of.count), (50.0, 95.0, 99.0, 100.0, 100));
-        assert_eq!(Distribution::of(vec![]).count, 0);
-    }
+    use crate::run::raw::Tested;
 
     #[test]
     fn what_was_not_measured_does_not_hold() {
@@ -319,7 +394,24 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_bots_is_no_success() {
-        assert!(always(&[]).iter().all(|assertion| !assertion.held));
+    fn a_run_in_which_nothing_was_asserted_is_no_success() {
+        assert!(!Summary::of(&RawRun::new(Tested::default(), 0)).held);
+    }
+
+    #[test]
+    fn a_bound_on_any_number_is_judged() {
+        let mut run = RawRun::new(Tested::default(), 0);
+        run.totals.audio_latency_ms.add(40.0);
+        let expect = |metric: &str, at_most| Expectation {
+            metric: metric.to_owned(),
+            at_most: Some(at_most),
+            at_least: None,
+        };
+        run.expectations = vec![expect("audio_latency_ms.p99", 50.0), expect("freezes", 0.0)];
+        assert!(Summary::of(&run).held);
+        run.expectations.push(expect("audio_latency_ms.p99", 30.0));
+        let summary = Summary::of(&run);
+        assert!(!summary.held);
+        assert_eq!(summary.assertions[2].found, "(40.000)");
     }
 }

@@ -13,6 +13,7 @@ use super::scenario::Scenario;
 use super::scenario::step::{Act, Check, Rebinding, Whom, order};
 use crate::bot::listener::HeardReport;
 use crate::bot::peer::Camera;
+use crate::bot::pulse::Pulser;
 use crate::bot::{Bot, BotConfig, Causes, Order, Play, Report};
 use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
@@ -92,6 +93,11 @@ impl RoomRun {
             bots.insert(*seat, bot);
         }
         Ok(Self { index, scenario, bots, hostile, ledger, start: Instant::now(), progress })
+    }
+
+    /// A way to ask each bot what it did.
+    pub(super) fn pulsers(&self) -> Vec<Pulser> {
+        self.bots.values().map(Bot::pulser).collect()
     }
 
     /// Does what the scenario says, and gathers what came of it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use palabre_ids::{MAX_SEATS, Role, Seat};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use self::step::{Act, Step, seconds};
@@ -48,7 +48,7 @@ pub struct Scenario {
 }
 
 /// A bound on a number of the report.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// Its path, such as `audio_latency_ms.p95`.

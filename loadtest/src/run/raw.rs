@@ -1,0 +1,390 @@
+//! Everything a generator measured, before it is judged: what several of them measured at the same time
+//! against one server is put together into one run (`palabre-loadtest merge`).
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::report::{Assertion, RoomResult};
+use super::scenario::Expectation;
+use super::scrape::Scrape;
+use super::series::Second;
+use crate::bot::Report;
+use crate::bot::listener::Speech;
+use crate::samples::Samples;
+
+/// The form of the file; another one is refused.
+const FORMAT: u32 = 1;
+
+/// What was tested.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tested {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The template of its rooms.
+    pub template: String,
+    /// How rooms came: `steady`, `ramp`, `soak`, `find_limit`.
+    pub mode: String,
+    /// People in each room.
+    pub people: usize,
+    /// Why what bots sent and what the server counted need not be the same; empty when they must be.
+    pub incomparable: String,
+}
+
+/// What all bots measured and counted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// Bots that played.
+    pub bots: u64,
+    /// From opening the WebSocket to connected media, in seconds.
+    pub join_seconds: Samples,
+    /// From a bot that sent sound to one that received it, in milliseconds.
+    pub audio_latency_ms: Samples,
+    /// The same for pictures.
+    pub video_latency_ms: Samples,
+    /// From what caused a right to the first packet under it, in milliseconds.
+    pub floor_grant_ms: Samples,
+    /// From what ended a right to the last packet under it, in milliseconds.
+    pub floor_revoke_ms: Samples,
+    /// Silences by cause, in milliseconds.
+    pub media_gap_ms: BTreeMap<String, Samples>,
+    /// From a drop to being back, by rung, in seconds.
+    pub reconnect_seconds: BTreeMap<String, Samples>,
+    /// Packets sent.
+    pub packets_sent: u64,
+    /// Packets that should have been received.
+    pub packets_expected: u64,
+    /// Packets received.
+    pub packets_received: u64,
+    /// Packets missing.
+    pub packets_lost: u64,
+    /// Packets received that a bot was too slow to count.
+    pub packets_overflow: u64,
+    /// What leaked, by what gave it away.
+    pub leaks: BTreeMap<String, u64>,
+    /// Fragments of media sent that nobody may receive.
+    pub forbidden_fragments_sent: u64,
+    /// Times a picture stood still.
+    pub freezes: u64,
+    /// For how long in all, in milliseconds.
+    pub freezes_ms: f64,
+    /// How well voices came through.
+    pub speech: Speech,
+}
+
+/// What the server said of itself, and what it used.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerRaw {
+    /// Its metrics before the first bot came.
+    pub before: Scrape,
+    /// Its metrics after the last bot was heard of, before it left.
+    pub after: Scrape,
+    /// The most it said of `palabre_rooms`, `palabre_seats` and `palabre_seats_connected` at once.
+    pub peaks: BTreeMap<String, f64>,
+}
+
+/// A run, or one generator's share of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RawRun {
+    format: u32,
+    /// What was tested.
+    pub tested: Tested,
+    /// When it began, in milliseconds since 1970.
+    pub began_at_ms: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Processes that made the load.
+    pub generators: u32,
+    /// Rooms there were.
+    pub rooms: usize,
+    /// What was measured over all.
+    pub totals: Totals,
+    /// What was measured second by second.
+    pub series: Vec<Second>,
+    /// What was judged where it happened.
+    pub assertions: Vec<Assertion>,
+    /// What the report must show.
+    pub expectations: Vec<Expectation>,
+    /// What the server said of itself; none when it could not be asked.
+    pub server: Option<ServerRaw>,
+    /// Processor time the server's process used, in nanoseconds, when its pid was known.
+    pub server_cpu_ns: Option<u64>,
+    /// Its memory in the end, in bytes.
+    pub server_rss_bytes: Option<u64>,
+}
+
+impl RawRun {
+    /// A run of which only this is known yet.
+    #[must_use]
+    pub fn new(tested: Tested, began_at_ms: u64) -> Self {
+        Self {
+            format: FORMAT,
+            tested,
+            began_at_ms,
+            seconds: 0.0,
+            generators: 1,
+            rooms: 0,
+            totals: Totals::default(),
+            series: Vec::new(),
+            assertions: Vec::new(),
+            expectations: Vec::new(),
+            server: None,
+            server_cpu_ns: None,
+            server_rss_bytes: None,
+        }
+    }
+
+    /// Takes what one room gave.
+    pub fn add_room(&mut self, index: u16, room: RoomResult) {
+        self.rooms += 1;
+        for report in &room.reports {
+            self.totals.add_bot(report);
+        }
+        let totals = &mut self.totals;
+        for (cause, gap) in room.gaps {
+            totals.media_gap_ms.entry(cause).or_default().add(gap);
+        }
+        totals.forbidden_fragments_sent += room.forbidden_sent as u64;
+        self.assertions.extend(room.assertions);
+        self.assertions.extend(room.findings.into_iter().map(|finding| Assertion {
+            what: format!(
+                "room {index}: what the script says is done, and nothing hostile answered"
+            ),
+            held: false,
+            found: finding,
+        }));
+        for assertion in always(&room.reports) {
+            self.assert(assertion);
+        }
+    }
+
+    /// Adds an assertion; one that says the same of another room is put together with it.
+    pub fn assert(&mut self, assertion: Assertion) {
+        let Some(same) = self.assertions.iter_mut().find(|same| same.what == assertion.what) else {
+            self.assertions.push(assertion);
+            return;
+        };
+        same.held &= assertion.held;
+        if !assertion.found.is_empty() && same.found.len() < LONGEST_FINDING {
+            if !same.found.is_empty() {
+                same.found.push_str("; ");
+            }
+            same.found.push_str(&assertion.found);
+        }
+    }
+
+    /// Puts together what several generators measured at the same time against one server.
+    ///
+    /// # Errors
+    /// When they are of different scenarios or forms, or there is none.
+    pub fn merge(runs: Vec<Self>) -> Result<Self> {
+        let mut runs = runs.into_iter();
+        let mut whole = runs.next();
+        ensure!(
+            whole.as_ref().is_none_or(|run| run.format == FORMAT),
+            "a raw run of another version"
+        );
+        for run in runs {
+            let Some(whole) = &mut whole else { break };
+            ensure!(run.format == FORMAT, "a raw run of another version");
+            ensure!(
+                run.tested.scenario == whole.tested.scenario,
+                "runs of different scenarios: {} and {}",
+                whole.tested.scenario,
+                run.tested.scenario
+            );
+            whole.take(run);
+        }
+        whole.ok_or_else(|| anyhow::anyhow!("no runs to put together"))
+    }
+
+    fn take(&mut self, other: Self) {
+        let end = |run: &Self| run.began_at_ms as f64 + run.seconds * 1_000.0;
+        let last = end(self).max(end(&other));
+        self.began_at_ms = self.began_at_ms.min(other.began_at_ms);
+        self.seconds = (last - self.began_at_ms as f64) / 1_000.0;
+        self.generators += other.generators;
+        self.rooms += other.rooms;
+        self.totals.merge(other.totals);
+        for second in other.series {
+            match self.series.binary_search_by_key(&second.at, |own| own.at) {
+                Ok(index) => self.series[index].merge(second),
+                Err(index) => self.series.insert(index, second),
+            }
+        }
+        for assertion in other.assertions {
+            self.assert(assertion);
+        }
+        self.server = match (self.server.take(), other.server) {
+            (Some(mut own), Some(other)) => {
+                own.take(other);
+                Some(own)
+            }
+            (own, other) => own.or(other),
+        };
+        // Each measured the same process.
+        self.server_cpu_ns = self.server_cpu_ns.max(other.server_cpu_ns);
+        self.server_rss_bytes = self.server_rss_bytes.max(other.server_rss_bytes);
+    }
+}
+
+/// What is said of one assertion at most, in bytes; more rooms that fail alike tell nothing new.
+const LONGEST_FINDING: usize = 2_000;
+
+impl ServerRaw {
+    /// Another generator's: it may have begun before, or ended later.
+    fn take(&mut self, other: Self) {
+        if other.before.at_ms < self.before.at_ms {
+            self.before = other.before;
+        }
+        if other.after.at_ms > self.after.at_ms {
+            self.after = other.after;
+        }
+        for (series, peak) in other.peaks {
+            let own = self.peaks.entry(series).or_default();
+            *own = own.max(peak);
+        }
+    }
+}
+
+impl Totals {
+    fn add_bot(&mut self, report: &Report) {
+        self.bots += 1;
+        self.join_seconds.extend(report.joins.iter().copied());
+        self.audio_latency_ms.merge(&report.times.audio_latency);
+        self.video_latency_ms.merge(&report.times.video_latency);
+        self.floor_grant_ms.merge(&report.times.grant);
+        self.floor_revoke_ms.merge(&report.times.revoke);
+        for (rung, seconds) in &report.returns {
+            self.reconnect_seconds.entry((*rung).to_owned()).or_default().add(*seconds);
+        }
+        self.packets_sent += report.sent;
+        self.packets_expected += report.expected;
+        self.packets_received += report.received;
+        self.packets_lost += report.lost;
+        self.packets_overflow += report.overflow;
+        for (kind, count) in [
+            ("without_right", report.leaks.without_right),
+            ("forbidden", report.leaks.forbidden),
+            ("misplaced", report.leaks.misplaced),
+            ("stray", report.leaks.stray),
+        ] {
+            *self.leaks.entry(kind.to_owned()).or_default() += count;
+        }
+        self.freezes += report.freezes.0;
+        self.freezes_ms += report.freezes.1;
+        self.speech.merge(&report.speech);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.bots += other.bots;
+        self.join_seconds.merge(&other.join_seconds);
+        self.audio_latency_ms.merge(&other.audio_latency_ms);
+        self.video_latency_ms.merge(&other.video_latency_ms);
+        self.floor_grant_ms.merge(&other.floor_grant_ms);
+        self.floor_revoke_ms.merge(&other.floor_revoke_ms);
+        for (cause, gaps) in other.media_gap_ms {
+            self.media_gap_ms.entry(cause).or_default().merge(&gaps);
+        }
+        for (rung, times) in other.reconnect_seconds {
+            self.reconnect_seconds.entry(rung).or_default().merge(&times);
+        }
+        self.packets_sent += other.packets_sent;
+        self.packets_expected += other.packets_expected;
+        self.packets_received += other.packets_received;
+        self.packets_lost += other.packets_lost;
+        self.packets_overflow += other.packets_overflow;
+        for (kind, count) in other.leaks {
+            *self.leaks.entry(kind).or_default() += count;
+        }
+        self.forbidden_fragments_sent += other.forbidden_fragments_sent;
+        self.freezes += other.freezes;
+        self.freezes_ms += other.freezes_ms;
+        self.speech.merge(&other.speech);
+    }
+
+    /// All that leaked.
+    #[must_use]
+    pub fn leaked(&self) -> u64 {
+        self.leaks.values().sum()
+    }
+}
+
+/// What every run must show, whatever its scenario: a test in which nothing flowed proves nothing.
+pub(super) fn always(reports: &[Report]) -> Vec<Assertion> {
+    let failing = |what: &str, fails: fn(&Report) -> Option<String>| {
+        let found: Vec<String> = reports
+            .iter()
+            .filter_map(|report| Some(format!("seat {}: {}", report.seat, fails(report)?)))
+            .collect();
+        Assertion {
+            what: what.to_owned(),
+            held: found.is_empty() && !reports.is_empty(),
+            found: found.join("; "),
+        }
+    };
+    vec![
+        failing("every bot got in", |report| {
+            report.joins.is_empty().then(|| "never connected".to_owned())
+        }),
+        failing("every bot sent", |report| (report.sent == 0).then(|| "nothing".to_owned())),
+        failing("every bot received", |report| {
+            (report.received == 0).then(|| "nothing".to_owned())
+        }),
+        failing("no bot was too slow to count", |report| {
+            (report.overflow > 0).then(|| format!("{} packets", report.overflow))
+        }),
+        failing("no bot had trouble", |report| {
+            (!report.troubles.is_empty()).then(|| report.troubles.join(", "))
+        }),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(scenario: &str, began_at_ms: u64, seconds: f64) -> RawRun {
+        let tested = Tested { scenario: scenario.to_owned(), ..Tested::default() };
+        let mut run = RawRun::new(tested, began_at_ms);
+        run.seconds = seconds;
+        run.rooms = 2;
+        run.totals.audio_latency_ms.add(seconds);
+        run.totals.packets_sent = 10;
+        run.series = vec![Second { at: began_at_ms / 1_000, rooms: 2, ..Second::default() }];
+        run
+    }
+
+    fn assertion(held: bool, found: &str) -> Assertion {
+        Assertion { what: "every bot sent".to_owned(), held, found: found.to_owned() }
+    }
+
+    #[test]
+    fn two_generators_make_one_run() {
+        let (mut a, mut b) = (run("x", 5_000, 10.0), run("x", 4_000, 30.0));
+        a.assert(assertion(true, ""));
+        b.assert(assertion(false, "seat 3: nothing"));
+        let text = serde_json::to_string(&b).expect("numbers");
+        let b = serde_json::from_str(&text).expect("as it was written");
+        let whole = RawRun::merge(vec![a, b]).expect("of one scenario");
+        assert_eq!((whole.generators, whole.rooms, whole.totals.packets_sent), (2, 4, 20));
+        assert_eq!((whole.began_at_ms, whole.seconds), (4_000, 30.0));
+        assert_eq!(whole.totals.audio_latency_ms.count(), 2);
+        assert_eq!(whole.series.iter().map(|second| second.at).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(whole.assertions.len(), 1);
+        assert!(!whole.assertions[0].held && whole.assertions[0].found == "seat 3: nothing");
+    }
+
+    #[test]
+    fn runs_of_different_scenarios_are_not_put_together() {
+        assert!(RawRun::merge(vec![run("x", 0, 1.0), run("y", 0, 1.0)]).is_err());
+        assert!(RawRun::merge(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_room_without_bots_is_no_success() {
+        assert!(always(&[]).iter().all(|assertion| !assertion.held));
+    }
+}

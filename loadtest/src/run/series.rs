@@ -1,0 +1,240 @@
+//! What happened second by second: bots and server are asked once a second while a run lasts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::process::ServerProcess;
+use super::scrape::{Scrape, now_ms};
+use crate::bot::pulse::{Asked, Counts, Pulser};
+use crate::link::Server;
+use crate::samples::Samples;
+
+/// What the server is watched for the most of.
+const PEAKS: [&str; 3] = ["palabre_rooms", "palabre_seats", "palabre_seats_connected"];
+
+/// A second of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Second {
+    /// When it ended, in seconds since 1970.
+    pub at: u64,
+    /// Rooms that play.
+    pub rooms: u64,
+    /// Bots that play.
+    pub bots: u64,
+    /// Of these, bots whose media is connected.
+    pub connected: u64,
+    /// What they counted.
+    pub counts: Counts,
+    /// Latency of sound, in milliseconds.
+    pub audio_latency_ms: Samples,
+    /// Latency of pictures, in milliseconds.
+    pub video_latency_ms: Samples,
+    /// How late bots were with what they sent, in milliseconds.
+    pub send_late_ms: Samples,
+    /// Processors the generators kept busy: 1 is one processor.
+    pub generator_cpus: f64,
+    /// Processors the server kept busy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_cpus: Option<f64>,
+    /// Its memory, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_rss_bytes: Option<u64>,
+    /// Packets it forwarded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_forwarded: Option<f64>,
+}
+
+impl Second {
+    /// Takes the same second of another generator, or the next one of the same.
+    pub fn merge(&mut self, other: Self) {
+        self.rooms += other.rooms;
+        self.bots += other.bots;
+        self.connected += other.connected;
+        self.counts += other.counts;
+        self.audio_latency_ms.merge(&other.audio_latency_ms);
+        self.video_latency_ms.merge(&other.video_latency_ms);
+        self.send_late_ms.merge(&other.send_late_ms);
+        self.generator_cpus += other.generator_cpus;
+        // Each asked the same server.
+        let most = |own: Option<f64>, other: Option<f64>| match (own, other) {
+            (Some(own), Some(other)) => Some(own.max(other)),
+            (own, other) => own.or(other),
+        };
+        self.server_cpus = most(self.server_cpus, other.server_cpus);
+        self.server_forwarded = most(self.server_forwarded, other.server_forwarded);
+        self.server_rss_bytes = self.server_rss_bytes.max(other.server_rss_bytes);
+    }
+}
+
+/// The bots that play, room by room.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Roster(Arc<Mutex<BTreeMap<u16, Vec<Pulser>>>>);
+
+impl Roster {
+    pub(super) fn enter(&self, room: u16, bots: Vec<Pulser>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(room, bots);
+    }
+
+    pub(super) fn leave(&self, room: u16) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
+    }
+
+    fn all(&self) -> (usize, Vec<Pulser>) {
+        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (rooms.len(), rooms.values().flatten().cloned().collect())
+    }
+}
+
+/// The seconds so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seconds(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    seconds: Vec<Second>,
+    peaks: BTreeMap<String, f64>,
+}
+
+impl Seconds {
+    /// What was measured from the `from`th second on.
+    pub(super) fn since(&self, from: usize) -> Vec<Second> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.seconds.get(from..).map(<[Second]>::to_vec).unwrap_or_default()
+    }
+
+    pub(super) fn peaks(&self) -> BTreeMap<String, f64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).peaks.clone()
+    }
+
+    fn push(&self, second: Second) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).seconds.push(second);
+    }
+
+    fn peak(&self, scrape: &Scrape) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for series in PEAKS {
+            if let Some(value) = scrape.value(series) {
+                let peak = kept.peaks.entry(series.to_owned()).or_insert(value);
+                *peak = peak.max(value);
+            }
+        }
+    }
+}
+
+/// Asks everybody once a second.
+pub(super) struct Watch {
+    pub(super) roster: Roster,
+    pub(super) seconds: Seconds,
+    pub(super) private: Option<Server>,
+    pub(super) process: Option<ServerProcess>,
+    /// Told each second.
+    pub(super) told: Box<dyn Fn(&Second) + Send>,
+}
+
+/// What only goes up, when it was last looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Odometer(Option<(Instant, f64)>);
+
+impl Odometer {
+    /// How much more a second it is; a counter that went back began anew.
+    fn rate(&mut self, now: Instant, value: f64) -> Option<f64> {
+        let before = self.0.replace((now, value));
+        let (at, before) = before?;
+        let seconds = now.saturating_duration_since(at).as_secs_f64();
+        (seconds > 0.0 && value >= before).then(|| (value - before) / seconds)
+    }
+}
+
+impl Watch {
+    /// Until it is dropped.
+    pub(super) async fn run(self) {
+        let mut beat = interval(Duration::from_secs(1));
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beat.tick().await;
+        let own = ServerProcess { pid: std::process::id() };
+        let (mut generator, mut cpu, mut forwarded) =
+            (Odometer::default(), Odometer::default(), Odometer::default());
+        loop {
+            beat.tick().await;
+            let (rooms, bots) = self.roster.all();
+            let scrape = async {
+                match &self.private {
+                    Some(private) => Scrape::take(private).await.ok(),
+                    None => None,
+                }
+            };
+            let (asked, scrape) = tokio::join!(join_all(bots.iter().map(Pulser::pulse)), scrape);
+            let now = Instant::now();
+            let mut second =
+                Second { at: now_ms() / 1_000, rooms: rooms as u64, ..Second::default() };
+            for asked in asked {
+                match asked {
+                    Asked::Pulse(pulse) => {
+                        second.bots += 1;
+                        second.connected += u64::from(pulse.connected);
+                        second.counts += pulse.counts;
+                        second.audio_latency_ms.merge(&pulse.times.audio_latency);
+                        second.video_latency_ms.merge(&pulse.times.video_latency);
+                        second.send_late_ms.merge(&pulse.send_late);
+                    }
+                    Asked::Late => second.bots += 1,
+                    Asked::Ended => {}
+                }
+            }
+            if let Ok(used) = own.used() {
+                second.generator_cpus =
+                    generator.rate(now, used.cpu_ns as f64 / 1e9).unwrap_or_default();
+            }
+            let used = self.process.as_ref().and_then(|process| process.used().ok());
+            let cpu_ns = used.map(|used| used.cpu_ns).or(scrape.as_ref().and_then(Scrape::cpu_ns));
+            second.server_cpus = cpu_ns.and_then(|cpu_ns| cpu.rate(now, cpu_ns as f64 / 1e9));
+            second.server_rss_bytes =
+                used.map(|used| used.rss_bytes).or(scrape.as_ref().and_then(Scrape::rss_bytes));
+            if let Some(scrape) = &scrape {
+                self.seconds.peak(scrape);
+                second.server_forwarded = scrape
+                    .value("palabre_media_packets_forwarded_total")
+                    .and_then(|packets| forwarded.rate(now, packets));
+            }
+            (self.told)(&second);
+            self.seconds.push(second);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_that_began_anew_has_no_rate() {
+        let start = Instant::now();
+        let mut odometer = Odometer::default();
+        assert_eq!(odometer.rate(start, 10.0), None);
+        assert_eq!(odometer.rate(start + Duration::from_secs(2), 30.0), Some(10.0));
+        assert_eq!(odometer.rate(start + Duration::from_secs(3), 5.0), None);
+        assert_eq!(odometer.rate(start + Duration::from_secs(4), 6.0), Some(1.0));
+    }
+
+    #[test]
+    fn one_server_s_second_is_not_added_up_and_bots_are() {
+        let second = |cpus| Second {
+            bots: 8,
+            generator_cpus: 0.5,
+            server_cpus: cpus,
+            counts: Counts { sent: 4, ..Counts::default() },
+            ..Second::default()
+        };
+        let mut whole = second(Some(0.3));
+        whole.merge(second(Some(0.4)));
+        whole.merge(second(None));
+        assert_eq!((whole.bots, whole.counts.sent, whole.server_cpus), (24, 12, Some(0.4)));
+        assert_eq!(whole.generator_cpus, 1.5);
+    }
+}

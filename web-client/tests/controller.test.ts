@@ -240,6 +240,9 @@ describe('statistics', () => {
   test('tell what came in, and which way it came', () => {
     expect(quickLook(chromium, know(chromium))).toEqual({ received: 7, via: 'tcp' });
     expect(quickLook(firefox, know(firefox))).toEqual({ received: 42, via: 'turn' });
+    const behind = { id: 'L', candidateType: 'prflx', protocol: 'udp', relayProtocol: 'tls' };
+    const relayed = new Map<string, object>(chromium).set('L', behind);
+    expect(quickLook(relayed, know(relayed)).via).toBe('turn');
     // What comes on another pair than the one that the browser sends on says nothing of that one.
     const deaf = new Map<string, object>(chromium).set('P', { ...chromium.get('P'), packetsReceived: 4 });
     expect(quickLook(deaf, know(deaf)).received).toBe(4);

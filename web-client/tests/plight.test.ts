@@ -82,6 +82,14 @@ describe('the reports', () => {
     expect(said).toEqual([{ type: 'recovered', ...back }]);
   });
 
+  test('tell last how the sound came back: that is what is kept of a drop', () => {
+    const { said, reports } = made();
+    reports.recovered(back);
+    reports.recovered({ rung: 'resume', cause: 'signaling_lost', took: 4000, gap: 0 });
+    reports.tell(0);
+    expect(said.map((message) => 'rung' in message && message.rung)).toEqual(['resume', 'ice_restart']);
+  });
+
   test('keep the latest of too many', () => {
     const { said, reports } = made();
     for (let gap = 0; gap < 100; gap++) reports.recovered({ ...back, gap });

@@ -73,7 +73,8 @@ export function quickLook(reports: Reports, known: Known): Look {
 }
 
 function viaOf(local: Report | undefined, remote: Report | undefined): Via {
-  if (local?.['candidateType'] === 'relay') return 'turn';
+  // Behind one more router the relay's own address is known by its answers alone (`prflx`).
+  if (local?.['candidateType'] === 'relay' || local?.['relayProtocol'] !== undefined) return 'turn';
   return [local, remote].some((candidate) => String(candidate?.['protocol']).toLowerCase() === 'tcp')
     ? 'tcp'
     : 'udp';

@@ -20,7 +20,10 @@ export class Reports {
 
   /** A way back worked. */
   recovered(recovered: Recovered): void {
-    this.#waiting = [...this.#waiting, recovered].slice(-MOST_WAITING);
+    // Of one drop the last that is told is kept, and how the sound came back says more than that words
+    // come again.
+    const all = recovered.rung === 'resume' ? [recovered, ...this.#waiting] : [...this.#waiting, recovered];
+    this.#waiting = all.slice(-MOST_WAITING);
   }
 
   /** How the media travel now. */

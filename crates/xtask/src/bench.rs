@@ -1,10 +1,10 @@
 //! The figures of `docs/BENCHMARKS.md`. It prints and judges nothing: a figure without the machine
 //! and the hour it was taken in is no test.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::machine;
 use crate::shell::{cargo, has, output, root, run, say};
@@ -32,11 +32,6 @@ pub(crate) fn run_all(seconds: u32) -> Result<()> {
 
 /// Palabre beside other servers on the same media work, `seconds` for each measurement.
 pub(crate) fn peers(seconds: u32, options: &[String]) -> Result<()> {
-    ensure!(
-        has("janus") || !Path::new("/run/systemd/system").exists(),
-        "installing the package `janus` starts a service: do that yourself (apt-get install \
-         --no-install-recommends janus && systemctl disable --now janus)"
-    );
     machine::need(machine::PEERS)?;
     let mut build = cargo();
     build.args(["build", "--locked", "--release", "--bins"]);

@@ -1,5 +1,6 @@
 //! What the machine must have, and how it gets it.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -34,7 +35,12 @@ pub(crate) const TEST: &[Need] = &[
         package: "espeak-ng",
         why: "speaks the speech that tests listen to",
     },
+    Need { program: "turnserver", package: "coturn", why: "is the TURN server of the tests" },
+    Need { program: "openssl", package: "openssl", why: "makes that server's certificate" },
 ];
+
+/// Packages that start a service where they are installed, if there is a systemd.
+const SERVICES: &[&str] = &["coturn", "janus"];
 
 /// What comparing with other servers needs beyond [`RUN`], but for the page.
 pub(crate) const PEERS: &[Need] = &[
@@ -49,7 +55,7 @@ pub(crate) const PEERS: &[Need] = &[
 /// Makes sure that every program is there: installs the missing ones when that is possible.
 ///
 /// # Errors
-/// Names what is missing and how to install it, when this program may not.
+/// Names what is missing and how to install it, when this program may not, or would start a service.
 pub(crate) fn need(needs: &[Need]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !shell::has(need.program)).collect();
     if missing.is_empty() {
@@ -59,6 +65,13 @@ pub(crate) fn need(needs: &[Need]) -> Result<()> {
         shell::say(&format!("missing: {} ({})", need.program, need.why));
     }
     let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    let service = packages.iter().find(|package| SERVICES.contains(package));
+    if let (Some(package), true) = (service, Path::new("/run/systemd/system").exists()) {
+        bail!(
+            "installing the package `{package}` starts a service: do that yourself (apt-get install \
+             --no-install-recommends {package} && systemctl disable --now {package})"
+        );
+    }
     if !(is_root() && shell::has("apt-get")) {
         bail!("install them first; on Debian: apt-get install {}", packages.join(" "));
     }

@@ -6,6 +6,7 @@ import { markPlayed, type Played, readPlayed, steadyAgain, watchPlayed } from '.
 import type { Person } from '../harness/person.ts';
 import type { UdpLine } from '../harness/proxy.ts';
 import { EIGHT, type Stage } from '../harness/stage.ts';
+import type { Turn } from '../harness/turn.ts';
 import { expectNow, pause, until } from '../harness/until.ts';
 
 /** What one repetition found: milliseconds by what they are of. */
@@ -16,8 +17,10 @@ export interface Figure {
   readonly what: string;
   /** What is aimed at, in words. */
   readonly aim: string;
+  /** The server offers a relay. */
+  readonly relayed?: true;
   /** Sets the scene; what it gives back is one repetition. */
-  readonly prepare: (stage: Stage) => Promise<() => Promise<Round>>;
+  readonly prepare: (stage: Stage, turn?: Turn) => Promise<() => Promise<Round>>;
 }
 
 /** Where a fault cannot be seen to begin or end, sound is watched for so long, in milliseconds. */
@@ -34,8 +37,8 @@ interface Heard {
 }
 
 /** Three who hear each other, Karim by a line, and both pages watched. */
-async function heard(stage: Stage, beside: 'nothing' | 'tcp'): Promise<Heard> {
-  const { laura, karim, line } = await stage.hearByALine(beside);
+async function heard(stage: Stage, beside: 'nothing' | 'tcp', trust?: string): Promise<Heard> {
+  const { laura, karim, line } = await stage.hearByALine(beside, { trust });
   await Promise.all([watchPlayed(laura.page), watchPlayed(karim.page)]);
   await ready({ laura, karim });
   return { laura, karim, line };
@@ -71,13 +74,13 @@ const both = (there: Played[], here: Played[]): Round => ({
 });
 
 /** A fault after which the page goes back to UDP by a new connection, as it was before. */
-function blocked(beside: 'nothing' | 'tcp', carrier: 'tcp' | 'tunnel') {
-  return async (stage: Stage) => {
-    const scene = await heard(stage, beside);
+function blocked(beside: 'nothing' | 'tcp', carrier: 'tcp' | 'turn' | 'tunnel') {
+  return async (stage: Stage, turn?: Turn) => {
+    const scene = await heard(stage, beside, turn?.trust);
     const { karim, line } = scene;
     return async () => {
       const broken = wall();
-      line.block();
+      line.block(turn?.relays);
       const { there, here } = await back(scene, broken);
       expectNow((await karim.carrier()) === carrier, `carried by ${await karim.carrier()}`);
       line.mend();
@@ -115,6 +118,12 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
     what: 'UDP is blocked in mid-call, and the server’s TCP port is there',
     aim: 'sound back within 2 s',
     prepare: blocked('tcp', 'tcp'),
+  },
+  relay: {
+    what: 'UDP is blocked in mid-call, and nothing but a TURN server over TLS is there',
+    aim: 'sound back within 4 s',
+    relayed: true,
+    prepare: blocked('nothing', 'turn'),
   },
   tunnel: {
     what: 'UDP is blocked in mid-call, and nothing but the page’s own WebSocket is there',

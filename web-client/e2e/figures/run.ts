@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Server } from '../harness/server.ts';
 import { Stage } from '../harness/stage.ts';
+import { Turn } from '../harness/turn.ts';
 import { FIGURES, type Round } from './figures.ts';
 
 /** A repetition that takes longer is a failure, and one fails the run. */
@@ -34,11 +35,14 @@ async function measure(name: string): Promise<void> {
   const figure = FIGURES[name];
   if (figure === undefined) throw new Error(`no figure is called ${name}`);
   const loads = [loadavg()[0] ?? 0];
-  const stage = new Stage(await Server.start(PREPARATION_SECONDS + repeat * ROUND_SECONDS));
+  const turn = figure.relayed && (await Turn.start());
+  const exitAfter = PREPARATION_SECONDS + repeat * ROUND_SECONDS;
+  const stage = new Stage(await Server.start({ exitAfter, args: turn?.args() }));
+  stage.closing.push(() => turn?.close());
   const rounds: Round[] = [];
   const began = performance.now();
   try {
-    const round = await within(PREPARATION_SECONDS, 'the preparation', figure.prepare(stage));
+    const round = await within(PREPARATION_SECONDS, 'the preparation', figure.prepare(stage, turn));
     for (let i = 1; i <= repeat; i++) {
       rounds.push(await within(ROUND_SECONDS, `repetition ${i}`, round()));
       loads.push(loadavg()[0] ?? 0);

@@ -22,6 +22,8 @@ export interface BrowserSetup {
   readonly width?: number;
   readonly height?: number;
   readonly scheme?: 'light' | 'dark';
+  /** A certificate's key that it trusts although no authority signed it: base64 of SHA-256. */
+  readonly trust?: string | undefined;
 }
 
 /** A line of the page's console, or an error that nothing caught. */
@@ -100,6 +102,7 @@ export class Browser {
         ...(setup.microphone === undefined ? [] : [`--use-file-for-fake-audio-capture=${setup.microphone}`]),
         '--auto-select-desktop-capture-source=Entire screen',
         '--allow-loopback-in-peer-connection',
+        ...(setup.trust === undefined ? [] : [`--ignore-certificate-errors-spki-list=${setup.trust}`]),
         `--lang=${language}`,
         `--accept-lang=${language}`,
         `--window-size=${width},${height}`,

@@ -19,6 +19,20 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port in ${FIRST}..${FIRST + COUNT}`);
 }
 
+/** The first and the last of `count` such ports in a row. */
+export async function freePorts(count: number): Promise<[number, number]> {
+  for (;;) {
+    const first = await freePort();
+    let last = first;
+    while (last - first + 1 < count) {
+      const port = await freePort();
+      if (port !== last + 1) break;
+      last = port;
+    }
+    if (last - first + 1 === count) return [first, last];
+  }
+}
+
 function tcpFree(port: number): Promise<boolean> {
   return new Promise((answer) => {
     const server = createServer();

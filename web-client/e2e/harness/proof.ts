@@ -4,10 +4,15 @@ import { Server } from './server.ts';
 import { Stage } from './stage.ts';
 
 /** A test on a stage of its own, over within `seconds`. */
-export function proof(name: string, seconds: number, play: (stage: Stage) => Promise<void>): void {
+export function proof(
+  name: string,
+  seconds: number,
+  play: (stage: Stage) => Promise<void>,
+  serve: () => Promise<Server> = Server.start,
+): void {
   const SPARE_SECONDS = 45;
   test(name, { timeout: 1_000 * (seconds + SPARE_SECONDS) }, async () => {
-    const stage = new Stage(await Server.start());
+    const stage = new Stage(await serve());
     try {
       await within(seconds, play(stage));
       stage.checkConsoles();

@@ -76,6 +76,8 @@ export class UdpLine {
   private readonly far = new Map<string, Datagrams>();
   private readonly dead = new Set<string>();
   private blocked = false;
+  /** The ports that a firewall lets through, first and last. */
+  private through: readonly [number, number] | undefined;
   /** Datagrams carried each way. */
   readonly carried = { up: 0, down: 0 };
 
@@ -84,7 +86,7 @@ export class UdpLine {
     this.port = port;
     this.to = to;
     near.on('message', (datagram, from) => {
-      if (this.blocked || this.dead.has(`${from.address} ${from.port}`)) return;
+      if (this.stopped(from.port) || this.dead.has(`${from.address} ${from.port}`)) return;
       this.carried.up++;
       this.outside(from).send(datagram, this.to, '127.0.0.1');
     });
@@ -115,9 +117,13 @@ export class UdpLine {
     this.far.clear();
   }
 
-  /** Nothing passes from now on, from no address and either way, and nobody is told: a firewall without UDP. */
-  block(): void {
+  /**
+   * Nothing passes from now on, from no address and either way, and nobody is told: a firewall without UDP.
+   * `through` are the ports that it does not stand before: a relay's, outside.
+   */
+  block(through?: readonly [number, number]): void {
     this.blocked = true;
+    this.through = through;
     this.rebind();
   }
 
@@ -152,6 +158,12 @@ export class UdpLine {
   close(): void {
     this.rebind();
     this.near.close();
+  }
+
+  private stopped(port: number): boolean {
+    if (!this.blocked) return false;
+    const [first, last] = this.through ?? [Infinity, 0];
+    return port < first || port > last;
   }
 
   private outside(from: RemoteInfo): Datagrams {

@@ -44,24 +44,35 @@ export function binary(name: string, variable: string): string {
   return path;
 }
 
+/** The operator's own listener is so far above the one for pages. */
+const PRIVATE_ABOVE = 1_000;
+
+/** How a server is set up. */
+export interface ServerSetup {
+  /** Seconds after which it ends by itself: nothing outlives a run that was itself killed. */
+  readonly exitAfter?: number;
+  /** More flags. */
+  readonly args?: readonly string[] | undefined;
+}
+
 /** A server that can be killed and started again as the same one. */
 export class Server {
   readonly httpPort: number;
   readonly mediaPort: number;
   private readonly data = mkdtempSync(join(tmpdir(), 'palabre-data-'));
   private readonly logFile = `${this.data}.log`;
-  private readonly exitAfter: number;
+  private readonly setup: ServerSetup;
   private child: ChildProcess | undefined;
 
-  private constructor(httpPort: number, mediaPort: number, exitAfter: number) {
+  private constructor(httpPort: number, mediaPort: number, setup: ServerSetup) {
     this.httpPort = httpPort;
     this.mediaPort = mediaPort;
-    this.exitAfter = exitAfter;
+    this.setup = setup;
   }
 
-  /** Starts one on free ports. It ends by itself after `exitAfter` seconds: nothing outlives a run that was itself killed. */
-  static async start(exitAfter = 600): Promise<Server> {
-    const server = new Server(await freePort(), await freePort(), exitAfter);
+  /** Starts one on free ports. */
+  static async start(setup: ServerSetup = {}): Promise<Server> {
+    const server = new Server(await freePort(), await freePort(), setup);
     try {
       await server.launch();
     } catch (error) {
@@ -116,9 +127,10 @@ export class Server {
         ...['--http', `127.0.0.1:${this.httpPort}`],
         ...['--media', media],
         ...['--data', this.data],
-        ...['--exit-after', String(this.exitAfter)],
+        ...['--exit-after', String(this.setup.exitAfter ?? 600)],
         ...['--shards', '1'],
         '--no-demo',
+        ...(this.setup.args ?? []),
       ],
       { stdio: ['ignore', log, log], env: { ...process.env, RUST_BACKTRACE: '1' } },
     );
@@ -133,6 +145,13 @@ export class Server {
       },
       { everyMs: 50 },
     );
+  }
+
+  /** The value of a metric, by its name and labels as they are written; nothing when it was never counted. */
+  async metric(name: string): Promise<number | undefined> {
+    const answer = await fetch(`http://127.0.0.1:${this.httpPort + PRIVATE_ABOVE}/metrics`);
+    const line = (await answer.text()).split('\n').find((line) => line.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.slice(name.length + 1));
   }
 
   /** Makes a room. */

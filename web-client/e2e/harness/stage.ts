@@ -73,7 +73,10 @@ export class Stage {
   }
 
   /** Three people who hear each other in a plain meeting, the second one's media and signaling by lines of ours. */
-  async hearByALine(beside: 'nothing' | 'tcp' = 'nothing'): Promise<{
+  async hearByALine(
+    beside: 'nothing' | 'tcp' = 'nothing',
+    setup: BrowserSetup = {},
+  ): Promise<{
     laura: Person;
     karim: Person;
     line: UdpLine;
@@ -85,7 +88,7 @@ export class Stage {
     const signaling = await TcpLine.open(await freePort(), this.server.httpPort);
     this.closing.push(() => signaling.close());
     const through = second.url.replace(`:${this.server.httpPort}`, `:${signaling.port}`);
-    const [laura, karim] = [this.person(first), this.person({ ...second, url: through })];
+    const [laura, karim] = [this.person(first), this.person({ ...second, url: through }, setup)];
     const line = await UdpLine.open(await freePort(), this.server.mediaPort);
     this.closing.push(() => line.close());
     karim.initScript = line.onlyWay(beside);

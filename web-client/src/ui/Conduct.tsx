@@ -120,7 +120,12 @@ function Drops({ room, view }: { room: RoomView; view: ChairView }) {
       <h2>{t('conduct-drops')}</h2>
       <ul class="drops">
         {[...view.drops].reverse().map((drop) => (
-          <li key={`${drop.seat}-${drop.at}`}>
+          <li
+            key={`${drop.seat}-${drop.at}`}
+            data-seat={drop.seat}
+            data-cause={drop.cause}
+            data-rung={drop.rung}
+          >
             <span>{nameAt(room, drop.seat)}</span>
             <small>
               {drop.back_at === undefined

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use palabre_ids::Seat;
 use palabre_loadtest::bot::peer::Camera;
-use palabre_loadtest::bot::{Bot, BotConfig, Causes, Microphone};
+use palabre_loadtest::bot::{Bot, BotConfig, Causes, Microphone, Stack};
 use palabre_loadtest::control::{self, Hostiles};
 use palabre_loadtest::hostile::HostileBot;
 use palabre_loadtest::ledger::Ledger;
@@ -71,6 +71,9 @@ struct RunArgs {
     /// Where to write everything measured, for `merge`.
     #[arg(long)]
     raw: Option<PathBuf>,
+    /// What carries the bots' media, over the scenario's: full (a whole peer connection each), light.
+    #[arg(long)]
+    bots: Option<Stack>,
     /// How often each `rebinding` is repeated, over the scenario's.
     #[arg(long)]
     repeat: Option<u32>,
@@ -141,6 +144,9 @@ struct BotsArgs {
     /// When they send sound: open (always), floor (with the right to), off.
     #[arg(long, default_value = "open", value_parser = microphone)]
     microphone: Microphone,
+    /// What carries their media: full (a whole peer connection each), light.
+    #[arg(long, default_value = "full")]
+    bots: Stack,
     /// They send no camera.
     #[arg(long)]
     no_camera: bool,
@@ -194,6 +200,7 @@ async fn scenario(args: RunArgs) -> Result<bool> {
         rooms: args.rooms,
         people: args.people,
         length: args.length,
+        bots: args.bots,
         repeat: args.repeat,
     };
     let scenario = Scenario::parse(&text, over).with_context(|| name.to_string())?;
@@ -260,6 +267,7 @@ async fn bots(args: BotsArgs) -> Result<()> {
     let cast = Arc::new(cast);
     let (ledger, causes) = (Ledger::default(), Causes::default());
     let camera = if args.single_layer { Camera::Single } else { Camera::Simulcast };
+    let stack = if args.hostile.is_empty() { args.bots } else { args.bots.wary() };
     let mut bots = Vec::new();
     for seat in args.seats.into_iter().map(Seat) {
         let link = links.iter().find(|link| link.seat == seat);
@@ -273,6 +281,7 @@ async fn bots(args: BotsArgs) -> Result<()> {
             causes: causes.clone(),
             microphone: args.microphone,
             camera: (!args.no_camera).then_some(camera),
+            stack,
             decode: true,
             play: None,
             relay: args.relay,

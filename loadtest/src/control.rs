@@ -274,6 +274,7 @@ fn alike(a: &BTreeMap<Seat, HeardReport>, b: &BTreeMap<Seat, HeardReport>) -> bo
         HeardReport::Unknown { .. } => (3, None),
         HeardReport::Silence => (2, None),
         HeardReport::TooShort => (1, None),
+        HeardReport::NotListenedTo => (5, None),
         HeardReport::Nothing => (0, None),
     };
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && kind(a.1) == kind(b.1))

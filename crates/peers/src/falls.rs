@@ -20,10 +20,10 @@ use serde_json::json;
 use tokio::time::{interval, sleep, timeout};
 
 use crate::client::person::{Person, uplinks};
-use crate::client::sdp::{Description, Flow, Kind, offer};
-use crate::client::stun::Role;
 use crate::client::transport::Transport;
 use crate::report::say;
+use palabre_loadtest::light::sdp::{Description, Flow, Kind, offer};
+use palabre_loadtest::light::stun::Role;
 
 /// Everybody in the room.
 const PEOPLE: u8 = 8;

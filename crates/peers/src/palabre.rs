@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::client::person::{Person, uplinks};
-use crate::client::sdp::{Description, Flow, Kind, offer};
-use crate::client::stun::Role;
 use crate::client::transport::Transport;
 use crate::peer::{Peer, Running};
 use crate::place::SERVER;
 use crate::process::{Berth, Server};
+use palabre_loadtest::light::sdp::{Description, Flow, Kind, offer};
+use palabre_loadtest::light::stun::Role;
 
 const HTTP: u16 = 8_080;
 const MEDIA: u16 = 8_081;

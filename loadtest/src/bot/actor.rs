@@ -1,30 +1,30 @@
 //! The task of one bot: it owns the WebSocket, the peer connection and what it knows of the room.
 
 mod door;
+mod found;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use palabre_ids::{Group, MediaRights};
 use palabre_wire::{
     ClientMessage, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, MediaPlan,
     ServerMessage, Welcome,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use self::door::{Knocks, opened, rung};
-use super::listener::Listener;
+use super::listener::{Attention, Listener};
+use super::media::{Media, News};
 use super::mouth::Mouth;
-use super::peer::{Camera, Peer, PeerState};
 use super::plan::SlotMap;
 use super::player::Player;
-use super::pulse::{Counts, Pulse};
+use super::pulse::Counts;
 use super::room::Room;
+use super::senses::{Senses, SharedSenses, lock};
 use super::tap::Tapped;
-use super::{BotConfig, Drop, Note, Order, Report, Return, RoomState};
+use super::{BotConfig, Drop, Note, Order, Return, RoomState};
 use crate::backoff;
 use crate::relay::{self, Relay};
 use crate::signaling::{Incoming, Outgoing};
@@ -34,9 +34,6 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 
 /// How often a bot looks after what is not due at a moment of its own.
 const CARE_EVERY: Duration = Duration::from_millis(200);
-
-/// Packets taken at once, before anything else gets its turn.
-const BATCH: usize = 256;
 
 /// Troubles kept, so that a bot in a loop of failures stays small.
 const TROUBLES: usize = 20;
@@ -59,7 +56,8 @@ pub(super) async fn run(
             return;
         }
     };
-    let listener = Listener::new(config.cast.clone(), config.ledger.clone(), config.decode);
+    let attention = Attention { decode: config.decode, open: config.stack.opens() };
+    let listener = Listener::new(config.cast.clone(), config.ledger.clone(), attention);
     let now = Instant::now();
     let mut actor = Actor {
         player: config.play.map(|play| Player::new(play.stay)),
@@ -73,8 +71,7 @@ pub(super) async fn run(
         media: None,
         relay: None,
         generation: 0,
-        mouth,
-        listener,
+        senses: Arc::new(Mutex::new(Senses { listener, mouth })),
         joins: Vec::new(),
         returns: Vec::new(),
         troubles: Vec::new(),
@@ -116,18 +113,6 @@ struct Place {
     asked: Vec<(CommandId, &'static str)>,
 }
 
-/// A media session.
-struct Media {
-    peer: Peer,
-    packets: mpsc::Receiver<Tapped>,
-    overflow: Arc<AtomicU64>,
-    state: watch::Receiver<PeerState>,
-    began: Instant,
-    /// Whether the peer was connected when it was last looked at.
-    connected: bool,
-    fresh: bool,
-}
-
 struct Actor {
     config: BotConfig,
     notes: mpsc::Sender<Note>,
@@ -143,8 +128,7 @@ struct Actor {
     relay: Option<Relay>,
     generation: u32,
     player: Option<Player>,
-    mouth: Mouth,
-    listener: Listener,
+    senses: SharedSenses,
     joins: Vec<f64>,
     returns: Vec<(&'static str, f64)>,
     troubles: Vec<String>,
@@ -177,35 +161,19 @@ impl Actor {
                     Wire::Away { .. } | Wire::Ended => std::future::pending().await,
                 }
             };
-            let (packets, state) = match media {
-                Some(media) => (Some(&mut media.packets), Some(&mut media.state)),
-                None => (None, None),
-            };
-            let packets = async {
-                match packets {
-                    Some(packets) => {
-                        let mut batch = Vec::with_capacity(BATCH);
-                        packets.recv_many(&mut batch, BATCH).await;
-                        batch
-                    }
+            let news = async {
+                match media {
+                    Some(media) => match media.news().await {
+                        News::Packets(batch) => Wake::Packets(batch),
+                        News::State => Wake::Time,
+                    },
                     None => std::future::pending().await,
-                }
-            };
-            let state = async {
-                // A peer that is gone changes no more: its packets end, too.
-                let changed = match state {
-                    Some(state) => state.changed().await.is_ok(),
-                    None => false,
-                };
-                if !changed {
-                    std::future::pending::<()>().await;
                 }
             };
             tokio::select! {
                 order = orders.recv() => Wake::Order(order),
                 wake = message => wake,
-                batch = packets => Wake::Packets(batch),
-                () = state => Wake::Time,
+                wake = news => wake,
                 () = tokio::time::sleep_until(due.into()) => Wake::Time,
             }
         };
@@ -232,7 +200,10 @@ impl Actor {
                 self.note(Note::MediaLost);
                 Ok(())
             }
-            Wake::Packets(batch) => self.packets(batch),
+            Wake::Packets(batch) => match &self.media {
+                Some(media) => media.packets(batch, &self.senses),
+                None => Ok(()),
+            },
             Wake::Time => Ok(()),
         };
         let outcome = match outcome {
@@ -246,10 +217,8 @@ impl Actor {
     }
 
     fn mouth_due(&self) -> Instant {
-        match &self.media {
-            Some(media) if media.connected => self.mouth.due(),
-            _ => self.next_care,
-        }
+        let due = self.media.as_ref().and_then(|media| media.due(&self.senses));
+        due.unwrap_or(self.next_care)
     }
 
     fn retry_due(&self) -> Instant {
@@ -295,12 +264,12 @@ impl Actor {
                 relay.change(network).await?;
             }
             Order::RestartIce => self.restart_ice().await?,
-            Order::Microphone(microphone) => self.mouth.microphone = microphone,
+            Order::Microphone(microphone) => lock(&self.senses).mouth.microphone = microphone,
             Order::Camera(on) => {
-                self.mouth.camera = on;
+                lock(&self.senses).mouth.camera = on;
                 self.ask(Command::SetCamera { on }, now).await?;
             }
-            Order::Screen(on) => self.mouth.screen = on,
+            Order::Screen(on) => lock(&self.senses).mouth.screen = on,
             Order::Play(play) => self.player = play.map(|play| Player::new(play.stay)),
             Order::Report(answer) => {
                 // Whoever asked may have gone.
@@ -311,10 +280,10 @@ impl Actor {
                 let _ = answer.send(self.pulse());
             }
             Order::Gaps(answer) => {
-                let _ = answer.send(self.listener.audio_gaps(now));
+                let _ = answer.send(lock(&self.senses).listener.audio_gaps(now));
             }
             Order::Heard(answer) => {
-                let _ = answer.send(self.listener.last_heard());
+                let _ = answer.send(lock(&self.senses).listener.last_heard());
             }
             Order::State(answer) => {
                 let _ = answer.send(match (&self.wire, &self.place) {
@@ -326,6 +295,16 @@ impl Actor {
             }
         }
         Ok(())
+    }
+
+    /// What the room says is what the senses go by.
+    fn rights_changed(&self, now: Instant) {
+        if let Some(place) = &self.place {
+            let cause = self.config.causes.recent(now);
+            let mut senses = lock(&self.senses);
+            senses.listener.rights_changed(now, cause, &place.room);
+            senses.mouth.rights = place.room.rights(self.config.link.seat);
+        }
     }
 
     async fn say(&mut self, message: &ClientMessage) -> Result<()> {
@@ -351,7 +330,7 @@ impl Actor {
             // It may be gone already, and leaving is then done.
             let _ = self.say(&ClientMessage::Leave).await;
             if let Some(media) = self.media.take() {
-                media.peer.close().await;
+                media.close().await;
             }
         }
         self.wire = match how {
@@ -379,8 +358,7 @@ impl Actor {
                     place.room.apply(event)?;
                 }
                 place.last_command = missed.last_command;
-                let cause = self.config.causes.recent(now);
-                self.listener.rights_changed(now, cause, &place.room);
+                self.rights_changed(now);
                 self.note(Note::Resumed {
                     missed: missed.events.len(),
                     media_alive: missed.media_alive,
@@ -392,8 +370,7 @@ impl Actor {
             ServerMessage::Event(event) => {
                 let place = self.place.as_mut().context("an event before the welcome")?;
                 place.room.apply(&event)?;
-                let cause = self.config.causes.recent(now);
-                self.listener.rights_changed(now, cause, &place.room);
+                self.rights_changed(now);
                 self.note(Note::Room { change: Box::new(event) });
             }
             ServerMessage::Personal(personal) => {
@@ -461,32 +438,22 @@ impl Actor {
 
     async fn offer_anew(&mut self, now: Instant) -> Result<()> {
         let place = self.place.as_ref().context("an offer before the welcome")?;
-        let camera = self.config.camera.unwrap_or(Camera::Simulcast);
-        let (peer, output) = Peer::new(&place.plan, camera).await?;
-        let state = peer.state();
+        let camera = self.config.camera.unwrap_or_default();
         // The old session, if any, goes without goodbye: the server replaces it.
-        self.media = Some(Media {
-            peer,
-            packets: output.packets,
-            overflow: output.overflow,
-            state,
-            began: now,
-            connected: false,
-            fresh: true,
-        });
+        let media = Media::new(self.config.stack, &place.plan, camera, &self.senses, now).await?;
+        self.media = Some(media);
         self.offer().await
     }
 
     async fn restart_ice(&mut self) -> Result<()> {
         let media = self.media.as_mut().context("no media session to restart")?;
-        media.peer.restart_ice().await?;
-        media.fresh = false;
+        media.restart_ice().await?;
         self.offer().await
     }
 
     async fn offer(&mut self) -> Result<()> {
         let media = self.media.as_mut().context("no media session to offer")?;
-        let sdp = media.peer.offer().await?;
+        let sdp = media.offer().await?;
         self.generation += 1;
         self.say(&ClientMessage::MediaOffer(MediaOffer { generation: self.generation, sdp })).await
     }
@@ -500,13 +467,17 @@ impl Actor {
             bail!("an answer to no offer");
         };
         let map = SlotMap::from_answer(&place.plan, &sdp)?;
-        if media.fresh {
-            self.listener.session(map, now, &place.room);
-            self.mouth.restart(now);
-        } else {
-            self.listener.same_session(map);
+        {
+            let mut senses = lock(&self.senses);
+            if media.fresh {
+                senses.listener.session(map, now, &place.room);
+                senses.mouth.restart(now);
+                senses.mouth.rights = place.room.rights(self.config.link.seat);
+            } else {
+                senses.listener.same_session(map);
+            }
         }
-        media.peer.accept(sdp).await
+        media.accept(sdp).await
     }
 
     /// The answer with the bot's relay in the server's place.
@@ -519,28 +490,11 @@ impl Actor {
         Ok(self.relay.insert(relay).rewrite(sdp))
     }
 
-    fn packets(&mut self, batch: Vec<Tapped>) -> Result<()> {
-        let (Some(place), Some(media)) = (&self.place, &self.media) else { return Ok(()) };
-        for tapped in batch {
-            match tapped {
-                Tapped::Rtp(packet) => self.listener.packet(&packet, &place.room)?,
-                Tapped::KeyFrameWanted(ssrc) => self.mouth.key_frame_wanted(&media.peer, ssrc),
-            }
-        }
-        Ok(())
-    }
-
     /// What is due.
     async fn care(&mut self, now: Instant) -> Result<()> {
         self.connection_state(now);
-        let rights = match &self.place {
-            Some(place) => place.room.rights(self.config.link.seat),
-            None => MediaRights::NONE,
-        };
-        if let Some(media) = &self.media
-            && media.connected
-        {
-            self.mouth.speak(now, &media.peer, rights).await?;
+        if let Some(media) = self.media.as_ref().filter(|media| media.connected) {
+            media.speak(now, &self.senses).await?;
         }
         if let Wire::Away { retry: Some(at), how } = self.wire
             && at <= now
@@ -551,7 +505,7 @@ impl Actor {
             return Ok(());
         }
         self.next_care = now + CARE_EVERY;
-        self.listener.tick(now);
+        lock(&self.senses).listener.tick(now);
         if let (Some(player), Some(place), Wire::Open { .. }) =
             (&mut self.player, &self.place, &self.wire)
             && place.asked.is_empty()
@@ -560,9 +514,7 @@ impl Actor {
             self.ask(command, now).await?;
         }
         if let Some(media) = &self.media {
-            for (_, ssrc) in self.listener.key_frames_wanted(now) {
-                media.peer.ask_key_frame(ssrc).await?;
-            }
+            media.ask_key_frames(now, &self.senses).await?;
         }
         if matches!(self.wire, Wire::Open { .. })
             && now.saturating_duration_since(self.last_heard) >= backoff::SILENCE_LIMIT
@@ -580,7 +532,7 @@ impl Actor {
 
     fn connection_state(&mut self, now: Instant) {
         let Some(media) = &mut self.media else { return };
-        let connected = *media.state.borrow() == PeerState::Connected;
+        let connected = media.is_connected();
         if connected == media.connected {
             return;
         }
@@ -595,73 +547,7 @@ impl Actor {
         };
         let after = now.saturating_duration_since(since).as_secs_f64();
         self.joins.push(after);
-        self.mouth.resume(now);
+        lock(&self.senses).mouth.resume(now);
         self.note(Note::Connected { after });
-    }
-
-    fn pulse(&mut self) -> Pulse {
-        let (received, expected, lost) = self.listener.packets();
-        let counts = Counts {
-            sent: self.mouth.sent as i64,
-            received: received as i64,
-            expected: expected as i64,
-            lost: lost as i64,
-            leaked: self.listener.leaks.total() as i64,
-            joins: self.joins.len() as i64,
-            reconnections: self.returns.len() as i64,
-            freezes: self.listener.freezes().0 as i64,
-        };
-        let since = counts - std::mem::replace(&mut self.told, counts);
-        Pulse {
-            online: matches!(self.wire, Wire::Open { .. }),
-            connected: self.media.as_ref().is_some_and(|media| media.connected),
-            counts: since,
-            times: self.listener.take_recent(),
-            send_late: std::mem::take(&mut self.mouth.late),
-        }
-    }
-
-    fn report(&self, now: Instant) -> Report {
-        let (received, expected, lost) = self.listener.packets();
-        let room = self.place.as_ref().map(|place| &place.room);
-        let connected = self.media.as_ref().is_some_and(|media| media.connected);
-        let own = room.map_or(MediaRights::NONE, |room| room.rights(self.config.link.seat));
-        let allowed = |allows: fn(MediaRights) -> bool| {
-            room.map_or_else(Vec::new, |room| {
-                let seats = room.view.people.iter().map(|person| person.seat);
-                seats.filter(|seat| allows(room.reaches(*seat))).collect()
-            })
-        };
-        Report {
-            seat: self.config.link.seat,
-            online: matches!(self.wire, Wire::Open { .. }),
-            connected,
-            stage: room.map(|room| room.stage().to_owned()),
-            holder: room.and_then(Room::holder),
-            chair: room.and_then(|room| room.view.state.chair),
-            hands: room.map_or_else(Vec::new, |room| {
-                room.view.floor.hands.iter().map(|hand| hand.seat).collect()
-            }),
-            group: room.map_or(Group::PLENARY, |room| room.group(self.config.link.seat)),
-            may_speak: allowed(|rights| rights.audio),
-            may_be_seen: allowed(|rights| rights.video),
-            microphone: connected && self.mouth.speaks(own),
-            camera: connected && self.mouth.camera,
-            sent: self.mouth.sent,
-            received,
-            expected,
-            lost,
-            overflow: self.media.as_ref().map_or(0, |media| media.overflow.load(Ordering::Relaxed)),
-            leaks: self.listener.leaks,
-            slots: self.listener.report(now),
-            joins: self.joins.clone(),
-            returns: self.returns.clone(),
-            back_at: self.knocks.back_at,
-            refused: self.knocks.refused,
-            times: self.listener.times(),
-            speech: self.listener.speech.clone(),
-            freezes: self.listener.freezes(),
-            troubles: self.troubles.clone(),
-        }
     }
 }

@@ -1,17 +1,20 @@
 //! What a bot receives, slot by slot: counted, decoded, timed, and judged.
 
-use std::collections::{BTreeMap, HashMap};
+mod found;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
 use palabre_ids::{MediaKind, Seat};
-use serde::{Deserialize, Serialize};
 
+pub use self::found::{HeardReport, Leaks, SlotReport, Speech, Times};
 use super::plan::{Slot, SlotMap};
 use super::room::Room;
-use super::tap::RtpPacket;
 use crate::ledger::Ledger;
 use crate::media::ears::{Ear, Heard, MATCH, WINDOW};
 use crate::media::speech::{FRAME_SAMPLES, SAMPLE_RATE, Voice};
@@ -38,75 +41,36 @@ const MOST_CONCEALED: u16 = 50;
 /// Who may be recognised: each seat's voice.
 pub type Cast = Arc<Vec<(Seat, Arc<Voice>)>>;
 
-/// What leaked, by what gave it away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Leaks {
-    /// Media of a seat that had no right to send it, or not to this one's group.
-    pub without_right: u64,
-    /// Media that a hostile bot sent, whatever slot it came in.
-    pub forbidden: u64,
-    /// Media of one seat in another's slot.
-    pub misplaced: u64,
-    /// Packets of an SSRC that the answer does not speak of.
-    pub stray: u64,
+/// A packet that came, as its header tells it.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// When its datagram came.
+    pub at: Instant,
+    /// Its source.
+    pub ssrc: u32,
+    /// Its sequence number.
+    pub sequence: u16,
+    /// Its timestamp.
+    pub timestamp: u32,
+    /// Its marker bit.
+    pub marker: bool,
 }
 
-impl Leaks {
-    /// All of them.
-    #[must_use]
-    pub fn total(self) -> u64 {
-        self.without_right + self.forbidden + self.misplaced + self.stray
-    }
+/// How closely a listener looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attention {
+    /// It decodes what it hears, and tells who speaks.
+    pub decode: bool,
+    /// It needs the payload of one packet in so many; of all, with 1.
+    pub open: u64,
 }
 
-/// Durations measured by a listener, in milliseconds.
-#[derive(Debug, Clone, Default)]
-pub struct Times {
-    /// From the bot that sent it to here, sound.
-    pub audio_latency: Samples,
-    /// The same for the camera.
-    pub video_latency: Samples,
-    /// From what caused a right to the first packet under it.
-    pub grant: Samples,
-    /// From what ended a right to the last packet under it.
-    pub revoke: Samples,
-}
-
-impl Times {
-    /// Takes everything that `other` has.
-    pub fn merge(&mut self, other: &Self) {
-        self.audio_latency.merge(&other.audio_latency);
-        self.video_latency.merge(&other.video_latency);
-        self.grant.merge(&other.grant);
-        self.revoke.merge(&other.revoke);
-    }
-}
-
-/// How well a listener that decodes heard those who may speak.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Speech {
-    /// Windows of 3 s with sound in them that were compared with what the seat says.
-    pub windows: u64,
-    /// Of these, windows in which it was recognised.
-    pub recognised: u64,
-    /// How well each matched, of 1.
-    pub score: Samples,
-    /// Packets of sound decoded, 20 ms each.
-    pub frames: u64,
-    /// Packets of sound that were not there in time: the decoder made up what they may have said.
-    pub concealed: u64,
-}
-
-impl Speech {
-    /// Takes everything that `other` has.
-    pub fn merge(&mut self, other: &Self) {
-        self.windows += other.windows;
-        self.recognised += other.recognised;
-        self.score.merge(&other.score);
-        self.frames += other.frames;
-        self.concealed += other.concealed;
-    }
+/// What the room lets come to a listener.
+#[derive(Debug, Default)]
+struct Reach {
+    open: BTreeSet<Slot>,
+    /// Who shares the screen.
+    screen: Option<Seat>,
 }
 
 /// A right that just changed.
@@ -145,64 +109,14 @@ struct AudioSlot {
     seamless: usize,
 }
 
-/// What one slot gave, for reports.
-#[derive(Debug, Clone, Serialize)]
-pub struct SlotReport {
-    /// The seat; none for the screen.
-    pub seat: Option<Seat>,
-    /// `audio`, `video` or `screen`.
-    pub kind: MediaKind,
-    /// Packets received.
-    pub received: u64,
-    /// Packets there should have been.
-    pub expected: u64,
-    /// Packets missing.
-    pub lost: u64,
-    /// Milliseconds since the last one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub idle_ms: Option<u64>,
-    /// Complete frames (video).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub frames: Option<u64>,
-    /// Of these, key frames.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_frames: Option<u64>,
-    /// Who is heard (audio).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub heard: Option<HeardReport>,
-}
-
-/// Who is heard in a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(tag = "what", rename_all = "snake_case")]
-pub enum HeardReport {
-    /// Nothing came in the last second.
-    Nothing,
-    /// Something comes, but not for 3 s yet.
-    TooShort,
-    /// Sound without any voice.
-    Silence,
-    /// The voice of a seat.
-    Voice {
-        /// Whose.
-        seat: Seat,
-        /// How well it matches, of 1.
-        score: f32,
-    },
-    /// Sound that is no voice known here.
-    Unknown {
-        /// The best match.
-        score: f32,
-    },
-}
-
 /// The receiving half of a bot.
 pub struct Listener {
     map: SlotMap,
     slots: BTreeMap<Slot, SlotState>,
     cast: Cast,
     ledger: Ledger,
-    decode: bool,
+    attention: Attention,
+    reach: Reach,
     /// What leaked so far.
     pub leaks: Leaks,
     /// How well the voices came through.
@@ -220,15 +134,16 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A listener that knows `cast`. With `decode` off it counts packets only, which costs less.
+    /// A listener that knows `cast`.
     #[must_use]
-    pub fn new(cast: Cast, ledger: Ledger, decode: bool) -> Self {
+    pub fn new(cast: Cast, ledger: Ledger, attention: Attention) -> Self {
         Self {
             map: SlotMap::default(),
             slots: BTreeMap::new(),
             cast,
             ledger,
-            decode,
+            attention,
+            reach: Reach::default(),
             leaks: Leaks::default(),
             speech: Speech::default(),
             next_listening: None,
@@ -269,8 +184,9 @@ impl Listener {
 
     /// The room's rights may have changed; `cause` is when a bot here asked for it, if one did.
     pub fn rights_changed(&mut self, now: Instant, cause: Option<Instant>, room: &Room) {
+        self.reach = Reach::of(room);
         for (slot, state) in &mut self.slots {
-            let open = slot_is_open(*slot, room);
+            let open = self.reach.open.contains(slot);
             match (state.gate, open) {
                 (Gate::Closed { .. }, true) => {
                     let cause = cause.unwrap_or(now);
@@ -295,32 +211,49 @@ impl Listener {
         }
     }
 
-    /// Takes a packet. `room` decides what a slot that is new may carry.
+    /// Whether the payload of that stream's next packet is needed: where nothing else tells what it is,
+    /// and of one in so many as it was told to look at.
+    #[must_use]
+    pub fn wants(&self, ssrc: u32) -> bool {
+        let Some(stream) = self.map.stream(ssrc) else { return false };
+        let Some(state) = self.slots.get(&stream.slot).filter(|_| !stream.retransmission) else {
+            return true;
+        };
+        state.counter.received().is_multiple_of(self.attention.open)
+            || match &state.media {
+                SlotMedia::Audio(_) => self.attention.decode,
+                SlotMedia::Video(frames) => frames.key_frames == 0,
+            }
+    }
+
+    /// Takes a packet. Its payload is none when it was not opened.
     ///
     /// # Errors
     /// When the Opus decoder cannot be made.
-    pub fn packet(&mut self, packet: &RtpPacket, room: &Room) -> Result<()> {
+    pub fn packet(&mut self, packet: Arrival, payload: Option<Bytes>) -> Result<()> {
         let Some(stream) = self.map.stream(packet.ssrc) else {
             self.leaks.stray += 1;
             return Ok(());
         };
-        let (sequence, payload) = if stream.retransmission {
-            // RFC 4588: the original sequence number goes before the original payload. Nothing behind
-            // it is a probe.
-            let Some((osn, rest)) =
-                packet.payload.split_at_checked(2).filter(|(_, rest)| !rest.is_empty())
-            else {
-                return Ok(());
-            };
-            (u16::from_be_bytes([osn[0], osn[1]]), packet.payload.slice_ref(rest))
-        } else {
-            if packet.payload.is_empty() {
-                return Ok(());
+        // Nothing in it is a probe.
+        if payload.as_ref().is_some_and(Bytes::is_empty) {
+            return Ok(());
+        }
+        let (sequence, payload) = match payload {
+            // RFC 4588: the original sequence number goes before the original payload.
+            Some(payload) if stream.retransmission => {
+                let Some((osn, rest)) =
+                    payload.split_at_checked(2).filter(|(_, rest)| !rest.is_empty())
+                else {
+                    return Ok(());
+                };
+                (u16::from_be_bytes([osn[0], osn[1]]), Some(payload.slice_ref(rest)))
             }
-            (packet.sequence, packet.payload.clone())
+            payload => (packet.sequence, payload),
         };
         let slot = stream.slot;
-        let state = self.slots.entry(slot).or_insert_with(|| SlotState::new(slot, packet, room));
+        let reach = &self.reach;
+        let state = self.slots.entry(slot).or_insert_with(|| SlotState::new(slot, packet, reach));
         if !state.counter.take(sequence) {
             return Ok(());
         }
@@ -344,19 +277,24 @@ impl Listener {
                 }
             }
         }
-        let (fragment, latencies) = match &mut state.media {
-            SlotMedia::Audio(audio) => {
-                if self.decode {
+        let (fragment, latencies) = match (&mut state.media, payload) {
+            (SlotMedia::Audio(audio), Some(payload)) => {
+                if self.attention.decode {
                     audio.decode(sequence, &payload, paused, &mut self.speech)?;
                 }
                 (Some(payload), &mut self.recent.audio_latency)
             }
-            SlotMedia::Video(frames) => (
+            (SlotMedia::Video(frames), Some(payload)) => (
                 frames.packet(packet.at, sequence, packet.timestamp, packet.marker, &payload),
                 &mut self.recent.video_latency,
             ),
+            (SlotMedia::Audio(_), None) => return Ok(()),
+            (SlotMedia::Video(frames), None) => {
+                frames.unopened(packet.at, sequence, packet.timestamp, packet.marker);
+                return Ok(());
+            }
         };
-        let of = slot_seat(slot, room);
+        let of = self.reach.seat_of(slot);
         if let Some(sent) =
             fragment.and_then(|fragment| self.ledger.look_up(of, packet.at, &fragment))
         {
@@ -526,7 +464,11 @@ impl Listener {
             }
             SlotMedia::Audio(audio) => {
                 let fresh = idle.is_some_and(|idle| idle < Duration::from_secs(1));
-                report.heard = Some(if fresh { self.who(audio) } else { HeardReport::Nothing });
+                report.heard = Some(match (fresh, self.attention.decode) {
+                    (false, _) => HeardReport::Nothing,
+                    (true, true) => self.who(audio),
+                    (true, false) => HeardReport::NotListenedTo,
+                });
             }
         }
         report
@@ -544,8 +486,8 @@ impl Listener {
 }
 
 impl SlotState {
-    fn new(slot: Slot, packet: &RtpPacket, room: &Room) -> Self {
-        let gate = if slot_is_open(slot, room) {
+    fn new(slot: Slot, packet: Arrival, reach: &Reach) -> Self {
+        let gate = if reach.open.contains(&slot) {
             Gate::Open { cause: None }
         } else {
             // Closed for longer than the leeway: a first packet is early, or a leak.
@@ -630,18 +572,24 @@ impl AudioSlot {
     }
 }
 
-fn slot_is_open(slot: Slot, room: &Room) -> bool {
-    match slot {
-        Slot::Audio(seat) => room.reaches(seat).audio,
-        Slot::Video(seat) => room.reaches(seat).video,
-        Slot::Screen => room.view.state.screen.is_some_and(|seat| room.reaches(seat).screen),
+impl Reach {
+    fn of(room: &Room) -> Self {
+        let mut open = BTreeSet::new();
+        for (seat, _) in room.view.floor.rights.iter().copied() {
+            let rights = room.reaches(seat);
+            open.extend(rights.audio.then_some(Slot::Audio(seat)));
+            open.extend(rights.video.then_some(Slot::Video(seat)));
+        }
+        let screen = room.view.state.screen;
+        open.extend(screen.filter(|seat| room.reaches(*seat).screen).map(|_| Slot::Screen));
+        Self { open, screen }
     }
-}
 
-fn slot_seat(slot: Slot, room: &Room) -> Option<Seat> {
-    match slot {
-        Slot::Audio(seat) | Slot::Video(seat) => Some(seat),
-        Slot::Screen => room.view.state.screen,
+    fn seat_of(&self, slot: Slot) -> Option<Seat> {
+        match slot {
+            Slot::Audio(seat) | Slot::Video(seat) => Some(seat),
+            Slot::Screen => self.screen,
+        }
     }
 }
 
@@ -655,6 +603,3 @@ fn settle(suspects: &mut Vec<Instant>, now: Instant, leaks: &mut Leaks) {
 fn push(times: &mut Samples, time: Duration) {
     times.add(time.as_secs_f64() * 1_000.0);
 }
-
-#[cfg(test)]
-mod tests;

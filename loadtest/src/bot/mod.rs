@@ -1,13 +1,15 @@
-//! A full bot: a person's whole client, without the person.
+//! A bot: a person's whole client, without the person.
 
 mod actor;
 pub mod listener;
-mod mouth;
+mod media;
+pub mod mouth;
 pub mod peer;
 pub mod plan;
 mod player;
 pub mod pulse;
 pub mod room;
+pub mod senses;
 mod state;
 pub mod tap;
 
@@ -26,6 +28,7 @@ use crate::media::stream::Silence;
 use crate::relay::Network;
 use listener::{Cast, Leaks, SlotReport, Speech, Times};
 use peer::Camera;
+pub use peer::PeerState;
 use pulse::{Pulse, Pulser};
 pub use state::RoomState;
 
@@ -48,6 +51,70 @@ pub enum Microphone {
     Off,
 }
 
+/// What carries a bot's media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "StackName")]
+pub enum Stack {
+    /// A peer connection of the `webrtc` crate, as an application has it.
+    #[default]
+    Full,
+    /// The stack of [`crate::light`], for many bots on a core.
+    Light {
+        /// Of so many packets of a stream one is opened; every one, with 1.
+        open: u64,
+    },
+}
+
+/// How a stack is called in a scenario, and on the command line.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StackName {
+    Full,
+    Light,
+}
+
+impl From<StackName> for Stack {
+    fn from(name: StackName) -> Self {
+        match name {
+            StackName::Full => Self::Full,
+            StackName::Light => Self::LIGHT,
+        }
+    }
+}
+
+impl std::str::FromStr for Stack {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "full" => Ok(Self::Full),
+            "light" => Ok(Self::LIGHT),
+            _ => Err("one of: full, light"),
+        }
+    }
+}
+
+impl Stack {
+    /// A light one, at its usual.
+    pub const LIGHT: Self = Self::Light { open: 16 };
+
+    /// The same, but that it opens every packet: something may hide in any.
+    #[must_use]
+    pub fn wary(self) -> Self {
+        match self {
+            Self::Full => Self::Full,
+            Self::Light { .. } => Self::Light { open: 1 },
+        }
+    }
+
+    fn opens(self) -> u64 {
+        match self {
+            Self::Full => 1,
+            Self::Light { open } => open.max(1),
+        }
+    }
+}
+
 /// A bot's part.
 #[derive(Clone)]
 pub struct BotConfig {
@@ -65,6 +132,8 @@ pub struct BotConfig {
     pub microphone: Microphone,
     /// How it sends its camera; not at all when none.
     pub camera: Option<Camera>,
+    /// What carries its media.
+    pub stack: Stack,
     /// Whether it decodes what it hears.
     pub decode: bool,
     /// Whether it plays its part in the session by itself.

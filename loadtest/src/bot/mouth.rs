@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use bytes::Bytes;
 use palabre_ids::{MediaRights, Seat};
 
 use super::Microphone;
-use super::peer::{PacketHead, Peer};
+use super::peer::PacketHead;
 use crate::ledger::Ledger;
-use crate::media::camera::{Layer, LayerSender, RIDS};
+use crate::media::camera::{Layer, LayerSender, RIDS, VideoPacket};
 use crate::media::speech::{FRAME_SAMPLES, Voice};
 use crate::samples::Samples;
 
@@ -25,8 +26,32 @@ const SILENCE: u8 = 127;
 /// The descriptor before the VP8 data, which forwarders rewrite.
 const DESCRIPTOR: usize = 4;
 
+/// What a packet is sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uplink {
+    /// Sound.
+    Microphone,
+    /// The camera's layer of this number, or its only one.
+    Camera(usize),
+    /// The screen.
+    Screen,
+}
+
+/// A packet to be sent.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// As what.
+    pub uplink: Uplink,
+    /// Its numbers.
+    pub head: PacketHead,
+    /// How loud it is, as RFC 6464 writes it, for sound.
+    pub level: Option<u8>,
+    /// Its payload.
+    pub payload: Bytes,
+}
+
 /// The sending half of a bot.
-pub(super) struct Mouth {
+pub struct Mouth {
     seat: Seat,
     voice: Arc<Voice>,
     ledger: Ledger,
@@ -34,6 +59,8 @@ pub(super) struct Mouth {
     pub(super) microphone: Microphone,
     pub(super) camera: bool,
     pub(super) screen: bool,
+    /// Its own rights, as the room says.
+    pub(super) rights: MediaRights,
     /// Packets sent.
     pub(super) sent: u64,
     /// How late it was with each round of sending, in milliseconds.
@@ -66,6 +93,7 @@ impl Mouth {
             microphone,
             camera,
             screen: false,
+            rights: MediaRights::NONE,
             sent: 0,
             late: Samples::default(),
             next_audio: now,
@@ -78,7 +106,8 @@ impl Mouth {
     }
 
     /// When something is due next.
-    pub(super) fn due(&self) -> Instant {
+    #[must_use]
+    pub fn due(&self) -> Instant {
         self.next_audio.min(self.next_video)
     }
 
@@ -93,60 +122,57 @@ impl Mouth {
 
     /// The same session carries again: the same streams go on from here. New sequence numbers under
     /// its keys would look like old packets, or like packets from another rollover.
-    pub(super) fn resume(&mut self, now: Instant) {
+    pub fn resume(&mut self, now: Instant) {
         self.next_audio = now;
         self.next_video = now;
     }
 
-    /// Someone lacks a key frame of one of our SSRCs.
-    pub(super) fn key_frame_wanted(&mut self, peer: &Peer, ssrc: u32) {
-        if let Some(layer) = peer.camera_layer(ssrc) {
-            self.camera_senders[layer].key_frame_wanted();
-        } else if peer.is_screen(ssrc) {
-            self.screen_sender.key_frame_wanted();
+    /// Someone lacks a key frame of what is sent there.
+    pub fn key_frame_wanted(&mut self, uplink: Uplink) {
+        match uplink {
+            Uplink::Microphone => {}
+            Uplink::Camera(layer) => {
+                if let Some(sender) = self.camera_senders.get_mut(layer) {
+                    sender.key_frame_wanted();
+                }
+            }
+            Uplink::Screen => self.screen_sender.key_frame_wanted(),
         }
     }
 
-    /// Whether it sends sound, with `rights` of its own.
-    pub(super) fn speaks(&self, rights: MediaRights) -> bool {
+    /// Whether it sends sound, with the rights it has.
+    pub(super) fn speaks(&self) -> bool {
         match self.microphone {
             Microphone::Open => true,
-            Microphone::Floor => rights.audio,
+            Microphone::Floor => self.rights.audio,
             Microphone::Off => false,
         }
     }
 
-    /// Sends what is due at `now`; `rights` are its own.
-    ///
-    /// # Errors
-    /// When the peer connection is closed.
-    pub(super) async fn speak(
-        &mut self,
-        now: Instant,
-        peer: &Peer,
-        rights: MediaRights,
-    ) -> Result<()> {
+    /// What is due at `now`, by a camera of so many layers. What is due is counted as sent.
+    pub fn speak(&mut self, now: Instant, layers: usize, out: &mut Vec<Outgoing>) {
+        let before = out.len();
         if self.due() <= now {
             self.late.add(now.saturating_duration_since(self.due()).as_secs_f64() * 1_000.0);
         }
         while self.next_audio <= now {
             self.next_audio += AUDIO_EVERY;
-            self.audio(peer, self.speaks(rights)).await?;
+            self.audio(out);
         }
         while self.next_video <= now {
             self.next_video += VIDEO_EVERY;
-            self.video(peer).await?;
+            self.video(layers, out);
         }
-        Ok(())
+        self.sent += (out.len() - before) as u64;
     }
 
-    async fn audio(&mut self, peer: &Peer, open: bool) -> Result<()> {
+    fn audio(&mut self, out: &mut Vec<Outgoing>) {
         let payload = self.voice.packets[self.packet].clone();
         let level = self.voice.levels[self.packet];
         self.packet = (self.packet + 1) % self.voice.packets.len();
         self.audio_timestamp = self.audio_timestamp.wrapping_add(FRAME_SAMPLES as u32);
-        if !open {
-            return Ok(());
+        if !self.speaks() {
+            return;
         }
         let head = PacketHead {
             sequence: self.audio_sequence,
@@ -158,45 +184,36 @@ impl Mouth {
         if level < SILENCE {
             self.ledger.said(self.seat, Instant::now(), &payload);
         }
-        self.sent += 1;
-        peer.send_audio(head, level, payload).await
+        // RFC 6464: the top bit says that it is voice.
+        let level = Some((level & 0x7f) | 0x80);
+        out.push(Outgoing { uplink: Uplink::Microphone, head, level, payload });
     }
 
-    async fn video(&mut self, peer: &Peer) -> Result<()> {
-        for (index, sender) in self.camera_senders.iter_mut().enumerate() {
-            // A camera without simulcast sends its middle layer.
-            let layer = if peer.camera_layers() == 1 { 1 } else { index };
-            if index >= peer.camera_layers() {
-                break;
-            }
+    fn video(&mut self, layers: usize, out: &mut Vec<Outgoing>) {
+        for (index, sender) in self.camera_senders.iter_mut().take(layers).enumerate() {
             if !self.camera {
                 sender.skip();
                 continue;
             }
+            // A camera without simulcast sends its middle layer.
+            let layer = if layers == 1 { 1 } else { index };
             for packet in sender.next(&self.layers[layer]) {
                 self.ledger.shown(self.seat, Instant::now(), &packet.payload[DESCRIPTOR..]);
-                self.sent += 1;
-                let head = PacketHead {
-                    sequence: packet.sequence,
-                    timestamp: packet.timestamp,
-                    marker: packet.marker,
-                };
-                peer.send_camera(index, head, packet.payload).await?;
+                out.push(Outgoing::picture(Uplink::Camera(index), packet));
             }
         }
         if !self.screen {
             self.screen_sender.skip();
-            return Ok(());
+            return;
         }
-        for packet in self.screen_sender.next(&self.layers[RIDS.len() - 1]) {
-            self.sent += 1;
-            let head = PacketHead {
-                sequence: packet.sequence,
-                timestamp: packet.timestamp,
-                marker: packet.marker,
-            };
-            peer.send_screen(head, packet.payload).await?;
-        }
-        Ok(())
+        let packets = self.screen_sender.next(&self.layers[RIDS.len() - 1]);
+        out.extend(packets.into_iter().map(|packet| Outgoing::picture(Uplink::Screen, packet)));
+    }
+}
+
+impl Outgoing {
+    fn picture(uplink: Uplink, packet: VideoPacket) -> Self {
+        let VideoPacket { payload, sequence, timestamp, marker } = packet;
+        Self { uplink, head: PacketHead { sequence, timestamp, marker }, level: None, payload }
     }
 }

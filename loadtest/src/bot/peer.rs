@@ -52,6 +52,17 @@ pub enum Camera {
     Single,
 }
 
+impl Camera {
+    /// How many layers it has.
+    #[must_use]
+    pub fn layers(self) -> usize {
+        match self {
+            Self::Simulcast => RIDS.len(),
+            Self::Single => 1,
+        }
+    }
+}
+
 /// Where a peer connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerState {
@@ -165,10 +176,7 @@ impl Peer {
             .context("building the peer connection")?;
         let connection: Arc<dyn PeerConnection> = Arc::new(connection);
 
-        let layers = match camera {
-            Camera::Simulcast => RIDS.len(),
-            Camera::Single => 1,
-        };
+        let layers = camera.layers();
         let microphone = Uplink::add(&connection, RtpCodecKind::Audio, "microphone", &[""]).await?;
         let rids: &[&str] = if layers == 1 { &[""] } else { &RIDS };
         let camera = Uplink::add(&connection, RtpCodecKind::Video, "camera", rids).await?;
@@ -241,13 +249,12 @@ impl Peer {
         self.screen.ssrcs.contains(&ssrc)
     }
 
-    /// Sends 20 ms of sound.
+    /// Sends 20 ms of sound, whose `level` is as RFC 6464 writes it.
     ///
     /// # Errors
     /// When the connection is closed.
     pub async fn send_audio(&self, head: PacketHead, level: u8, payload: Bytes) -> Result<()> {
-        // RFC 6464: the top bit says that it is voice.
-        let level = Bytes::copy_from_slice(&[(level & 0x7f) | 0x80]);
+        let level = Bytes::copy_from_slice(&[level]);
         self.microphone.send(0, "", OPUS, head, Some(level), payload).await
     }
 

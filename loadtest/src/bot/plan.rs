@@ -78,6 +78,13 @@ impl SlotMap {
         Ok(Self(map))
     }
 
+    /// The SSRC of a slot's medium itself.
+    #[must_use]
+    pub fn medium(&self, slot: Slot) -> Option<u32> {
+        let wanted = Stream { slot, retransmission: false };
+        self.0.iter().find(|(_, stream)| **stream == wanted).map(|(ssrc, _)| *ssrc)
+    }
+
     /// What an SSRC carries; nothing the answer spoke of, when `None`.
     #[must_use]
     pub fn stream(&self, ssrc: u32) -> Option<Stream> {
@@ -103,6 +110,7 @@ mod tests {
         assert_eq!(map.stream(9), stream(Slot::Video(Seat(4)), true));
         assert_eq!(map.stream(10), stream(Slot::Screen, false));
         assert_eq!(map.stream(11), None);
+        assert_eq!(map.medium(Slot::Video(Seat(4))), Some(8));
     }
 
     #[test]

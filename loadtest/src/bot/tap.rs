@@ -17,6 +17,8 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use tokio::sync::mpsc;
 
+use super::listener::Arrival;
+
 /// How many packets may wait for a slow bot. More are counted as overflow, never kept: a second of
 /// a whole room with everything forwarded.
 pub const QUEUE: usize = 8_192;
@@ -47,6 +49,15 @@ pub struct RtpPacket {
     pub marker: bool,
     /// Its payload, padding removed.
     pub payload: Bytes,
+}
+
+impl RtpPacket {
+    /// Its header's part.
+    #[must_use]
+    pub fn arrival(&self) -> Arrival {
+        let Self { at, ssrc, sequence, timestamp, marker, .. } = *self;
+        Arrival { at, ssrc, sequence, timestamp, marker }
+    }
 }
 
 /// The interceptor.

@@ -180,6 +180,8 @@ impl Freezes {
 #[derive(Debug, Default)]
 pub struct Frames {
     open: Option<OpenFrame>,
+    /// The last packet of the last frame.
+    ended: Option<u16>,
     /// Frames whose packets all came, in order.
     pub completed: u64,
     /// Of these, frames that decode by themselves.
@@ -215,6 +217,19 @@ impl Frames {
             return None;
         };
         let starts = descriptor.s == 1 && descriptor.pid == 0;
+        self.take(now, (sequence, timestamp, marker), starts, is_key_frame(&data));
+        Some(data)
+    }
+
+    /// Takes a packet that was not opened: its frame began behind the last one's end, and whether it
+    /// decodes by itself is not known.
+    pub fn unopened(&mut self, now: Instant, sequence: u16, timestamp: u32, marker: bool) {
+        let starts = self.ended.is_some_and(|ended| ended.wrapping_add(1) == sequence);
+        self.take(now, (sequence, timestamp, marker), starts, false);
+    }
+
+    fn take(&mut self, now: Instant, head: (u16, u32, bool), starts: bool, key: bool) {
+        let (sequence, timestamp, marker) = head;
         let frame = match self.open.take() {
             Some(frame) if frame.timestamp == timestamp && frame.next_sequence == sequence => {
                 Some(frame)
@@ -223,13 +238,12 @@ impl Frames {
                 if other.is_some() {
                     self.broken += 1;
                 }
-                starts.then(|| OpenFrame {
-                    timestamp,
-                    next_sequence: sequence,
-                    key: is_key_frame(&data),
-                })
+                starts.then_some(OpenFrame { timestamp, next_sequence: sequence, key })
             }
         };
+        if marker {
+            self.ended = Some(sequence);
+        }
         if let Some(mut frame) = frame {
             if marker {
                 self.completed += 1;
@@ -240,7 +254,6 @@ impl Frames {
                 self.open = Some(frame);
             }
         }
-        Some(data)
     }
 }
 
@@ -327,6 +340,32 @@ mod tests {
         freezes.picture(at(60_000));
         freezes.picture(at(60_067));
         assert_eq!(freezes.so_far().0, 1);
+    }
+
+    #[test]
+    fn frames_are_counted_alike_by_their_headers() {
+        let layers = Layer::fixtures().expect("committed files");
+        let mut sender = LayerSender::new();
+        let now = Instant::now();
+        let (mut opened, mut unopened) = (Frames::default(), Frames::default());
+        for (at, frame) in (0..120).map(|at| (at, sender.next(&layers[2]))) {
+            for (index, p) in frame.iter().enumerate() {
+                // The last packet of every tenth frame is lost.
+                if at % 10 == 5 && index + 1 == frame.len() {
+                    continue;
+                }
+                opened.packet(now, p.sequence, p.timestamp, p.marker, &p.payload);
+                if unopened.key_frames == 0 {
+                    unopened.packet(now, p.sequence, p.timestamp, p.marker, &p.payload);
+                } else {
+                    unopened.unopened(now, p.sequence, p.timestamp, p.marker);
+                }
+            }
+        }
+        assert_eq!((opened.key_frames, unopened.key_frames), (2, 1), "later ones are not seen");
+        assert_eq!(opened.completed, 120 - 12);
+        // Who does not see where a frame begins misses the one behind a loss, too.
+        assert_eq!(unopened.completed, 120 - 2 * 12);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::scenario::step::{Act, Check, Rebinding, Whom, order};
 use crate::bot::listener::HeardReport;
 use crate::bot::peer::Camera;
 use crate::bot::pulse::Pulser;
-use crate::bot::{Bot, BotConfig, Causes, Order, Play, Report};
+use crate::bot::{Bot, BotConfig, Causes, Order, Play, Report, Stack};
 use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
 use crate::link::{Invitation, RoomRequest, Server, open_room};
@@ -69,6 +69,8 @@ impl RoomRun {
         let seats = links.iter().map(|link| link.seat);
         let cast = Arc::new(seats.zip(voices.iter().cloned()).collect::<Vec<_>>());
         let (ledger, causes) = (Ledger::default(), Causes::default());
+        let stack = if scenario.hostile.is_empty() { scenario.bots } else { scenario.bots.wary() };
+        let sampled = index < scenario.sampled;
         let mut bots = BTreeMap::new();
         let mut hostile = BTreeMap::new();
         for (link, (seat, voice)) in links.into_iter().zip(cast.iter()) {
@@ -84,7 +86,8 @@ impl RoomRun {
                 causes: causes.clone(),
                 microphone: scenario.microphone,
                 camera: scenario.cameras.then_some(Camera::Simulcast),
-                decode: true,
+                stack,
+                decode: stack == Stack::Full || (sampled && bots.is_empty()),
                 play: scenario.play.map(|stay| Play { stay }),
                 relay: scenario.relay,
             });
@@ -343,6 +346,10 @@ fn heard(report: &Report, hostile: &[Seat]) -> Result<BTreeSet<Seat>> {
         }
         match what {
             HeardReport::Voice { seat: voice, .. } if voice == seat => {
+                heard.insert(seat);
+            }
+            // Whose it is was looked at packet by packet, in part: the rest is a leak.
+            HeardReport::NotListenedTo => {
                 heard.insert(seat);
             }
             HeardReport::Nothing | HeardReport::Silence => {}

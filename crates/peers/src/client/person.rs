@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use palabre_loadtest::light::packet::Stream;
+use palabre_loadtest::light::sdp::{Description, Flow, Kind, OPUS, VP8};
 
 use super::camera::{AUDIO_BYTES, Camera, Film, Rate, TIME_BYTES};
-use super::packet::Stream;
-use super::sdp::{Description, Flow, Kind, OPUS, VP8};
 use super::transport::{Taken, Transport};
 
 /// The numbers of a person's streams, by seat; they need be unique in a room only.
@@ -110,10 +110,10 @@ impl Person {
     /// When it is not connected.
     pub(crate) fn report(&mut self, since: Instant) -> Result<()> {
         self.up.report(&[&self.microphone, &self.video], since)?;
-        self.up.check()?;
+        self.up.keep(Instant::now())?;
         if let Some(down) = &mut self.down {
             down.report(&[], since)?;
-            down.check()?;
+            down.keep(Instant::now())?;
         }
         Ok(())
     }

@@ -16,13 +16,13 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::client::person::{Person, uplinks};
-use crate::client::sdp::{Description, answer, offer};
-use crate::client::stun::Role;
 use crate::client::transport::Transport;
 use crate::peer::{Peer, Running};
 use crate::place::SERVER;
 use crate::process::{Berth, Server};
 use api::{Admin, Session};
+use palabre_loadtest::light::sdp::{Description, answer, offer};
+use palabre_loadtest::light::stun::Role;
 
 const API: u16 = 8_188;
 const ADMIN: u16 = 7_188;

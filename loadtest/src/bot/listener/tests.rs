@@ -26,13 +26,17 @@ fn map(ssrc: u32) -> SlotMap {
     SlotMap::from_answer(&plan, &sdp).expect("an answer to that plan")
 }
 
-fn sound(ssrc: u32, sequence: u16, at: Instant) -> RtpPacket {
-    let payload = Bytes::from_static(&[0x78; 60]);
-    RtpPacket { at, ssrc, payload_type: 111, sequence, timestamp: 0, marker: false, payload }
+fn sound(ssrc: u32, sequence: u16, at: Instant) -> Arrival {
+    Arrival { at, ssrc, sequence, timestamp: 0, marker: false }
+}
+
+/// What none of these tests looks into.
+fn payload() -> Option<Bytes> {
+    Some(Bytes::from_static(&[0x78; 60]))
 }
 
 fn listener() -> Listener {
-    Listener::new(Cast::default(), Ledger::default(), false)
+    Listener::new(Cast::default(), Ledger::default(), Attention { decode: false, open: 1 })
 }
 
 /// The speaker's longest silence in milliseconds, and its end.
@@ -52,12 +56,12 @@ fn a_silence_lasts_over_a_new_media_session() {
     let mut listener = listener();
     listener.session(map(10), start, &room);
     for (sequence, ms) in [(7, 0), (8, 20)] {
-        listener.packet(&sound(10, sequence, at(ms)), &room).expect("taken");
+        listener.packet(sound(10, sequence, at(ms)), payload()).expect("taken");
     }
     assert_eq!(silence(&mut listener, at(20)), Some((20, Some(at(20)))));
     listener.session(map(20), at(900), &room);
     assert!(listener.report(at(900)).is_empty(), "nothing came in this session");
-    listener.packet(&sound(20, 30_000, at(1_000)), &room).expect("taken");
+    listener.packet(sound(20, 30_000, at(1_000)), payload()).expect("taken");
     assert_eq!(listener.last_heard(), [(SPEAKER, at(1_000))]);
     assert_eq!(silence(&mut listener, at(1_001)), Some((980, Some(at(1_000)))));
     // The sessions count apart: the new one's numbers begin anywhere.
@@ -70,12 +74,12 @@ fn who_lost_the_right_meanwhile_is_not_missed() {
     let at = |ms| start + Duration::from_millis(ms);
     let mut listener = listener();
     listener.session(map(10), start, &open);
-    listener.packet(&sound(10, 7, start), &open).expect("taken");
+    listener.packet(sound(10, 7, start), payload()).expect("taken");
     listener.session(map(20), at(900), &closed);
     assert_eq!(silence(&mut listener, at(950)), None);
     listener.rights_changed(at(2_000), None, &open);
-    listener.packet(&sound(20, 1, at(2_100)), &open).expect("taken");
-    listener.packet(&sound(20, 2, at(2_120)), &open).expect("taken");
+    listener.packet(sound(20, 1, at(2_100)), payload()).expect("taken");
+    listener.packet(sound(20, 2, at(2_120)), payload()).expect("taken");
     assert_eq!(silence(&mut listener, at(2_120)), Some((20, Some(at(2_120)))));
     assert_eq!(listener.leaks.total(), 0);
 }

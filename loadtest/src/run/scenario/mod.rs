@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use self::step::{Act, Step, seconds};
-use crate::bot::Microphone;
+use crate::bot::{Microphone, Stack};
 
 /// A whole scenario.
 #[derive(Debug)]
@@ -37,6 +37,10 @@ pub struct Scenario {
     pub cameras: bool,
     /// Whether the bots play their parts by themselves, and how long the chair stays in a phase.
     pub play: Option<Duration>,
+    /// What carries the bots' media.
+    pub bots: Stack,
+    /// How many rooms have somebody who decodes what they hear, when the bots are light.
+    pub sampled: u16,
     /// Whether each bot's UDP goes through a relay of its own.
     pub relay: bool,
     /// The seats taken by hostile bots, which join only when a step says so.
@@ -80,6 +84,10 @@ struct File {
     cameras: bool,
     play: Option<f64>,
     #[serde(default)]
+    bots: Stack,
+    #[serde(default = "four")]
+    sampled: u16,
+    #[serde(default)]
     relay: bool,
     #[serde(default)]
     hostile: Vec<Seat>,
@@ -94,6 +102,9 @@ fn french() -> String {
 }
 fn one() -> u16 {
     1
+}
+fn four() -> u16 {
+    4
 }
 fn eight() -> Spanned<u8> {
     Spanned::new(0..0, 8)
@@ -111,6 +122,8 @@ pub struct Overrides {
     pub people: Option<u8>,
     /// How long.
     pub length: Option<Duration>,
+    /// What carries the bots' media.
+    pub bots: Option<Stack>,
     /// How often each rebinding is repeated.
     pub repeat: Option<u32>,
 }
@@ -183,6 +196,8 @@ impl Scenario {
             microphone: file.microphone,
             cameras: file.cameras,
             play: file.play.map(seconds).transpose().context("play")?,
+            bots: over.bots.unwrap_or(file.bots),
+            sampled: file.sampled,
             relay: file.relay,
             hostile: file.hostile,
             steps,

@@ -19,7 +19,7 @@ const PRIORITY: u32 = 1_845_501_695;
 
 /// Which end chooses the pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// Who offered.
     Controlling,
     /// Who answered.
@@ -28,25 +28,29 @@ pub(crate) enum Role {
 
 /// What a STUN message is to a client.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub enum Heard {
     /// Something to be answered with this.
     Request(Vec<u8>),
-    /// A check of ours succeeded.
-    Success,
+    /// A check succeeded, the one of this number.
+    Success(TransactionId),
     /// Nothing of interest.
     Other,
 }
 
-/// A check, by the user name `theirs:ours` and the other end's password.
-pub(crate) fn check(
+/// A check, by the user name `theirs:ours` and the other end's password; and its number.
+///
+/// # Errors
+/// When it cannot be sealed.
+pub fn check(
     role: Role,
     username: &str,
     password: &str,
     provider: &dyn RTCCryptoProvider,
-) -> Result<Vec<u8>> {
+) -> Result<(TransactionId, Vec<u8>)> {
     let mut message = Message::new();
     message.set_type(BINDING_REQUEST);
-    TransactionId::new().add_to(&mut message)?;
+    let id = TransactionId::new();
+    id.add_to(&mut message)?;
     message.write_header();
     message.add(ATTR_USERNAME, username.as_bytes());
     message.add(ATTR_PRIORITY, &PRIORITY.to_be_bytes());
@@ -59,7 +63,7 @@ pub(crate) fn check(
         Role::Controlled => message.add(ATTR_ICE_CONTROLLED, &tie_breaker),
     }
     seal(&mut message, password, provider)?;
-    Ok(message.raw.clone())
+    Ok((id, message.raw.clone()))
 }
 
 fn seal(message: &mut Message, password: &str, provider: &dyn RTCCryptoProvider) -> Result<()> {
@@ -73,7 +77,10 @@ fn seal(message: &mut Message, password: &str, provider: &dyn RTCCryptoProvider)
 
 /// Reads a STUN message that came from `from`; `password` is our own. Nobody else is on the line,
 /// so what comes is not authenticated.
-pub(crate) fn hear(
+///
+/// # Errors
+/// When it is damaged.
+pub fn hear(
     datagram: &[u8],
     from: SocketAddr,
     password: &str,
@@ -86,7 +93,7 @@ pub(crate) fn hear(
     message.raw = datagram.to_vec();
     message.decode()?;
     if message.typ == BINDING_SUCCESS {
-        return Ok(Heard::Success);
+        return Ok(Heard::Success(message.transaction_id));
     }
     if message.typ != BINDING_REQUEST {
         return Ok(Heard::Other);
@@ -110,8 +117,9 @@ mod tests {
     fn a_check_is_answered_so_that_its_sender_believes_it() {
         let provider = rtc_crypto::default_provider().expect("a provider");
         let from = SocketAddr::from(([10, 77, 0, 1], 999));
-        let request = check(Role::Controlling, "theirs:ours", "their password", provider.as_ref())
-            .expect("a check");
+        let (id, request) =
+            check(Role::Controlling, "theirs:ours", "their password", provider.as_ref())
+                .expect("a check");
         let Heard::Request(answer) =
             hear(&request, from, "their password", provider.as_ref()).expect("valid")
         else {
@@ -126,7 +134,8 @@ mod tests {
         assert_eq!((mapped.ip, mapped.port), (from.ip(), from.port()));
         MessageIntegrity::check(&mut read, b"their password", provider.crypto())
             .expect("sealed with the password");
-        assert_eq!(hear(&answer, from, "any", provider.as_ref()).expect("valid"), Heard::Success);
+        let heard = hear(&answer, from, "any", provider.as_ref()).expect("valid");
+        assert_eq!(heard, Heard::Success(id));
     }
 
     #[test]

@@ -5,75 +5,102 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// The payload types that are offered.
-pub(crate) const OPUS: u8 = 111;
-pub(crate) const VP8: u8 = 96;
+use crate::media::camera::RIDS;
+
+/// The payload type that sound is offered with.
+pub const OPUS: u8 = 111;
+/// The payload type that pictures are offered with.
+pub const VP8: u8 = 96;
 const RTX: u8 = 97;
 
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const TRANSPORT_CC: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// What a section carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Sound.
     Audio,
+    /// Pictures.
     Video,
 }
 
 /// What is sent in a section, or that something is received in it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Flow {
+pub enum Flow {
     /// Sends a stream, and its retransmissions where there are some.
     Send {
+        /// The stream.
         ssrc: u32,
+        /// Its retransmissions.
         rtx: Option<u32>,
     },
+    /// Sends the three layers of a camera, by their names.
+    Simulcast,
+    /// Receives.
     Receive,
 }
 
 /// The client's own transport, as it describes it.
-#[derive(Debug, Clone)]
-pub(crate) struct Own {
-    pub(crate) ufrag: String,
-    pub(crate) password: String,
+#[derive(Clone)]
+pub struct Own {
+    /// The user name fragment of its path.
+    pub ufrag: String,
+    /// The path's password.
+    pub password: String,
     /// The SHA-256 of its certificate.
-    pub(crate) fingerprint: String,
-    pub(crate) address: SocketAddr,
+    pub fingerprint: String,
+    /// Where it receives.
+    pub address: SocketAddr,
 }
 
 /// The header extension identifiers of a section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Extensions {
-    pub(crate) mid: Option<u8>,
-    pub(crate) level: Option<u8>,
-    pub(crate) transport_cc: Option<u8>,
+pub struct Extensions {
+    /// The section.
+    pub mid: Option<u8>,
+    /// The layer of a camera.
+    pub rid: Option<u8>,
+    /// How loud it is.
+    pub level: Option<u8>,
+    /// The number among all packets of the transport.
+    pub transport_cc: Option<u8>,
 }
 
 /// What the other end says.
-#[derive(Debug)]
-pub(crate) struct Description {
-    pub(crate) ufrag: String,
-    pub(crate) password: String,
-    pub(crate) address: SocketAddr,
-    pub(crate) sections: Vec<Section>,
+pub struct Description {
+    /// The user name fragment of its path.
+    pub ufrag: String,
+    /// The path's password.
+    pub password: String,
+    /// Where it receives datagrams.
+    pub address: SocketAddr,
+    /// Where it takes TCP connections, if it does (RFC 6544, passive).
+    pub tcp: Option<SocketAddr>,
+    /// What was agreed.
+    pub sections: Vec<Section>,
 }
 
 /// A section of it.
 #[derive(Debug)]
-pub(crate) struct Section {
-    pub(crate) kind: Kind,
-    pub(crate) mid: String,
+pub struct Section {
+    /// What it carries.
+    pub kind: Kind,
+    /// Its name.
+    pub mid: String,
     /// Whether who describes it sends in it.
-    pub(crate) sends: bool,
-    pub(crate) extensions: Extensions,
+    pub sends: bool,
+    /// The identifiers of its header extensions.
+    pub extensions: Extensions,
     /// Its payload types, as they stand in the first line.
     formats: String,
     /// What an answer repeats: formats, feedback and extensions.
     agreed: Vec<String>,
     /// The payload type of retransmissions.
-    pub(crate) rtx: Option<u8>,
+    pub rtx: Option<u8>,
 }
 
 fn head(mids: &[String]) -> String {
@@ -104,7 +131,8 @@ fn transport(sdp: &mut String, kind: Kind, formats: &str, mid: &str, own: &Own) 
 }
 
 /// An offer of `sections`, whose mids are their numbers.
-pub(crate) fn offer(own: &Own, sections: &[(Kind, Flow)]) -> String {
+#[must_use]
+pub fn offer(own: &Own, sections: &[(Kind, Flow)]) -> String {
     let mids: Vec<String> = (0..sections.len()).map(|mid| mid.to_string()).collect();
     let mut sdp = head(&mids);
     for ((kind, flow), mid) in sections.iter().zip(&mids) {
@@ -114,7 +142,7 @@ pub(crate) fn offer(own: &Own, sections: &[(Kind, Flow)]) -> String {
         };
         transport(&mut sdp, *kind, &formats, mid, own);
         let direction = match flow {
-            Flow::Send { .. } => "sendonly",
+            Flow::Send { .. } | Flow::Simulcast => "sendonly",
             Flow::Receive => "recvonly",
         };
         let _ = write!(sdp, "a={direction}\r\na=extmap:4 {MID}\r\na=extmap:3 {TRANSPORT_CC}\r\n");
@@ -134,6 +162,13 @@ pub(crate) fn offer(own: &Own, sections: &[(Kind, Flow)]) -> String {
                 let _ = write!(sdp, "a=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n");
             }
         }
+        if let Flow::Simulcast = flow {
+            let _ = write!(sdp, "a=extmap:5 {RID}\r\na=msid:client {mid}\r\n");
+            for rid in RIDS {
+                let _ = write!(sdp, "a=rid:{rid} send\r\n");
+            }
+            let _ = write!(sdp, "a=simulcast:send {}\r\n", RIDS.join(";"));
+        }
         if let Flow::Send { ssrc, rtx } = *flow {
             let _ = write!(sdp, "a=msid:client {mid}\r\n");
             if let Some(rtx) = rtx {
@@ -148,7 +183,8 @@ pub(crate) fn offer(own: &Own, sections: &[(Kind, Flow)]) -> String {
 }
 
 /// An answer that receives everything that is offered.
-pub(crate) fn answer(own: &Own, offer: &Description) -> String {
+#[must_use]
+pub fn answer(own: &Own, offer: &Description) -> String {
     let mids: Vec<String> = offer.sections.iter().map(|section| section.mid.clone()).collect();
     let mut sdp = head(&mids);
     for section in &offer.sections {
@@ -166,45 +202,50 @@ impl Description {
     ///
     /// # Errors
     /// When it lacks what a connection takes.
-    pub(crate) fn parse(sdp: &str) -> Result<Self> {
+    pub fn parse(sdp: &str) -> Result<Self> {
         let value = |name: &str| {
             sdp.lines()
                 .find_map(|line| line.trim_end().strip_prefix(name))
                 .with_context(|| format!("the description has no {name}"))
         };
-        let address = sdp
-            .lines()
-            .filter_map(|line| line.trim_end().strip_prefix("a=candidate:"))
-            .find_map(candidate)
+        let candidates =
+            || sdp.lines().filter_map(|line| line.trim_end().strip_prefix("a=candidate:"));
+        let address = candidates()
+            .find_map(|text| candidate(text, "udp"))
             .context("the description has no UDP candidate of IPv4")?;
+        let tcp = candidates()
+            .filter(|text| text.contains(" tcptype passive"))
+            .find_map(|text| candidate(text, "tcp"));
         let sections = sdp.split("\nm=").skip(1).map(Section::parse).collect::<Result<Vec<_>>>()?;
         ensure!(!sections.is_empty(), "the description has no section");
         Ok(Self {
             ufrag: value("a=ice-ufrag:")?.to_owned(),
             password: value("a=ice-pwd:")?.to_owned(),
             address,
+            tcp,
             sections,
         })
     }
 }
 
-/// The address of a candidate of ours to use.
-fn candidate(text: &str) -> Option<SocketAddr> {
+/// The address of a candidate for a client to use.
+fn candidate(text: &str, wanted: &str) -> Option<SocketAddr> {
     let fields: Vec<_> = text.split_whitespace().collect();
     let [_, component, protocol, _, ip, port, ..] = fields[..] else { return None };
-    let usable = component == "1" && protocol.eq_ignore_ascii_case("udp");
+    let usable = component == "1" && protocol.eq_ignore_ascii_case(wanted);
     let ip: std::net::Ipv4Addr = ip.parse().ok()?;
     usable.then_some(SocketAddr::new(ip.into(), port.parse().ok()?))
 }
 
 impl Section {
     /// What both ends do for each other in it, beside carrying media.
-    pub(crate) fn terms(&self) -> String {
+    #[must_use]
+    pub fn terms(&self) -> String {
         let feedback = self.agreed.iter().filter_map(|line| {
             let (_, feedback) = line.strip_prefix("a=rtcp-fb:")?.split_once(' ')?;
             Some(format!("feedback {feedback}"))
         });
-        let Extensions { mid, level, transport_cc } = self.extensions;
+        let Extensions { mid, level, transport_cc, .. } = self.extensions;
         let extensions = [(mid, "mid"), (level, "audio level"), (transport_cc, "transport-cc")];
         let extensions = extensions.into_iter().filter(|(id, _)| id.is_some());
         let mut terms: Vec<String> = feedback.collect();
@@ -250,6 +291,7 @@ impl Section {
             sends: lines.contains(&"a=sendonly") || lines.contains(&"a=sendrecv"),
             extensions: Extensions {
                 mid: extension(MID),
+                rid: extension(RID),
                 level: extension(AUDIO_LEVEL),
                 transport_cc: extension(TRANSPORT_CC),
             },
@@ -292,7 +334,7 @@ mod tests {
         assert_eq!(kinds, [Kind::Audio, Kind::Video, Kind::Video]);
         let sends: Vec<_> = read.sections.iter().map(|section| section.sends).collect();
         assert_eq!(sends, [true, true, false]);
-        let ids = Extensions { mid: Some(4), level: Some(1), transport_cc: Some(3) };
+        let ids = Extensions { mid: Some(4), rid: None, level: Some(1), transport_cc: Some(3) };
         assert_eq!(read.sections[0].extensions, ids);
         assert_eq!(read.sections[1].extensions, Extensions { level: None, ..ids });
         assert_eq!((read.sections[0].rtx, read.sections[1].rtx), (None, Some(97)));
@@ -301,6 +343,30 @@ mod tests {
             "video: RTX, extension mid, extension transport-cc, feedback ccm fir, feedback nack, \
              feedback nack pli, feedback transport-cc"
         );
+    }
+
+    #[test]
+    fn a_camera_offers_its_layers_by_name_alone() {
+        let sdp = offer(&own(), &[(Kind::Video, Flow::Simulcast)]);
+        assert!(
+            sdp.contains("a=rid:q send\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send q;h;f")
+        );
+        assert!(!sdp.contains("a=ssrc"));
+        let read = Description::parse(&sdp).expect("valid");
+        assert_eq!((read.sections[0].extensions.rid, read.sections[0].sends), (Some(5), true));
+    }
+
+    #[test]
+    fn a_tcp_candidate_is_found_beside_the_other() {
+        let udp = offer(&own(), &[(Kind::Audio, Flow::Receive)]);
+        assert_eq!(Description::parse(&udp).expect("valid").tcp, None);
+        let both = udp.replace(
+            "a=end-of-candidates",
+            "a=candidate:2 1 tcp 99 10.77.0.9 5 typ host tcptype passive\r\na=end-of-candidates",
+        );
+        let read = Description::parse(&both).expect("valid");
+        assert_eq!(read.tcp, Some(SocketAddr::from(([10, 77, 0, 9], 5))));
+        assert_eq!(read.address, own().address);
     }
 
     #[test]
@@ -326,7 +392,7 @@ mod tests {
             ("a=mid:", "a=mad:", "no a=mid"),
         ] {
             let bad = good.replace(from, to);
-            let error = Description::parse(&bad).expect_err(from).to_string();
+            let error = Description::parse(&bad).err().expect(from).to_string();
             assert!(error.contains(reason), "{from}: {error}");
         }
     }

@@ -1,0 +1,18 @@
+//! A media stack as light as a client can be: own sockets and connectivity checks, `rtc-dtls` for the
+//! handshake, SRTP by hand. One thread of the process drives all of its sockets, so that one core is
+//! many more people than a server's core can take. Who needs a client without a bot takes
+//! [`connection::Connection`] alone.
+
+mod arrivals;
+pub mod connection;
+mod engine;
+pub mod packet;
+mod peer;
+mod reception;
+pub mod rtcp;
+pub mod sdp;
+mod session;
+pub mod stun;
+mod sys;
+
+pub use peer::LightPeer;

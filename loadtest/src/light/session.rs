@@ -1,0 +1,420 @@
+//! The media of one light bot: its connection, what it sends, what it hears.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use bytes::{Bytes, BytesMut};
+use palabre_ids::MediaKind;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+use tokio::sync::watch;
+
+use super::arrivals::{Arrivals, REPORT_EVERY as ARRIVALS_EVERY};
+use super::connection::{Connection, Input};
+use super::packet::{Head, Seen, Stream, see};
+use super::reception::Reception;
+use super::rtcp::{feedback, key_frame_request, receiver_report};
+use super::sdp::{Description, OPUS, VP8};
+use super::stun::Role;
+use super::sys::{Clocks, Incoming, prepare, send};
+use crate::bot::PeerState;
+use crate::bot::listener::Arrival;
+use crate::bot::mouth::{Outgoing, Uplink};
+use crate::bot::plan::{Slot, SlotMap};
+use crate::bot::senses::{Senses, SharedSenses, lock};
+use crate::media::camera::RIDS;
+
+/// From one report to the next, as pages send them.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// From one look at the pictures that want a key frame to the next.
+const CARE_EVERY: Duration = Duration::from_millis(200);
+/// A path is lost when so long nothing came.
+const LOST_AFTER: Duration = Duration::from_secs(5);
+/// So much may wait for a turn of the thread.
+const RECEIVE_BUFFER: usize = 1 << 20;
+/// Packets of a stream kept to be sent again: the largest layer's last second.
+const KEPT: usize = 64;
+/// What a report can say of streams at most (RFC 3550 section 6.4.1).
+const MOST_BLOCKS: usize = 31;
+/// Seconds from the epoch of NTP to about today: any moment does that is one for all reports.
+const NTP_SECONDS: u64 = 3_900_000_000;
+
+/// One stream that is sent, and what of it may be asked for again.
+struct Sent {
+    stream: Stream,
+    kept: VecDeque<(u16, BytesMut)>,
+}
+
+impl Sent {
+    fn new(stream: Stream) -> Self {
+        Self { stream, kept: VecDeque::new() }
+    }
+}
+
+/// Streams that are sent: microphone, screen, then the camera's layers.
+struct Uplinks(Vec<Sent>);
+
+const MICROPHONE: usize = 0;
+const SCREEN: usize = 1;
+const CAMERA: usize = 2;
+
+impl Uplinks {
+    fn new(layers: usize) -> Self {
+        let stream = |payload_type, clock| Stream::new(rand::random(), payload_type, clock);
+        let mut uplinks = vec![Sent::new(stream(OPUS, 48_000)), Sent::new(stream(VP8, 90_000))];
+        for rid in RIDS.iter().take(layers) {
+            let stream = stream(VP8, 90_000);
+            uplinks.push(Sent::new(if layers == 1 { stream } else { stream.layer(rid) }));
+        }
+        Self(uplinks)
+    }
+
+    fn agree(&mut self, answer: &Description) -> Result<()> {
+        // In the answer the screen comes last of the three.
+        for (at, uplink) in self.0.iter_mut().enumerate() {
+            let section = match at {
+                MICROPHONE => 0,
+                SCREEN => 2,
+                _ => 1,
+            };
+            let section = answer.sections.get(section).context("the answer lacks an uplink")?;
+            uplink.stream.agree(&section.mid, section.extensions);
+        }
+        Ok(())
+    }
+
+    fn get(&mut self, uplink: Uplink) -> Option<&mut Sent> {
+        self.0.get_mut(match uplink {
+            Uplink::Microphone => MICROPHONE,
+            Uplink::Screen => SCREEN,
+            Uplink::Camera(layer) => CAMERA + layer,
+        })
+    }
+
+    fn which(&self, ssrc: u32) -> Option<Uplink> {
+        Some(match self.0.iter().position(|uplink| uplink.stream.ssrc == ssrc)? {
+            MICROPHONE => Uplink::Microphone,
+            SCREEN => Uplink::Screen,
+            layer => Uplink::Camera(layer - CAMERA),
+        })
+    }
+}
+
+/// One bot's media.
+pub(super) struct Session {
+    pub(super) socket: Arc<UdpSocket>,
+    pub(super) connection: Connection,
+    uplinks: Uplinks,
+    layers: usize,
+    senses: SharedSenses,
+    map: SlotMap,
+    downlinks: HashMap<u32, Reception>,
+    arrivals: Arrivals,
+    /// The identifier of the header extension that numbers all packets.
+    transport_cc_id: Option<u8>,
+    transport_cc: u16,
+    state: watch::Sender<PeerState>,
+    origin: Instant,
+    heard: Instant,
+    next_report: Instant,
+    next_arrivals: Instant,
+    next_care: Instant,
+    packet: Vec<u8>,
+    outgoing: Vec<Outgoing>,
+}
+
+impl Session {
+    pub(super) fn new(
+        socket: UdpSocket,
+        connection: Connection,
+        layers: usize,
+        senses: SharedSenses,
+        state: watch::Sender<PeerState>,
+        now: Instant,
+    ) -> Result<Self> {
+        socket.set_nonblocking(true)?;
+        prepare(&socket).context("a socket that joins datagrams")?;
+        // The kernel gives what it may.
+        let _ = set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
+        Ok(Self {
+            socket: Arc::new(socket),
+            connection,
+            uplinks: Uplinks::new(layers),
+            layers,
+            senses,
+            map: SlotMap::default(),
+            downlinks: HashMap::new(),
+            arrivals: Arrivals::new(now),
+            transport_cc_id: None,
+            transport_cc: 0,
+            state,
+            origin: now,
+            heard: now,
+            next_report: now,
+            next_arrivals: now,
+            next_care: now,
+            packet: Vec::new(),
+            outgoing: Vec::new(),
+        })
+    }
+
+    /// The sources of microphone, screen and the camera's only layer, for the offer.
+    pub(super) fn ssrcs(&self) -> [u32; 3] {
+        [MICROPHONE, SCREEN, CAMERA].map(|at| self.uplinks.0[at].stream.ssrc)
+    }
+
+    /// Takes the server's answer, and begins to check the path that it names.
+    pub(super) fn accept(
+        &mut self,
+        answer: &Description,
+        map: SlotMap,
+        now: Instant,
+    ) -> Result<()> {
+        self.uplinks.agree(answer)?;
+        self.map = map;
+        self.transport_cc_id =
+            answer.sections.iter().find_map(|section| section.extensions.transport_cc);
+        self.socket.connect(answer.address).context("the server's address")?;
+        self.connection.describe(answer, Role::Controlling, now);
+        self.heard = now;
+        Ok(())
+    }
+
+    /// When [`Self::turn`] is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let checks = self.connection.poll_timeout()?;
+        if !self.connection.is_connected() {
+            return Some(checks);
+        }
+        let own = self.next_report.min(self.next_arrivals).min(self.next_care);
+        Some(checks.min(own).min(lock(&self.senses).mouth.due()))
+    }
+
+    /// Does what is due.
+    pub(super) fn turn(&mut self, now: Instant) -> Result<()> {
+        if self.connection.poll_timeout().is_some_and(|due| due <= now) {
+            self.connection.handle_timeout(now)?;
+            self.flush();
+        }
+        if now.saturating_duration_since(self.heard) > LOST_AFTER {
+            self.tell(PeerState::Lost);
+        }
+        if !self.connection.is_connected() {
+            return Ok(());
+        }
+        self.speak(now)?;
+        if self.next_report <= now {
+            self.next_report = now + REPORT_EVERY;
+            self.report(now)?;
+        }
+        if self.next_arrivals <= now {
+            self.next_arrivals = now + ARRIVALS_EVERY;
+            self.tell_arrivals()?;
+        }
+        if self.next_care <= now {
+            self.next_care = now + CARE_EVERY;
+            let sender = self.uplinks.0[MICROPHONE].stream.ssrc;
+            let mut compound = Vec::new();
+            for (_, ssrc) in lock(&self.senses).listener.key_frames_wanted(now) {
+                key_frame_request(sender, ssrc, &mut compound);
+            }
+            self.send_rtcp(&compound)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, state: PeerState) {
+        self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
+    }
+
+    pub(super) fn flush(&mut self) {
+        while let Some(datagram) = self.connection.poll_transmit() {
+            send(&*self.socket, &[datagram]);
+        }
+    }
+
+    fn speak(&mut self, now: Instant) -> Result<()> {
+        let mut outgoing = std::mem::take(&mut self.outgoing);
+        lock(&self.senses).mouth.speak(now, self.layers, &mut outgoing);
+        // The packets of a picture are sent together, as far as they are of one size.
+        let mut sealed: Vec<BytesMut> = Vec::with_capacity(outgoing.len());
+        for Outgoing { uplink, head, level, payload } in outgoing.drain(..) {
+            let Some(sent) = self.uplinks.get(uplink) else { continue };
+            let (sequence, timestamp, marker) = (head.sequence, head.timestamp, head.marker);
+            let head = Head { sequence, timestamp, marker, level };
+            sent.stream.write(head, self.transport_cc, &[&payload], &mut self.packet);
+            self.transport_cc = self.transport_cc.wrapping_add(1);
+            let packet = self.connection.seal_rtp(&self.packet)?;
+            if uplink != Uplink::Microphone {
+                if sent.kept.len() == KEPT {
+                    sent.kept.pop_front();
+                }
+                sent.kept.push_back((sequence, packet.clone()));
+            }
+            sealed.push(packet);
+        }
+        self.outgoing = outgoing;
+        send(&*self.socket, &sealed);
+        Ok(())
+    }
+
+    /// Says what it received, and what it sends.
+    fn report(&mut self, now: Instant) -> Result<()> {
+        let mut blocks = Vec::new();
+        let received = self.downlinks.iter_mut();
+        let received = received.filter_map(|(ssrc, reception)| reception.block(*ssrc, now));
+        received.take(MOST_BLOCKS).for_each(|block| block.write(&mut blocks));
+        let since = now.saturating_duration_since(self.origin);
+        let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+        let ntp = ((since.as_secs() + NTP_SECONDS) << 32) | fraction;
+        let mut compound = Vec::new();
+        for uplink in self.uplinks.0.iter().filter(|uplink| uplink.stream.packets > 0) {
+            uplink.stream.report(ntp, None, &std::mem::take(&mut blocks), &mut compound);
+        }
+        if compound.is_empty() {
+            receiver_report(self.uplinks.0[MICROPHONE].stream.ssrc, &blocks, &mut compound);
+        }
+        self.send_rtcp(&compound)
+    }
+
+    /// Says what came when, and asks for what did not.
+    fn tell_arrivals(&mut self) -> Result<()> {
+        let sender = self.uplinks.0[MICROPHONE].stream.ssrc;
+        let mut compound = Vec::new();
+        for (ssrc, reception) in &mut self.downlinks {
+            let stream = self.map.stream(*ssrc);
+            let asks = stream.is_some_and(|stream| {
+                !stream.retransmission && stream.slot.kind() != MediaKind::Audio
+            });
+            if asks {
+                reception.ask(sender, *ssrc, &mut compound);
+            }
+        }
+        self.arrivals.report(sender, &mut compound);
+        self.send_rtcp(&compound)
+    }
+
+    fn send_rtcp(&mut self, compound: &[u8]) -> Result<()> {
+        if !compound.is_empty() {
+            let sealed = self.connection.seal_rtcp(compound)?;
+            send(&*self.socket, &[sealed]);
+        }
+        Ok(())
+    }
+
+    /// Reads what waits.
+    pub(super) fn readable(&mut self, clocks: Clocks, incoming: &mut Incoming) {
+        let senses = self.senses.clone();
+        let mut senses = lock(&senses);
+        loop {
+            let socket = self.socket.clone();
+            let read = incoming.receive(&*socket, clocks, |at, datagram| {
+                // What the server cannot have meant is dropped, as a page does.
+                if let Err(error) = self.datagram(at, datagram, &mut senses) {
+                    tracing::debug!(%error, "a datagram was dropped");
+                }
+            });
+            match read {
+                Ok(true) => {}
+                // A server that is not there is told by ICMP: nothing came.
+                Ok(false) | Err(_) => break,
+            }
+        }
+        drop(senses);
+        self.flush();
+    }
+
+    fn datagram(&mut self, at: Instant, datagram: &[u8], senses: &mut Senses) -> Result<()> {
+        self.heard = self.heard.max(at);
+        match self.connection.handle(at, datagram)? {
+            Input::Nothing => {}
+            Input::Connected => {
+                senses.mouth.resume(at);
+                self.tell(PeerState::Connected);
+            }
+            Input::Closed => self.tell(PeerState::Lost),
+            Input::Rtp => {
+                if let Some(seen) = see(datagram) {
+                    self.media(at, seen, datagram, senses)?;
+                }
+            }
+            Input::Rtcp(compound) => self.feedback(at, &compound, senses),
+        }
+        if *self.state.borrow() == PeerState::Lost && self.connection.is_connected() {
+            self.tell(PeerState::Connected);
+        }
+        Ok(())
+    }
+
+    fn media(
+        &mut self,
+        at: Instant,
+        seen: Seen,
+        datagram: &[u8],
+        senses: &mut Senses,
+    ) -> Result<()> {
+        if let Some(number) = self.transport_cc_id.and_then(|id| seen.transport_cc(datagram, id)) {
+            self.arrivals.note(at, number, seen.ssrc);
+        }
+        self.downlinks.entry(seen.ssrc).or_default().take(seen.sequence);
+        let Seen { ssrc, sequence, timestamp, marker, .. } = seen;
+        let arrival = Arrival { at, ssrc, sequence, timestamp, marker };
+        let stream = self.map.stream(ssrc);
+        let needed = seen.padded || senses.listener.wants(ssrc);
+        let payload = if seen.is_empty(datagram) {
+            Some(Bytes::new())
+        } else if needed && stream.is_some() {
+            let packet = self.connection.open_rtp(datagram)?;
+            Some(without_padding(packet.freeze().slice(seen.header..), seen.padded))
+        } else {
+            None
+        };
+        if let (Some(stream), Some(payload)) = (stream, &payload)
+            && stream.retransmission
+            && let Some(original) = payload.first_chunk()
+            && let Some(media) = self.map.medium(stream.slot)
+            && let Some(reception) = self.downlinks.get_mut(&media)
+        {
+            reception.found(u16::from_be_bytes(*original));
+        }
+        senses.listener.packet(arrival, payload)
+    }
+
+    fn feedback(&mut self, at: Instant, compound: &[u8], senses: &mut Senses) {
+        let feedback = feedback(compound);
+        for ssrc in feedback.key_frames {
+            if let Some(uplink) = self.uplinks.which(ssrc) {
+                senses.mouth.key_frame_wanted(uplink);
+            }
+        }
+        for (ssrc, middle) in feedback.reports {
+            if let Some(reception) = self.downlinks.get_mut(&ssrc) {
+                reception.reported(middle, at);
+            }
+        }
+        // The same sealed packet again: the server has not seen its number.
+        let asked = feedback.nacks.iter().filter_map(|(ssrc, sequence)| {
+            let uplink = self.uplinks.0.iter().find(|uplink| uplink.stream.ssrc == *ssrc)?;
+            uplink.kept.iter().find(|(kept, _)| kept == sequence).map(|(_, packet)| packet)
+        });
+        send(&*self.socket, &asked.collect::<Vec<_>>());
+    }
+}
+
+/// The padding's length is its last byte (RFC 3550 section 5.1).
+fn without_padding(payload: Bytes, padded: bool) -> Bytes {
+    let padding = payload.last().filter(|_| padded).map_or(0, |last| usize::from(*last));
+    payload.slice(..payload.len().saturating_sub(padding))
+}
+
+impl Slot {
+    fn kind(self) -> MediaKind {
+        match self {
+            Self::Audio(_) => MediaKind::Audio,
+            Self::Video(_) => MediaKind::Video,
+            Self::Screen => MediaKind::Screen,
+        }
+    }
+}

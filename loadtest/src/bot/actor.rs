@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use palabre_wire::{
-    ClientMessage, ClosingReason, Command, CommandId, MediaAnswer, MediaOffer, MediaPlan,
-    ServerMessage, Welcome,
+    ClientMessage, ClosingReason, Command, CommandId, IceCredentials, MediaAnswer, MediaOffer,
+    MediaPlan, NextIce, ServerMessage, Welcome,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -71,7 +71,7 @@ pub(super) async fn run(
         media: None,
         relay: None,
         generation: 0,
-        senses: Arc::new(Mutex::new(Senses { listener, mouth })),
+        senses: Arc::new(Mutex::new(Senses { listener, mouth, returns: Vec::new() })),
         joins: Vec::new(),
         returns: Vec::new(),
         troubles: Vec::new(),
@@ -363,7 +363,9 @@ impl Actor {
                     missed: missed.events.len(),
                     media_alive: missed.media_alive,
                 });
-                if !missed.media_alive || self.media.is_none() {
+                if missed.media_alive && self.media.is_some() {
+                    self.next_ice(missed.next_ice);
+                } else {
                     self.offer_anew(now).await?;
                 }
             }
@@ -395,9 +397,13 @@ impl Actor {
                 place.room.view.phases = phases;
             }
             ServerMessage::Speaking { seats } => self.note(Note::Speaking { seats }),
-            ServerMessage::Pong { .. }
-            | ServerMessage::NextIce(_)
-            | ServerMessage::Tunnel { .. } => {}
+            ServerMessage::Pong { .. } | ServerMessage::Tunnel { .. } => {}
+            ServerMessage::NextIce(next) => {
+                if next.generation.is_none_or(|generation| generation == self.generation) {
+                    let NextIce { ufrag, password, .. } = next;
+                    self.next_ice(Some(IceCredentials { ufrag, password }));
+                }
+            }
             ServerMessage::NotUnderstood { detail } => {
                 bail!("the server did not understand: {detail}")
             }
@@ -462,7 +468,8 @@ impl Actor {
         if answer.generation != self.generation {
             return Ok(());
         }
-        let sdp = if self.config.relay { self.relayed(&answer.sdp).await? } else { answer.sdp };
+        let sdp =
+            if self.config.relay { self.relayed(&answer.sdp).await? } else { answer.sdp.clone() };
         let (Some(place), Some(media)) = (&self.place, &mut self.media) else {
             bail!("an answer to no offer");
         };
@@ -477,7 +484,15 @@ impl Actor {
                 senses.listener.same_session(map);
             }
         }
-        media.accept(sdp).await
+        media.accept(sdp).await?;
+        self.next_ice(answer.next_ice);
+        Ok(())
+    }
+
+    fn next_ice(&self, next: Option<IceCredentials>) {
+        if let (Some(media), Some(next)) = (&self.media, next) {
+            media.next_ice(next);
+        }
     }
 
     /// The answer with the bot's relay in the server's place.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
-use palabre_wire::MediaPlan;
+use palabre_wire::{IceCredentials, MediaPlan};
 use tokio::sync::{mpsc, watch};
 
 use super::Stack;
@@ -162,6 +162,13 @@ impl Media {
         match &mut self.peer {
             StackPeer::Full { peer, .. } => peer.accept(answer).await,
             StackPeer::Light(peer) => peer.accept(&answer),
+        }
+    }
+
+    /// A full bot's peer connection begins no path by itself.
+    pub(super) fn next_ice(&self, next: IceCredentials) {
+        if let StackPeer::Light(peer) = &self.peer {
+            peer.next_ice(next);
         }
     }
 

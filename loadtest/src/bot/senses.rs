@@ -12,6 +12,8 @@ pub struct Senses {
     pub listener: Listener,
     /// What it sends.
     pub mouth: Mouth,
+    /// Ways back that the media found by themselves: the rung, and the seconds of silence before it.
+    pub returns: Vec<(&'static str, f64)>,
 }
 
 /// Held for moments only, and never while waiting.

@@ -74,7 +74,7 @@ impl Engine {
     pub(super) fn add(&self, session: &SharedSession) -> Result<u64> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let data = epoll::EventData::new_u64(number);
-        epoll::add(&self.epoll, &*lock(session).socket, data, epoll::EventFlags::IN)?;
+        epoll::add(&self.epoll, &*lock(session).ways.udp, data, epoll::EventFlags::IN)?;
         self.sessions().insert(number, session.clone());
         self.version.fetch_add(1, Ordering::Release);
         self.arrived.notify_one();

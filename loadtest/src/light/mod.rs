@@ -14,5 +14,6 @@ pub mod sdp;
 mod session;
 pub mod stun;
 mod sys;
+mod ways;
 
 pub use peer::LightPeer;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use palabre_wire::MediaPlan;
+use palabre_wire::{IceCredentials, MediaPlan};
 use tokio::sync::watch;
 
 use super::connection::Connection;
@@ -82,6 +82,11 @@ impl LightPeer {
         let map = SlotMap::from_answer(&self.plan, answer)?;
         let answer = Description::parse(answer).context("reading the answer")?;
         lock(&self.session).accept(&answer, map, Instant::now())
+    }
+
+    /// Takes the credentials of the next path, which is begun when this one is dead.
+    pub fn next_ice(&self, next: IceCredentials) {
+        lock(&self.session).next_ice(next);
     }
 
     /// Where the connection stands, as it changes.

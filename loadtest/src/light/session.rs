@@ -1,13 +1,13 @@
 //! The media of one light bot: its connection, what it sends, what it hears.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::UdpSocket;
-use std::sync::Arc;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use bytes::{Bytes, BytesMut};
 use palabre_ids::MediaKind;
+use palabre_wire::IceCredentials;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::sync::watch;
 
@@ -18,7 +18,8 @@ use super::reception::Reception;
 use super::rtcp::{feedback, key_frame_request, receiver_report};
 use super::sdp::{Description, OPUS, VP8};
 use super::stun::Role;
-use super::sys::{Clocks, Incoming, prepare, send};
+use super::sys::{Clocks, Incoming, prepare};
+use super::ways::{Way, Ways};
 use crate::bot::PeerState;
 use crate::bot::listener::Arrival;
 use crate::bot::mouth::{Outgoing, Uplink};
@@ -32,6 +33,13 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const CARE_EVERY: Duration = Duration::from_millis(200);
 /// A path is lost when so long nothing came.
 const LOST_AFTER: Duration = Duration::from_secs(5);
+/// A path is dead when so long nothing came, not even the server's beacon; a page says so, too.
+const DEAD_AFTER: Duration = Duration::from_millis(600);
+/// From the beginning of one path to the beginning of the next, while none is answered.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+/// TCP is tried beside UDP when so long no check was answered: on a path that was there, and on the first.
+const TCP_AFTER: Duration = Duration::from_millis(300);
+const FIRST_TCP_AFTER: Duration = Duration::from_secs(1);
 /// So much may wait for a turn of the thread.
 const RECEIVE_BUFFER: usize = 1 << 20;
 /// Packets of a stream kept to be sent again: the largest layer's last second.
@@ -104,7 +112,7 @@ impl Uplinks {
 
 /// One bot's media.
 pub(super) struct Session {
-    pub(super) socket: Arc<UdpSocket>,
+    pub(super) ways: Ways,
     pub(super) connection: Connection,
     uplinks: Uplinks,
     layers: usize,
@@ -116,6 +124,12 @@ pub(super) struct Session {
     transport_cc_id: Option<u8>,
     transport_cc: u16,
     state: watch::Sender<PeerState>,
+    /// What the next path begins with.
+    next_ice: Option<IceCredentials>,
+    /// Where the server takes TCP connections.
+    server_tcp: Option<SocketAddr>,
+    /// Since when a path is looked for.
+    trying: Option<Instant>,
     origin: Instant,
     heard: Instant,
     next_report: Instant,
@@ -139,7 +153,7 @@ impl Session {
         // The kernel gives what it may.
         let _ = set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
         Ok(Self {
-            socket: Arc::new(socket),
+            ways: Ways::new(socket),
             connection,
             uplinks: Uplinks::new(layers),
             layers,
@@ -150,6 +164,9 @@ impl Session {
             transport_cc_id: None,
             transport_cc: 0,
             state,
+            next_ice: None,
+            server_tcp: None,
+            trying: None,
             origin: now,
             heard: now,
             next_report: now,
@@ -176,16 +193,28 @@ impl Session {
         self.map = map;
         self.transport_cc_id =
             answer.sections.iter().find_map(|section| section.extensions.transport_cc);
-        self.socket.connect(answer.address).context("the server's address")?;
+        self.ways.udp.connect(answer.address).context("the server's address")?;
+        self.ways.take(Way::Udp);
+        self.server_tcp = answer.tcp;
         self.connection.describe(answer, Role::Controlling, now);
+        self.trying = Some(now);
         self.heard = now;
         Ok(())
+    }
+
+    /// The credentials of the next path, which is begun when this one is dead.
+    pub(super) fn next_ice(&mut self, next: IceCredentials) {
+        self.next_ice = Some(next);
     }
 
     /// When [`Self::turn`] is due.
     pub(super) fn due(&self) -> Option<Instant> {
         let checks = self.connection.poll_timeout()?;
-        if !self.connection.is_connected() {
+        if self.ways.has_tcp() || self.trying.is_some() {
+            // It is looked at in every turn.
+            return Some(self.origin);
+        }
+        if !self.connection.is_secure() {
             return Some(checks);
         }
         let own = self.next_report.min(self.next_arrivals).min(self.next_care);
@@ -194,6 +223,7 @@ impl Session {
 
     /// Does what is due.
     pub(super) fn turn(&mut self, now: Instant) -> Result<()> {
+        self.look_for_a_path(now);
         if self.connection.poll_timeout().is_some_and(|due| due <= now) {
             self.connection.handle_timeout(now)?;
             self.flush();
@@ -201,7 +231,17 @@ impl Session {
         if now.saturating_duration_since(self.heard) > LOST_AFTER {
             self.tell(PeerState::Lost);
         }
-        if !self.connection.is_connected() {
+        if self.ways.has_tcp() {
+            let senses = self.senses.clone();
+            let mut senses = lock(&senses);
+            for datagram in self.ways.read_tcp() {
+                self.take(now, &datagram, Way::Tcp, &mut senses);
+            }
+            drop(senses);
+            self.flush();
+        }
+        // An old path goes on while a new one is looked for.
+        if !self.connection.is_secure() {
             return Ok(());
         }
         self.speak(now)?;
@@ -231,7 +271,46 @@ impl Session {
 
     pub(super) fn flush(&mut self) {
         while let Some(datagram) = self.connection.poll_transmit() {
-            send(&*self.socket, &[datagram]);
+            if self.trying.is_some() {
+                self.ways.try_both(&[datagram]);
+            } else {
+                self.ways.send(&[datagram]);
+            }
+        }
+    }
+
+    /// A dead path is followed by a new one without a word to the server (docs/adr/0006): by UDP, and
+    /// soon by TCP beside it.
+    fn look_for_a_path(&mut self, now: Instant) {
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let (secure, silent) = (self.connection.is_secure(), since(self.heard));
+        if secure
+            && silent >= DEAD_AFTER
+            && self.trying.is_none_or(|began| since(began) >= TRY_EVERY)
+            && let Some(IceCredentials { ufrag, password }) = &self.next_ice
+        {
+            self.connection.begin_path(ufrag, password, now);
+            self.ways.take(Way::Udp);
+            self.trying = Some(now);
+        }
+        let patience = if secure { TCP_AFTER } else { FIRST_TCP_AFTER };
+        if self.trying.is_some_and(|began| since(began) >= patience)
+            && !self.ways.has_tcp()
+            && let Some(server) = self.server_tcp
+        {
+            self.ways.connect(server);
+        }
+    }
+
+    /// A check of the path that is looked for was answered by that way.
+    fn found(&mut self, at: Instant, heard: Instant, way: Way, senses: &mut Senses) {
+        self.trying = None;
+        let before = self.ways.current();
+        self.ways.take(way);
+        let silent = at.saturating_duration_since(heard);
+        if self.connection.is_secure() && silent >= DEAD_AFTER {
+            let rung = if way == Way::Tcp && before != way { "tcp" } else { "ice_restart" };
+            senses.returns.push((rung, silent.as_secs_f64()));
         }
     }
 
@@ -256,7 +335,7 @@ impl Session {
             sealed.push(packet);
         }
         self.outgoing = outgoing;
-        send(&*self.socket, &sealed);
+        self.ways.send(&sealed);
         Ok(())
     }
 
@@ -299,7 +378,7 @@ impl Session {
     fn send_rtcp(&mut self, compound: &[u8]) -> Result<()> {
         if !compound.is_empty() {
             let sealed = self.connection.seal_rtcp(compound)?;
-            send(&*self.socket, &[sealed]);
+            self.ways.send(&[sealed]);
         }
         Ok(())
     }
@@ -309,12 +388,9 @@ impl Session {
         let senses = self.senses.clone();
         let mut senses = lock(&senses);
         loop {
-            let socket = self.socket.clone();
+            let socket = self.ways.udp.clone();
             let read = incoming.receive(&*socket, clocks, |at, datagram| {
-                // What the server cannot have meant is dropped, as a page does.
-                if let Err(error) = self.datagram(at, datagram, &mut senses) {
-                    tracing::debug!(%error, "a datagram was dropped");
-                }
+                self.take(at, datagram, Way::Udp, &mut senses);
             });
             match read {
                 Ok(true) => {}
@@ -324,6 +400,17 @@ impl Session {
         }
         drop(senses);
         self.flush();
+    }
+
+    fn take(&mut self, at: Instant, datagram: &[u8], way: Way, senses: &mut Senses) {
+        let heard = self.heard;
+        // What the server cannot have meant is dropped, as a page does.
+        if let Err(error) = self.datagram(at, datagram, senses) {
+            tracing::debug!(%error, "a datagram was dropped");
+        }
+        if self.trying.is_some() && self.connection.is_checked() {
+            self.found(at, heard, way, senses);
+        }
     }
 
     fn datagram(&mut self, at: Instant, datagram: &[u8], senses: &mut Senses) -> Result<()> {
@@ -399,7 +486,8 @@ impl Session {
             let uplink = self.uplinks.0.iter().find(|uplink| uplink.stream.ssrc == *ssrc)?;
             uplink.kept.iter().find(|(kept, _)| kept == sequence).map(|(_, packet)| packet)
         });
-        send(&*self.socket, &asked.collect::<Vec<_>>());
+        let asked: Vec<BytesMut> = asked.cloned().collect();
+        self.ways.send(&asked);
     }
 }
 

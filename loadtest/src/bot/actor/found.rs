@@ -69,7 +69,7 @@ impl Actor {
             leaks: senses.listener.leaks,
             slots: senses.listener.report(now),
             joins: self.joins.clone(),
-            returns: self.returns.clone(),
+            returns: self.returns.iter().chain(&senses.returns).copied().collect(),
             back_at: self.knocks.back_at,
             refused: self.knocks.refused,
             times: senses.listener.times(),

@@ -15,9 +15,12 @@ use palabre_loadtest::hostile::HostileBot;
 use palabre_loadtest::ledger::Ledger;
 use palabre_loadtest::link::{RoomAnswer, Server};
 use palabre_loadtest::media::speech::{self, Voice};
+use palabre_loadtest::run::page;
 use palabre_loadtest::run::{
-    Overrides, Progress, RawRun, Scenario, Scrape, ServerProcess, Setting, Summary, private_of,
+    Overrides, RawRun, Scenario, Scrape, ServerProcess, Setting, Summary, private_of,
 };
+
+use crate::live;
 
 /// Bots that join Palabre rooms, speak, listen and measure.
 #[derive(Debug, Parser)]
@@ -97,6 +100,12 @@ struct Files {
     /// Where to write the numbers as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Where to write the report as a page for people, which needs no other file.
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Where to write, one SVG each, plots of what more rooms cost.
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 impl Files {
@@ -105,6 +114,14 @@ impl Files {
         let summary = Summary::of(run);
         if let Some(file) = &self.json {
             write(file, &serde_json::to_vec_pretty(&summary)?)?;
+        }
+        if let Some(file) = &self.html {
+            write(file, page::html(run, &summary).as_bytes())?;
+        }
+        if let Some(folder) = &self.svg {
+            for (name, svg) in page::growth_files(run) {
+                write(&folder.join(name), svg.as_bytes())?;
+            }
         }
         std::io::stdout().write_all(summary.table().as_bytes())?;
         Ok(summary.held)
@@ -206,12 +223,9 @@ async fn scenario(args: RunArgs) -> Result<bool> {
     let scenario = Scenario::parse(&text, over).with_context(|| name.to_string())?;
     let server = Server::parse(&args.url)?;
     let process = args.server_pid.map(|pid| ServerProcess { pid });
-    let progress: Progress = Arc::new(|line| {
-        // A watcher that went away does not stop the run.
-        let _ = writeln!(std::io::stderr(), "{line}");
-    });
+    let (progress, each_second) = live::watcher();
     let private = private(args.private.as_deref(), &server).await?;
-    let setting = Setting { server, private, process, progress, each_second: Box::new(|_| ()) };
+    let setting = Setting { server, private, process, progress, each_second };
     let run = palabre_loadtest::run::run(scenario, setting).await?;
     if let Some(file) = &args.raw {
         write(file, &serde_json::to_vec(&run)?)?;

@@ -23,7 +23,7 @@ pub struct Samples {
 }
 
 /// What a person reads of [`Samples`].
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// The median.
     pub p50: f64,

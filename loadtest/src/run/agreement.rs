@@ -36,8 +36,14 @@ const NEEDED: [&str; 15] = [
 ];
 
 /// Counted by a label: they are not there before the first one happened.
-const ONLY_ONCE_HAPPENED: [&str; 2] =
-    ["palabre_commands_refused_total", "palabre_connections_ended_total"];
+const ONLY_ONCE_HAPPENED: [&str; 6] = [
+    "palabre_commands_refused_total",
+    "palabre_connections_ended_total",
+    "palabre_media_carriers_total",
+    "palabre_media_gap_seconds_bucket",
+    "palabre_reconnect_seconds_bucket",
+    "palabre_reconnect_seconds_count",
+];
 
 /// Names that are no series of the server: recorded ones, and Prometheus' own.
 fn is_ours(name: &str) -> bool {

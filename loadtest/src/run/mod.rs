@@ -1,6 +1,11 @@
 //! Runs a scenario: opens its rooms, starts its bots, does what it says when, and judges.
 
 mod agreement;
+mod drift;
+mod hall;
+pub mod limit;
+pub mod load;
+pub mod page;
 mod process;
 pub mod raw;
 mod report;
@@ -10,13 +15,14 @@ mod scrape;
 pub mod series;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
 use crate::link::Server;
 use crate::media::speech;
+use hall::Hall;
 pub use process::ServerProcess;
 pub use raw::RawRun;
 use raw::{ServerRaw, Tested};
@@ -24,13 +30,11 @@ pub use report::{Assertion, Distribution, Summary};
 use scenario::step::Act;
 pub use scenario::{Overrides, Scenario};
 pub use scrape::{Scrape, private_of};
-use series::{Roster, Second, Seconds, Watch};
+pub use series::{EachSecond, Second};
+use series::{Roster, Seconds, Watch};
 
 /// What a watcher is told while it runs: what a room does, in words.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// From the start of one room to the start of the next: they do not all join in the same instant.
-const STAGGER: Duration = Duration::from_millis(150);
 
 /// Against what a scenario is run, and who is told how it goes.
 pub struct Setting {
@@ -43,7 +47,7 @@ pub struct Setting {
     /// Told what the rooms do.
     pub progress: Progress,
     /// Told what each second brought.
-    pub each_second: Box<dyn Fn(&Second) + Send>,
+    pub each_second: EachSecond,
 }
 
 /// Runs a scenario against a server.
@@ -70,35 +74,21 @@ pub async fn run(scenario: Scenario, setting: Setting) -> Result<RawRun> {
         seconds: seconds.clone(),
         private: setting.private.clone(),
         process: setting.process,
-        told: setting.each_second,
+        told: setting.each_second.clone(),
     };
     // It ends with this function, however that ends.
     let mut watching = JoinSet::new();
     watching.spawn(watch.run());
-    let mut rooms = JoinSet::new();
-    for index in 0..scenario.rooms {
-        let room = room::RoomRun::open(
-            index,
-            scenario.clone(),
-            &setting.server,
-            &voices,
-            setting.progress.clone(),
-        )
-        .await?;
-        roster.enter(index, room.pulsers());
-        let roster = roster.clone();
-        rooms.spawn(async move {
-            let result = room.run().await;
-            roster.leave(index);
-            (index, result)
-        });
-        if index + 1 < scenario.rooms {
-            tokio::time::sleep(STAGGER).await;
-        }
-    }
-    for (index, room) in rooms.join_all().await {
+    let empty = used_before
+        .map(|used| used.rss_bytes)
+        .or_else(|| before.as_ref().and_then(Scrape::rss_bytes));
+    let hall = Hall::new(scenario, &setting, voices, (roster, seconds.clone()), empty);
+    let (rooms, found) = hall.play().await?;
+    for (index, room) in rooms {
         run.add_room(index, room);
     }
+    run.levels = found.levels;
+    run.limit = found.limit;
     if let (Some(process), Some(before)) = (setting.process, used_before) {
         match process.used_since(before) {
             Ok(used) => {
@@ -130,7 +120,7 @@ fn tested(scenario: &Scenario) -> Tested {
     Tested {
         scenario: scenario.name.clone(),
         template: scenario.template.clone(),
-        mode: "steady".to_owned(),
+        mode: scenario.load.name().to_owned(),
         people: scenario.roles.len(),
         incomparable: incomparable(scenario).to_owned(),
     }

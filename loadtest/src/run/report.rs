@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use palabre_ids::Seat;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::agreement;
+use super::limit::{Level, Limit};
 use super::raw::RawRun;
 use super::scenario::Expectation;
 use super::series::Second;
+use super::{agreement, drift};
 use crate::bot::Report;
 use crate::bot::listener::Speech;
 pub use crate::samples::Distribution;
@@ -32,6 +34,8 @@ pub struct Assertion {
 pub struct RoomResult {
     /// Each bot's last word.
     pub reports: Vec<Report>,
+    /// Those who were given nothing to send.
+    pub silent: Vec<Seat>,
     /// The scenario's checks.
     pub assertions: Vec<Assertion>,
     /// Silences, by cause, in milliseconds.
@@ -205,6 +209,12 @@ pub struct Summary {
     /// The server's memory in the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_rss_bytes: Option<u64>,
+    /// What each number of rooms showed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<Level>,
+    /// How many rooms the server carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
     /// What bots and server both counted; empty when the server could not be asked.
     pub agreement: Vec<BothSay>,
     /// What had to be true.
@@ -259,6 +269,8 @@ impl Summary {
             server_rss_bytes: run
                 .server_rss_bytes
                 .or_else(|| scrapes.and_then(|server| server.after.rss_bytes())),
+            levels: run.levels.clone(),
+            limit: run.limit.clone(),
             agreement: agreement::compared(run)
                 .into_iter()
                 .map(|both| BothSay {
@@ -276,6 +288,22 @@ impl Summary {
                 .collect(),
         };
         summary.assertions.extend(agreement::judge(run));
+        if run.tested.mode == "soak" {
+            summary.assertions.extend(drift::judge(&run.series));
+        }
+        if let Some(limit) = &run.limit {
+            summary.assertions.push(Assertion {
+                what: "the limit that was found is the server's, not the load generator's"
+                    .to_owned(),
+                held: !limit.generator,
+                found: limit.says.clone(),
+            });
+            summary.assertions.push(Assertion {
+                what: "the server carries a room".to_owned(),
+                held: limit.rooms > 0,
+                found: String::new(),
+            });
+        }
         // Without its series, which nobody sets a bound on.
         let series = std::mem::take(&mut summary.series);
         let json = serde_json::to_value(&summary).unwrap_or(Value::Null);
@@ -343,6 +371,26 @@ impl Summary {
         );
         if let Some(cpu) = self.server_cpu_ns_per_forwarded_packet {
             let _ = writeln!(out, "server: {cpu:.0} ns of processor per forwarded packet");
+        }
+        for level in &self.levels {
+            let of = |value: Option<f64>, unit: &str| {
+                value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1} {unit}"))
+            };
+            let _ = writeln!(
+                out,
+                "{:>4} rooms: sound p99 {:.1} ms, lost {:.2} %, server {} and {} a packet, {} rooms a processor, {} a room; {}",
+                level.rooms,
+                level.audio_latency_ms.p99,
+                level.lost_percent,
+                of(level.server_cpus.map(|cpus| cpus * 100.0), "%"),
+                of(level.server_cpu_ns_per_forwarded_packet.map(|ns| ns / 1e3), "µs"),
+                of(level.rooms_per_processor, ""),
+                of(level.server_rss_bytes_per_room.map(|bytes| bytes / 1_024.0), "KiB"),
+                level.broke.as_deref().unwrap_or("held")
+            );
+        }
+        if let Some(limit) = &self.limit {
+            let _ = writeln!(out, "{}", limit.says);
         }
         for assertion in &self.assertions {
             let mark = if assertion.held { "held  " } else { "FAILED" };

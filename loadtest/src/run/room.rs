@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use palabre_ids::{MediaKind, Seat};
+use tokio::sync::watch;
 
 use super::Progress;
 use super::report::{Assertion, RoomResult};
@@ -14,7 +15,7 @@ use super::scenario::step::{Act, Check, Rebinding, Whom, order};
 use crate::bot::listener::HeardReport;
 use crate::bot::peer::Camera;
 use crate::bot::pulse::Pulser;
-use crate::bot::{Bot, BotConfig, Causes, Order, Play, Report, Stack};
+use crate::bot::{Bot, BotConfig, Causes, Microphone, Order, Play, Report, Stack};
 use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
 use crate::link::{Invitation, RoomRequest, Server, open_room};
@@ -84,7 +85,11 @@ impl RoomRun {
                 cast: cast.clone(),
                 ledger: ledger.clone(),
                 causes: causes.clone(),
-                microphone: scenario.microphone,
+                microphone: if seat.0 < scenario.speakers {
+                    scenario.microphone
+                } else {
+                    Microphone::Off
+                },
                 camera: scenario.cameras.then_some(Camera::Simulcast),
                 stack,
                 decode: stack == Stack::Full || (sampled && bots.is_empty()),
@@ -104,9 +109,12 @@ impl RoomRun {
     }
 
     /// Does what the scenario says, and gathers what came of it.
-    pub(super) async fn run(self) -> RoomResult {
+    /// With a planned load it plays until `end` says so.
+    pub(super) async fn run(self, mut end: watch::Receiver<bool>) -> RoomResult {
         let mut result = RoomResult::default();
         let scenario = self.scenario.clone();
+        let silent = |seat: &Seat| seat.0 >= scenario.speakers && !scenario.cameras;
+        result.silent = self.bots.keys().copied().filter(silent).collect();
         // The script's clock stands while a fault is repeated.
         let mut stood = Duration::ZERO;
         for step in &scenario.steps {
@@ -133,7 +141,12 @@ impl RoomRun {
                 result.findings.push(format!("line {}: {error:#}", step.line));
             }
         }
-        tokio::time::sleep_until((self.start + scenario.length + stood).into()).await;
+        if scenario.load.is_planned() {
+            // Whoever planned it is gone with its end.
+            let _ = end.wait_for(|end| *end).await;
+        } else {
+            tokio::time::sleep_until((self.start + scenario.length + stood).into()).await;
+        }
         for bot in self.bots.values() {
             match bot.report().await {
                 Ok(report) => result.reports.push(report),

@@ -51,7 +51,7 @@ pub struct Second {
 }
 
 impl Second {
-    /// Takes the same second of another generator, or the next one of the same.
+    /// Takes the same second of another generator.
     pub fn merge(&mut self, other: Self) {
         self.rooms += other.rooms;
         self.bots += other.bots;
@@ -62,13 +62,31 @@ impl Second {
         self.send_late_ms.merge(&other.send_late_ms);
         self.generator_cpus += other.generator_cpus;
         // Each asked the same server.
-        let most = |own: Option<f64>, other: Option<f64>| match (own, other) {
-            (Some(own), Some(other)) => Some(own.max(other)),
-            (own, other) => own.or(other),
-        };
+        let most =
+            |own: Option<f64>, other: Option<f64>| own.into_iter().chain(other).reduce(f64::max);
         self.server_cpus = most(self.server_cpus, other.server_cpus);
         self.server_forwarded = most(self.server_forwarded, other.server_forwarded);
         self.server_rss_bytes = self.server_rss_bytes.max(other.server_rss_bytes);
+    }
+}
+
+impl Second {
+    /// Takes the next second of the same run: counts add up, what there is is what there is now.
+    pub fn then(&mut self, next: &Self) {
+        self.rooms = next.rooms;
+        self.bots = next.bots;
+        self.connected = next.connected;
+        self.counts += next.counts;
+        self.audio_latency_ms.merge(&next.audio_latency_ms);
+        self.video_latency_ms.merge(&next.video_latency_ms);
+        self.send_late_ms.merge(&next.send_late_ms);
+        // The busiest second of several is what matters.
+        self.generator_cpus = self.generator_cpus.max(next.generator_cpus);
+        let most =
+            |own: Option<f64>, next: Option<f64>| own.into_iter().chain(next).reduce(f64::max);
+        self.server_cpus = most(self.server_cpus, next.server_cpus);
+        self.server_forwarded = most(self.server_forwarded, next.server_forwarded);
+        self.server_rss_bytes = self.server_rss_bytes.max(next.server_rss_bytes);
     }
 }
 
@@ -108,6 +126,14 @@ impl Seconds {
         kept.seconds.get(from..).map(<[Second]>::to_vec).unwrap_or_default()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).seconds.len()
+    }
+
+    pub(super) fn last(&self) -> Option<Second> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).seconds.last().cloned()
+    }
+
     pub(super) fn peaks(&self) -> BTreeMap<String, f64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).peaks.clone()
     }
@@ -127,6 +153,9 @@ impl Seconds {
     }
 }
 
+/// Told what each second brought.
+pub type EachSecond = Arc<dyn Fn(&Second) + Send + Sync>;
+
 /// Asks everybody once a second.
 pub(super) struct Watch {
     pub(super) roster: Roster,
@@ -134,7 +163,7 @@ pub(super) struct Watch {
     pub(super) private: Option<Server>,
     pub(super) process: Option<ServerProcess>,
     /// Told each second.
-    pub(super) told: Box<dyn Fn(&Second) + Send>,
+    pub(super) told: EachSecond,
 }
 
 /// What only goes up, when it was last looked at.

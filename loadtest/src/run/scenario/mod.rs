@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use self::step::{Act, Step, seconds};
+use super::load::{Load, LoadTable};
 use crate::bot::{Microphone, Stack};
 
 /// A whole scenario.
@@ -33,6 +34,8 @@ pub struct Scenario {
     pub length: Duration,
     /// When the bots send sound.
     pub microphone: Microphone,
+    /// How many in each room, by seat, have a microphone at all.
+    pub speakers: u8,
     /// Whether they send their cameras.
     pub cameras: bool,
     /// Whether the bots play their parts by themselves, and how long the chair stays in a phase.
@@ -45,6 +48,8 @@ pub struct Scenario {
     pub relay: bool,
     /// The seats taken by hostile bots, which join only when a step says so.
     pub hostile: Vec<Seat>,
+    /// How rooms come.
+    pub load: Load,
     /// What happens, in order of time.
     pub(super) steps: Vec<Step>,
     /// What must be true of the report in the end.
@@ -80,6 +85,7 @@ struct File {
     seconds: f64,
     #[serde(default)]
     microphone: Microphone,
+    speakers: Option<u8>,
     #[serde(default = "yes")]
     cameras: bool,
     play: Option<f64>,
@@ -91,6 +97,7 @@ struct File {
     relay: bool,
     #[serde(default)]
     hostile: Vec<Seat>,
+    load: Option<Spanned<toml::Table>>,
     #[serde(default)]
     at: Vec<Spanned<toml::Table>>,
     #[serde(default)]
@@ -181,6 +188,18 @@ impl Scenario {
             );
             expectations.push(expectation);
         }
+        let load = match file.load {
+            None => Load::parse(LoadTable::default(), over.rooms)?,
+            Some(table) => {
+                let line = at(table.span());
+                let table = table.into_inner().try_into().with_context(|| line.clone())?;
+                Load::parse(table, over.rooms).context(line)?
+            }
+        };
+        ensure!(
+            !load.is_planned() || steps.is_empty(),
+            "[[at]]: rooms that come and go by a plan have no script"
+        );
         for seat in &file.hostile {
             ensure!(seat.0 < people, "hostile: seat {seat} has nobody");
         }
@@ -194,12 +213,14 @@ impl Scenario {
             speed: file.speed,
             length,
             microphone: file.microphone,
+            speakers: file.speakers.unwrap_or(MAX_SEATS),
             cameras: file.cameras,
             play: file.play.map(seconds).transpose().context("play")?,
             bots: over.bots.unwrap_or(file.bots),
             sampled: file.sampled,
             relay: file.relay,
             hostile: file.hostile,
+            load,
             steps,
             expectations,
         })
@@ -229,6 +250,10 @@ mod tests {
             include_str!("../../../scenarios/codev.toml"),
             include_str!("../../../scenarios/groups.toml"),
             include_str!("../../../scenarios/rebinding.toml"),
+            include_str!("../../../scenarios/codev-day.toml"),
+            include_str!("../../../scenarios/soak-8h.toml"),
+            include_str!("../../../scenarios/find-limit.toml"),
+            include_str!("../../../scenarios/growth.toml"),
         ] {
             Scenario::parse(text, Overrides::default()).expect("valid");
         }

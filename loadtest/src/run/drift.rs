@@ -1,0 +1,90 @@
+//! Whether a long run ends as it began: a server that leaks memory, or slows down, does so slowly.
+
+use super::report::Assertion;
+use super::series::Second;
+use crate::samples::Samples;
+
+/// The server's memory may grow by a tenth, and by this many bytes, from the beginning to the end.
+const GROWTH: f64 = 1.1;
+const GROWTH_BYTES: f64 = 8.0 * 1_048_576.0;
+
+/// Latency may become half as long again, and this much longer, in milliseconds.
+const SLOWER: f64 = 1.5;
+const SLOWER_MS: f64 = 5.0;
+
+/// Compares the last tenth of a run with the tenth that follows its first: in the first, rooms open.
+pub(super) fn judge(series: &[Second]) -> Vec<Assertion> {
+    let tenth = series.len() / 10;
+    if tenth == 0 {
+        return vec![Assertion {
+            what: "a soak is long enough to tell its end from its beginning".to_owned(),
+            held: false,
+            found: format!("{} seconds", series.len()),
+        }];
+    }
+    let (early, late) = (&series[tenth..2 * tenth], &series[series.len() - tenth..]);
+    let mut judged = Vec::new();
+    if let (Some(before), Some(after)) = (memory(early), memory(late)) {
+        judged.push(Assertion {
+            what: "the server's memory does not grow (a tenth and 8 MiB at most)".to_owned(),
+            held: after <= before * GROWTH + GROWTH_BYTES,
+            found: format!("{:.1} MiB, then {:.1} MiB", before / 1_048_576.0, after / 1_048_576.0),
+        });
+    }
+    let (before, after) = (latency(early), latency(late));
+    judged.push(Assertion {
+        what: "sound is not later in the end (half as late again and 5 ms at most, 99 of 100)"
+            .to_owned(),
+        held: after <= before * SLOWER + SLOWER_MS,
+        found: format!("{before:.1} ms, then {after:.1} ms"),
+    });
+    judged
+}
+
+fn memory(seconds: &[Second]) -> Option<f64> {
+    let all: Vec<f64> =
+        seconds.iter().filter_map(|second| Some(second.server_rss_bytes? as f64)).collect();
+    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+}
+
+fn latency(seconds: &[Second]) -> f64 {
+    let mut all = Samples::default();
+    seconds.iter().for_each(|second| all.merge(&second.audio_latency_ms));
+    all.percentile(99.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(series: &[Second]) -> usize {
+        judge(series).iter().filter(|assertion| !assertion.held).count()
+    }
+
+    fn run(rss: fn(u64) -> u64, latency: fn(u64) -> f64) -> Vec<Second> {
+        let second = |at| Second {
+            at,
+            server_rss_bytes: Some(rss(at)),
+            audio_latency_ms: [latency(at)].into_iter().collect(),
+            ..Second::default()
+        };
+        (0..100).map(second).collect()
+    }
+
+    #[test]
+    fn growth_and_slowing_down_are_found() {
+        assert_eq!(failed(&run(|_| 100 << 20, |_| 3.0)), 0);
+        assert_eq!(failed(&run(|at| (100 + at) << 20, |_| 3.0)), 1);
+        assert_eq!(failed(&run(|_| 100 << 20, |at| 3.0 + at as f64 / 5.0)), 1);
+    }
+
+    #[test]
+    fn what_happens_while_rooms_open_is_no_drift() {
+        assert_eq!(failed(&run(|at| if at < 8 { 10 << 20 } else { 100 << 20 }, |_| 3.0)), 0);
+    }
+
+    #[test]
+    fn a_run_that_is_too_short_proves_nothing() {
+        assert_eq!(failed(&[]), 1);
+    }
+}

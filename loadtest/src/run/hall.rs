@@ -1,0 +1,186 @@
+//! The rooms of a run as they come and go: all at once, or as many as a plan wants.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::Setting;
+use super::limit::{Bisection, Level, Limit, Next};
+use super::load::{Mode, Objective};
+use super::report::RoomResult;
+use super::room::RoomRun;
+use super::scenario::Scenario;
+use super::series::{Roster, Seconds};
+use crate::media::speech::Voice;
+
+/// People who are not in by then will not be: a level is watched as it is.
+const JOINING: Duration = Duration::from_secs(15);
+
+/// What is measured right after the last one joined is of joining.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// The rooms of a run.
+pub(super) struct Hall<'a> {
+    scenario: Arc<Scenario>,
+    setting: &'a Setting,
+    voices: Vec<Arc<Voice>>,
+    roster: Roster,
+    seconds: Seconds,
+    running: JoinSet<(u16, RoomResult)>,
+    /// The rooms that play, and what ends them.
+    open: Vec<watch::Sender<bool>>,
+    next: u16,
+    results: Vec<(u16, RoomResult)>,
+    /// The server's memory without rooms.
+    empty_rss: Option<u64>,
+}
+
+/// What a plan found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) levels: Vec<Level>,
+    pub(super) limit: Option<Limit>,
+}
+
+impl<'a> Hall<'a> {
+    pub(super) fn new(
+        scenario: Arc<Scenario>,
+        setting: &'a Setting,
+        voices: Vec<Arc<Voice>>,
+        (roster, seconds): (Roster, Seconds),
+        empty_rss: Option<u64>,
+    ) -> Self {
+        Self {
+            scenario,
+            setting,
+            voices,
+            roster,
+            seconds,
+            running: JoinSet::new(),
+            open: Vec::new(),
+            next: 0,
+            results: Vec::new(),
+            empty_rss,
+        }
+    }
+
+    /// Lets rooms come and go as the scenario's load says, and gives what each gave.
+    ///
+    /// # Errors
+    /// When a room cannot be opened.
+    pub(super) async fn play(mut self) -> Result<(Vec<(u16, RoomResult)>, Found)> {
+        let scenario = self.scenario.clone();
+        let mut found = Found::default();
+        match &scenario.load.mode {
+            Mode::Steady | Mode::Soak => self.become_so_many(scenario.rooms).await?,
+            Mode::Ramp { levels, every } => {
+                for rooms in levels {
+                    let level = self.level(*rooms, *every).await?;
+                    found.levels.push(level);
+                }
+                self.become_so_many(0).await?;
+            }
+            Mode::FindLimit(search) => {
+                let mut bisection = Bisection::new(search);
+                let limit = loop {
+                    let (rooms, watched) = match bisection.next() {
+                        Next::Try(rooms) => (rooms, search.hold),
+                        Next::Confirm(rooms) => (rooms, search.confirm),
+                        Next::Found(limit) => break limit,
+                    };
+                    let mut level = self.level(rooms, watched).await?;
+                    level.judge(search.objective, processors());
+                    self.tell(&level, &search.objective);
+                    bisection.showed(&level);
+                    found.levels.push(level);
+                };
+                (self.setting.progress)(&limit.says);
+                found.limit = Some(limit);
+                self.become_so_many(0).await?;
+            }
+        }
+        while let Some(result) = self.running.join_next().await {
+            self.results.push(result?);
+        }
+        self.results.sort_by_key(|(index, _)| *index);
+        Ok((self.results, found))
+    }
+
+    fn tell(&self, level: &Level, objective: &Objective) {
+        (self.setting.progress)(&format!(
+            "{} rooms: sound {:.1} ms (99 of 100; {} at most), {:.2} % lost: {}",
+            level.rooms,
+            level.audio_latency_ms.p99,
+            objective.audio_latency_p99_ms,
+            level.lost_percent,
+            level.broke.as_deref().unwrap_or("held")
+        ));
+    }
+
+    /// Has so many rooms, and watches them.
+    async fn level(&mut self, rooms: u16, watched: Duration) -> Result<Level> {
+        (self.setting.progress)(&format!("{rooms} rooms"));
+        self.become_so_many(rooms).await?;
+        let people = u64::from(rooms) * self.scenario.roles.len() as u64;
+        let last = Instant::now() + JOINING;
+        while self.seconds.last().is_none_or(|last| last.connected < people)
+            && Instant::now() < last
+        {
+            sleep(Duration::from_millis(200)).await;
+        }
+        sleep(SETTLING).await;
+        let from = self.seconds.len();
+        sleep(watched).await;
+        let seconds = self.seconds.since(from);
+        Ok(Level::of(rooms, self.scenario.roles.len(), &seconds, self.empty_rss))
+    }
+
+    /// Opens or ends rooms until there are so many.
+    async fn become_so_many(&mut self, rooms: u16) -> Result<()> {
+        while self.open.len() > usize::from(rooms) {
+            if let Some(end) = self.open.pop() {
+                // A room that ended by itself needs no end.
+                let _ = end.send(true);
+            }
+        }
+        while self.open.len() < usize::from(rooms) {
+            if !self.open.is_empty() {
+                sleep(self.scenario.load.stagger).await;
+            }
+            self.open_one().await?;
+        }
+        Ok(())
+    }
+
+    async fn open_one(&mut self) -> Result<()> {
+        let index = self.next;
+        let room = RoomRun::open(
+            index,
+            self.scenario.clone(),
+            &self.setting.server,
+            &self.voices,
+            self.setting.progress.clone(),
+        )
+        .await?;
+        self.next += 1;
+        self.roster.enter(index, room.pulsers());
+        let (end, ended) = watch::channel(false);
+        self.open.push(end);
+        let roster = self.roster.clone();
+        self.running.spawn(async move {
+            let result = room.run(ended).await;
+            roster.leave(index);
+            (index, result)
+        });
+        Ok(())
+    }
+}
+
+/// Processors this process may use.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

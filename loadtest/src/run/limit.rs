@@ -1,0 +1,341 @@
+//! How many rooms a server carries: the search, told what each number of rooms showed.
+//!
+//! The number is doubled until an objective breaks, then halved between the most that held and the least
+//! that did not, and in the end confirmed for longer. A load generator that is late itself says nothing
+//! about the server: then the search ends, and says so.
+
+use serde::{Deserialize, Serialize};
+
+use super::load::{Objective, Search};
+use super::series::Second;
+use crate::samples::{Distribution, Samples};
+
+/// A generator whose packets leave later than this, for 1 of 100 rounds, is at its own limit: half of
+/// the time between two packets of sound. Lower: it gives up while it still could; higher: its own
+/// lateness is taken for the server's.
+const LATE_MS: f64 = 10.0;
+
+/// The limit is known to 1 of so many rooms.
+const FINENESS: u16 = 20;
+
+/// Less of the people connected than this is no load of that number of rooms.
+const CONNECTED: f64 = 0.98;
+
+/// What a number of rooms showed while it was watched.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    /// How many rooms.
+    pub rooms: u16,
+    /// How long they were watched, in seconds.
+    pub seconds: u64,
+    /// People there should be, and those connected on average.
+    pub people: u64,
+    /// People connected, on average.
+    pub connected: f64,
+    /// Latency of sound, in milliseconds.
+    pub audio_latency_ms: Distribution,
+    /// Packets lost, of 100.
+    pub lost_percent: f64,
+    /// Processors the server kept busy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_cpus: Option<f64>,
+    /// Processor time for each packet forwarded, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_cpu_ns_per_forwarded_packet: Option<f64>,
+    /// How many such rooms one processor carries when what they cost grows with their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rooms_per_processor: Option<f64>,
+    /// Packets forwarded a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded_per_second: Option<f64>,
+    /// Memory of the server, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_rss_bytes: Option<u64>,
+    /// Of this, what each room added since there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_rss_bytes_per_room: Option<f64>,
+    /// Processors the generators kept busy.
+    pub generator_cpus: f64,
+    /// How late they sent, in milliseconds.
+    pub send_late_ms: Distribution,
+    /// What did not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broke: Option<String>,
+    /// Whether the generator was at its own limit.
+    pub generator_limit: bool,
+}
+
+impl Level {
+    /// Of the seconds in which `rooms` were watched; `empty_rss` is the server's memory without rooms.
+    pub(super) fn of(
+        rooms: u16,
+        people: usize,
+        seconds: &[Second],
+        empty_rss: Option<u64>,
+    ) -> Self {
+        let (mut audio, mut late) = (Samples::default(), Samples::default());
+        let (mut lost, mut expected) = (0, 0);
+        for second in seconds {
+            audio.merge(&second.audio_latency_ms);
+            late.merge(&second.send_late_ms);
+            lost += second.counts.lost;
+            expected += second.counts.expected;
+        }
+        let mean = |value: &dyn Fn(&Second) -> Option<f64>| {
+            let values: Vec<f64> = seconds.iter().filter_map(value).collect();
+            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        let server_cpus = mean(&|second| second.server_cpus);
+        let forwarded = mean(&|second| second.server_forwarded);
+        let rss = seconds.iter().rev().find_map(|second| second.server_rss_bytes);
+        Self {
+            rooms,
+            seconds: seconds.len() as u64,
+            people: u64::from(rooms) * people as u64,
+            connected: mean(&|second| Some(second.connected as f64)).unwrap_or_default(),
+            audio_latency_ms: audio.distribution(),
+            lost_percent: lost.max(0) as f64 / expected.max(1) as f64 * 100.0,
+            server_cpus,
+            server_cpu_ns_per_forwarded_packet: server_cpus
+                .zip(forwarded)
+                .filter(|(_, forwarded)| *forwarded > 0.0)
+                .map(|(cpus, forwarded)| cpus * 1e9 / forwarded),
+            rooms_per_processor: server_cpus
+                .filter(|cpus| *cpus > 0.0)
+                .map(|cpus| f64::from(rooms) / cpus),
+            forwarded_per_second: forwarded,
+            server_rss_bytes: rss,
+            server_rss_bytes_per_room: rss
+                .zip(empty_rss)
+                .map(|(rss, empty)| rss.saturating_sub(empty) as f64 / f64::from(rooms.max(1))),
+            generator_cpus: mean(&|second| Some(second.generator_cpus)).unwrap_or_default(),
+            send_late_ms: late.distribution(),
+            broke: None,
+            generator_limit: false,
+        }
+    }
+
+    /// Compares it with what a server must keep to. `processors` are those the generator may use.
+    pub(super) fn judge(&mut self, objective: Objective, processors: usize) {
+        let late = self.send_late_ms.p99;
+        let busy = self.generator_cpus > 0.95 * processors as f64;
+        self.generator_limit = late > LATE_MS || busy;
+        let Objective { audio_latency_p99_ms, loss_percent } = objective;
+        self.broke = if self.generator_limit {
+            Some(format!(
+                "the load generator: it sent {late:.1} ms late (99 of 100) and kept {:.2} of {processors} \
+                 processors busy",
+                self.generator_cpus
+            ))
+        } else if self.connected < self.people as f64 * CONNECTED {
+            Some(format!("{:.0} of {} people were connected", self.connected, self.people))
+        } else if self.audio_latency_ms.count == 0 {
+            Some("nothing was heard".to_owned())
+        } else if self.audio_latency_ms.p99 > audio_latency_p99_ms {
+            let p99 = self.audio_latency_ms.p99;
+            Some(format!("audio_latency_ms.p99 was {p99:.1}, above {audio_latency_p99_ms}"))
+        } else if self.lost_percent > loss_percent {
+            Some(format!("{:.2} % of packets were lost, above {loss_percent} %", self.lost_percent))
+        } else {
+            None
+        };
+    }
+}
+
+/// What the search found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// The most rooms that held, also when watched for longer.
+    pub rooms: u16,
+    /// What broke with more; none when the most that were tried held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broke: Option<String>,
+    /// Whether the generator was the limit: the server may carry more.
+    pub generator: bool,
+    /// The result in a sentence.
+    pub says: String,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Next {
+    /// So many rooms, watched as usual.
+    Try(u16),
+    /// So many rooms, watched for longer.
+    Confirm(u16),
+    /// The search is over.
+    Found(Limit),
+}
+
+/// The search so far.
+#[derive(Debug)]
+pub(super) struct Bisection {
+    most: u16,
+    /// The most that held.
+    good: u16,
+    /// The least that did not, and why.
+    bad: Option<(u16, String, bool)>,
+    next: Next,
+}
+
+impl Bisection {
+    pub(super) fn new(search: &Search) -> Self {
+        Self { most: search.most, good: 0, bad: None, next: Next::Try(search.from) }
+    }
+
+    pub(super) fn next(&self) -> Next {
+        self.next.clone()
+    }
+
+    /// What the number of rooms that [`Self::next`] asked for showed.
+    pub(super) fn showed(&mut self, level: &Level) {
+        self.next = match (&self.next, &level.broke) {
+            (Next::Found(_), _) => return,
+            (Next::Confirm(rooms), None) => Next::Found(self.limit(*rooms)),
+            (_, Some(broke)) => {
+                self.bad = Some((level.rooms, broke.clone(), level.generator_limit));
+                // What held once and does not hold for longer did not hold.
+                self.good = self.good.min(level.rooms - fineness(level.rooms));
+                self.after()
+            }
+            (Next::Try(rooms), None) => {
+                self.good = *rooms;
+                self.after()
+            }
+        };
+    }
+
+    fn after(&self) -> Next {
+        match &self.bad {
+            None if self.good >= self.most => Next::Confirm(self.most),
+            None => Next::Try(self.good.saturating_mul(2).min(self.most)),
+            Some(_) if self.good == 0 && self.bad_rooms() <= 1 => Next::Found(self.limit(0)),
+            Some(_) if self.bad_rooms() - self.good <= fineness(self.good) => {
+                Next::Confirm(self.good)
+            }
+            Some(_) => Next::Try(u16::midpoint(self.good, self.bad_rooms())),
+        }
+    }
+
+    fn bad_rooms(&self) -> u16 {
+        self.bad.as_ref().map_or(u16::MAX, |(rooms, ..)| *rooms)
+    }
+
+    fn limit(&self, rooms: u16) -> Limit {
+        let (broke, generator) = match &self.bad {
+            None => (None, false),
+            Some((_, broke, generator)) => (Some(broke.clone()), *generator),
+        };
+        let says = match &self.bad {
+            None => format!("At least {rooms} rooms: every number that was tried held"),
+            Some((more, _, true)) => {
+                format!(
+                    "The load generator is the limit: {rooms} rooms held, {more} were too many for it"
+                )
+            }
+            Some((more, broke, false)) => format!("{rooms} rooms. With {more}, {broke}"),
+        };
+        Limit { rooms, broke, generator, says }
+    }
+}
+
+/// How exactly a limit of about so many rooms is searched for.
+fn fineness(rooms: u16) -> u16 {
+    (rooms / FINENESS).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{prop_assert, proptest};
+    use std::time::Duration;
+
+    fn search(from: u16, most: u16) -> Search {
+        Search {
+            from,
+            most,
+            hold: Duration::ZERO,
+            confirm: Duration::ZERO,
+            objective: Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 },
+        }
+    }
+
+    /// Searches a server that carries `true_limit` rooms.
+    fn find(true_limit: u16, from: u16, most: u16, generator: bool) -> (Limit, usize) {
+        let mut bisection = Bisection::new(&search(from, most));
+        for tries in 0..60 {
+            let rooms = match bisection.next() {
+                Next::Found(limit) => return (limit, tries),
+                Next::Try(rooms) | Next::Confirm(rooms) => rooms,
+            };
+            let broke = (rooms > true_limit).then(|| "it broke".to_owned());
+            let generator_limit = generator && broke.is_some();
+            bisection.showed(&Level { rooms, broke, generator_limit, ..Level::default() });
+        }
+        panic!("the search does not end");
+    }
+
+    proptest! {
+        #[test]
+        fn the_limit_is_found_to_a_twentieth(true_limit in 0_u16..600, from in 1_u16..20, most in 20_u16..500) {
+            let (limit, tries) = find(true_limit, from, most, false);
+            let real = true_limit.min(most);
+            prop_assert!(limit.rooms <= real);
+            prop_assert!(real - limit.rooms <= fineness(real).max(1), "{} for {real}", limit.rooms);
+            prop_assert!(limit.broke.is_none() == (true_limit >= most));
+            prop_assert!(tries <= 24, "{tries} tries");
+        }
+    }
+
+    #[test]
+    fn what_holds_only_for_a_moment_is_given_up() {
+        let mut bisection = Bisection::new(&search(4, 4));
+        bisection.showed(&Level { rooms: 4, ..Level::default() });
+        assert_eq!(bisection.next(), Next::Confirm(4));
+        let broke = Some("it broke".to_owned());
+        bisection.showed(&Level { rooms: 4, broke, ..Level::default() });
+        assert_eq!(bisection.next(), Next::Confirm(3));
+        bisection.showed(&Level { rooms: 3, ..Level::default() });
+        assert!(matches!(bisection.next(), Next::Found(Limit { rooms: 3, .. })));
+    }
+
+    #[test]
+    fn a_generator_at_its_end_is_no_limit_of_the_server() {
+        let (limit, _) = find(30, 1, 200, true);
+        assert!(limit.generator && limit.says.contains("generator is the limit"), "{limit:?}");
+    }
+
+    fn level(connected: u64, latency: f64, lost: i64, late: f64, cpus: f64) -> Level {
+        let second = Second {
+            connected,
+            audio_latency_ms: [latency].into_iter().collect(),
+            send_late_ms: [late].into_iter().collect(),
+            counts: crate::bot::pulse::Counts { lost, expected: 1_000, ..Default::default() },
+            generator_cpus: cpus,
+            server_cpus: Some(0.5),
+            server_forwarded: Some(10_000.0),
+            ..Second::default()
+        };
+        let mut level = Level::of(2, 8, &[second], None);
+        level.judge(Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 }, 2);
+        level
+    }
+
+    #[test]
+    fn what_broke_is_named() {
+        assert_eq!(level(16, 10.0, 0, 1.0, 0.5).broke, None);
+        let broke = |level: Level| (level.broke.unwrap_or_default(), level.generator_limit);
+        assert!(broke(level(16, 60.0, 0, 1.0, 0.5)).0.contains("audio_latency_ms.p99"));
+        assert!(broke(level(16, 10.0, 6, 1.0, 0.5)).0.contains("lost"));
+        assert!(broke(level(9, 10.0, 0, 1.0, 0.5)).0.contains("9 of 16 people"));
+        assert!(broke(level(16, 60.0, 9, 30.0, 0.5)).1, "its own lateness explains it");
+        assert!(broke(level(16, 60.0, 9, 1.0, 1.95)).1, "it had no processor left");
+    }
+
+    #[test]
+    fn costs_are_for_each_packet_and_room() {
+        let level = level(16, 10.0, 0, 1.0, 0.5);
+        assert_eq!(level.server_cpu_ns_per_forwarded_packet, Some(50_000.0));
+        assert_eq!(level.rooms_per_processor, Some(4.0));
+    }
+}

@@ -1,0 +1,258 @@
+//! What a page says in words.
+
+use super::super::limit::Level;
+use super::super::raw::RawRun;
+use super::super::report::{Assertion, Distribution, Summary};
+use super::plot::number;
+
+pub(super) const FOOTER: &str = "Bots joined by the public wire protocol with real ICE, DTLS and SRTP, spoke \
+     recorded speech and sent moving pictures. Latency is from the moment one bot hands a packet to its network until another \
+     has read and decrypted it: all share one clock. A picture stood still when the next one came later than three \
+     times the usual interval, and 150 ms more than it, as browsers count it. “99 of 100” is the 99th percentile.";
+
+/// 17 May 2027, 14:05 UTC · the rest.
+pub(super) fn when_and_what(run: &RawRun, summary: &Summary) -> String {
+    let mut parts = vec![date(run.began_at_ms)];
+    parts.push(format!(
+        "{} of {} people in {}",
+        count(summary.rooms as u64, "room", "rooms"),
+        summary.people,
+        duration(summary.seconds)
+    ));
+    if !run.tested.template.is_empty() {
+        parts.push(format!("template {}", run.tested.template));
+    }
+    parts.push(match summary.mode.as_str() {
+        "ramp" => "rooms added step by step".to_owned(),
+        "soak" => "long run".to_owned(),
+        "find_limit" => "search for the most rooms".to_owned(),
+        _ => "steady load".to_owned(),
+    });
+    if summary.generators > 1 {
+        parts.push(format!("{} generators", summary.generators));
+    }
+    parts.join(" · ")
+}
+
+pub(super) fn verdict(summary: &Summary) -> String {
+    let failed = summary.assertions.iter().filter(|one| !one.held).count();
+    let of = summary.assertions.len();
+    match (&summary.limit, failed) {
+        (Some(limit), 0) => limit.says.clone(),
+        (None, 0) if of > 0 => format!("Passed: all {of} checks held"),
+        (_, 0) => "Failed: nothing was checked".to_owned(),
+        (_, failed) => format!("Failed: {failed} of {of} checks did not hold"),
+    }
+}
+
+pub(super) fn failure(one: &Assertion) -> String {
+    let found = one.found.trim_start_matches('(').trim_end_matches(')');
+    if found.is_empty() { one.what.clone() } else { format!("{} — {found}", one.what) }
+}
+
+/// What happened, for whoever reads one paragraph.
+pub(super) fn story(summary: &Summary) -> String {
+    let mut says = Vec::new();
+    if summary.audio_latency_ms.count > 0 {
+        says.push(format!(
+            "99 of 100 pieces of sound reached the others within {} ms.",
+            number(summary.audio_latency_ms.p99)
+        ));
+    }
+    if summary.packets_expected > 0 {
+        says.push(match summary.packets_lost {
+            0 => format!(
+                "Of {} packets sent to people, none was lost.",
+                number(summary.packets_expected as f64)
+            ),
+            lost => format!(
+                "Of {} packets sent to people, {} were lost ({} %).",
+                number(summary.packets_expected as f64),
+                number(lost as f64),
+                number(lost_percent(summary))
+            ),
+        });
+        says.push(match summary.leaked_packets {
+            0 => "Nobody was heard or seen who had no right to be.".to_owned(),
+            leaked => {
+                format!("{} packets reached people they were not for.", number(leaked as f64))
+            }
+        });
+    }
+    let returns: u64 = summary.reconnect_seconds.values().map(|of| of.count).sum();
+    if returns > 0 {
+        let longest = summary.reconnect_seconds.values().map(|of| of.max).fold(0.0, f64::max);
+        says.push(format!(
+            "People dropped and came back {}, after {} s at most.",
+            match returns {
+                1 => "once".to_owned(),
+                2 => "twice".to_owned(),
+                more => format!("{more} times"),
+            },
+            number(longest)
+        ));
+    }
+    says.join(" ")
+}
+
+pub(super) fn lost_percent(summary: &Summary) -> f64 {
+    if summary.packets_expected == 0 {
+        return 0.0;
+    }
+    summary.packets_lost as f64 / summary.packets_expected as f64 * 100.0
+}
+
+/// The figures that matter most.
+pub(super) fn tiles(summary: &Summary) -> Vec<(String, String)> {
+    let mut tiles = Vec::new();
+    let mut add = |value: String, what: &str| tiles.push((value, what.to_owned()));
+    if let Some(limit) = &summary.limit {
+        add(limit.rooms.to_string(), "rooms of this kind at most");
+    }
+    if summary.audio_latency_ms.count > 0 {
+        add(
+            format!("{} ms", number(summary.audio_latency_ms.p99)),
+            "sound from one to the other, 99 of 100",
+        );
+    }
+    add(format!("{} %", number(lost_percent(summary))), "packets lost");
+    add(number(summary.leaked_packets as f64), "packets that reached the wrong people");
+    if summary.join_seconds.count > 0 {
+        add(format!("{} s", number(summary.join_seconds.p95)), "to join, 95 of 100");
+    }
+    if summary.floor_revoke_ms.count > 0 {
+        add(
+            format!("{} ms", number(summary.floor_revoke_ms.p99)),
+            "to cut a microphone, 99 of 100",
+        );
+    }
+    if summary.speech.windows > 0 {
+        add(
+            format!("{} %", number(summary.speech.recognised_share * 100.0)),
+            "of speech recognised by listeners",
+        );
+    }
+    if summary.video_latency_ms.count > 0 {
+        add(number(summary.freezes as f64), "times a picture stood still");
+    }
+    if let Some(cpu) = summary.server_cpu_ns_per_forwarded_packet {
+        add(format!("{} µs", number(cpu / 1_000.0)), "server CPU for each packet forwarded");
+    }
+    if let Some(rss) = summary.server_rss_bytes {
+        add(mebibytes(rss), "server memory in the end");
+    }
+    tiles
+}
+
+pub(super) fn measured(summary: &Summary) -> Vec<(String, &'static str, &Distribution)> {
+    let mut all = vec![
+        ("Joining, until sound and pictures flow".to_owned(), "s", &summary.join_seconds),
+        ("Sound, from one person to another".to_owned(), "ms", &summary.audio_latency_ms),
+        ("Pictures, from one person to another".to_owned(), "ms", &summary.video_latency_ms),
+        ("Floor given: until the first sound is heard".to_owned(), "ms", &summary.floor_grant_ms),
+        ("Floor taken: until the last sound is heard".to_owned(), "ms", &summary.floor_revoke_ms),
+    ];
+    for (cause, of) in &summary.media_gap_ms {
+        all.push((format!("Silence: {}", cause.replace('_', " ")), "ms", of));
+    }
+    for (rung, of) in &summary.reconnect_seconds {
+        all.push((format!("Coming back: {}", rung_name(rung)), "s", of));
+    }
+    all.retain(|(_, _, of)| of.count > 0);
+    all
+}
+
+/// What a number of rooms showed.
+pub(super) fn level(level: &Level) -> String {
+    let mut says = format!(
+        "{}: sound half within {} ms, 99 of 100 within {} ms",
+        count(u64::from(level.rooms), "room", "rooms"),
+        number(level.audio_latency_ms.p50),
+        number(level.audio_latency_ms.p99)
+    );
+    if let Some(cpus) = level.server_cpus {
+        says += &format!(", server CPU {} %", number(cpus * 100.0));
+    }
+    if let Some(rss) = level.server_rss_bytes {
+        says += &format!(", {}", mebibytes(rss));
+    }
+    says
+}
+
+pub(super) fn rung_name(rung: &str) -> String {
+    match rung {
+        "resume" => "same session".to_owned(),
+        "new_transport" => "new session".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+pub(super) fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", number(bytes as f64 / 1_048_576.0))
+}
+
+fn count(n: u64, one: &str, many: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+}
+
+pub(super) fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..=119 => format!("{whole} s"),
+        120..=7_199 => format!("{} min", (whole + 30) / 60),
+        _ => format!("{} h", number(seconds / 3_600.0)),
+    }
+}
+
+/// Of the Gregorian calendar, from milliseconds since 1970.
+fn date(ms: u64) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let minutes = ms / 60_000;
+    let (mut days, minute) = (minutes / 1_440, minutes % 1_440);
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let mut year = 1_970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 0;
+    while days >= lengths[month] {
+        days -= lengths[month];
+        month += 1;
+    }
+    format!("{} {} {year}, {:02}:{:02} UTC", days + 1, MONTHS[month], minute / 60, minute % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(date(0), "1 January 1970, 00:00 UTC");
+        assert_eq!(date(951_827_696_000), "29 February 2000, 12:34 UTC");
+        assert_eq!(date(1_800_000_000_000), "15 January 2027, 08:00 UTC");
+    }
+
+    #[test]
+    fn durations_are_rounded() {
+        let said = [36.2, 119.0, 600.0, 28_800.0].map(duration);
+        assert_eq!(said, ["36 s", "119 s", "10 min", "8 h"]);
+    }
+}

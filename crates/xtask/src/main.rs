@@ -4,6 +4,7 @@
 mod bench;
 mod codegen;
 mod machine;
+mod served;
 mod shell;
 mod suite;
 mod tidy;
@@ -49,8 +50,14 @@ enum Command {
         /// Instead, Palabre beside Janus on the same media work (root; installs Janus)
         #[arg(long)]
         peers: bool,
-        /// Passed on to `palabre-peers`
-        #[arg(last = true, requires = "peers")]
+        /// Instead, how Palabre falls and comes back: killed, handing over, a thousand people at once
+        #[arg(long, conflicts_with = "peers")]
+        falls: bool,
+        /// Instead, what 1 to 200 rooms cost, and how many one processor carries
+        #[arg(long, conflicts_with_all = ["peers", "falls"])]
+        load: bool,
+        /// Passed on to `palabre-peers`, with --peers or --falls
+        #[arg(last = true, conflicts_with = "load")]
         options: Vec<String>,
     },
     /// Check the arrows between crates and that pure crates read no clock
@@ -86,7 +93,9 @@ fn execute(command: Command) -> Result<()> {
             shell::run(cargo.args(["--", "serve"]).args(serve))
         }
         Command::Test { only, skip } => suite::run(&only, &skip),
-        Command::Bench { seconds, peers: true, options } => bench::peers(seconds, &options),
+        Command::Bench { seconds, peers: true, options, .. } => bench::peers(seconds, &options),
+        Command::Bench { falls: true, options, .. } => bench::falls(&options),
+        Command::Bench { load: true, .. } => bench::load(),
         Command::Bench { seconds, .. } => bench::run_all(seconds),
         Command::Tidy => tidy::check(),
         Command::Codegen { check } => codegen::run(check),

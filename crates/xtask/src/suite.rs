@@ -1,5 +1,6 @@
 //! The whole suite: every check and test, in the order in which they fail fastest.
 
+mod loadtest;
 mod rules;
 
 use std::time::Instant;
@@ -42,6 +43,7 @@ const STEPS: &[Step] = &[
         run: || shell::run(shell::cargo().args(["test", "--locked", "--workspace"])),
     },
     Step { name: "doc", run: doc },
+    Step { name: "loadtest", run: loadtest::check },
     Step { name: "e2e", run: e2e },
 ];
 

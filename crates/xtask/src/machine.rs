@@ -35,12 +35,18 @@ pub(crate) const TEST: &[Need] = &[
         package: "espeak-ng",
         why: "speaks the speech that tests listen to",
     },
+    Need {
+        program: "firefox-esr",
+        package: "firefox-esr",
+        why: "is the other browser of the tests",
+    },
+    Need { program: "pulseaudio", package: "pulseaudio", why: "is the sound card of that browser" },
     Need { program: "turnserver", package: "coturn", why: "is the TURN server of the tests" },
     Need { program: "openssl", package: "openssl", why: "makes that server's certificate" },
 ];
 
 /// Packages that start a service where they are installed, if there is a systemd.
-const SERVICES: &[&str] = &["coturn", "janus"];
+const SERVICES: &[&str] = &["coturn", "janus", "pulseaudio"];
 
 /// What comparing with other servers needs beyond [`RUN`], but for the page.
 pub(crate) const PEERS: &[Need] = &[
@@ -69,7 +75,7 @@ pub(crate) fn need(needs: &[Need]) -> Result<()> {
     if let (Some(package), true) = (service, Path::new("/run/systemd/system").exists()) {
         bail!(
             "installing the package `{package}` starts a service: do that yourself (apt-get install \
-             --no-install-recommends {package} && systemctl disable --now {package})"
+             --no-install-recommends {package}) and disable what it starts"
         );
     }
     if !(is_root() && shell::has("apt-get")) {

@@ -30,8 +30,13 @@ export interface TilePicture {
   readonly hue: number;
 }
 
+/** A page that runs functions for us, in whatever browser. */
+export interface Scripted {
+  evaluate<Given, Answer>(run: (given: Given) => Answer | Promise<Answer>, given: Given): Promise<Answer>;
+}
+
 /** Captures what every tile plays during `seconds`. */
-export async function listen(page: Page, seconds: number): Promise<TileSound[]> {
+export async function listen(page: Scripted, seconds: number): Promise<TileSound[]> {
   const tiles = await page.evaluate(captureSound, { seconds, rate: RATE });
   return tiles.map(({ seat, name, samples }) => {
     const bytes = Buffer.from(samples, 'base64');
@@ -47,7 +52,7 @@ export function watch(page: Page, seconds: number): Promise<TilePicture[]> {
 
 // What follows runs in the page: each function is whole in itself.
 
-/** Chromium's, and not yet among the types that TypeScript brings. */
+/** Chromium's, and not yet among the types that TypeScript brings; elsewhere sound is tapped by Web Audio. */
 declare const MediaStreamTrackProcessor: new (source: { track: MediaStreamTrack }) => {
   readonly readable: ReadableStream<AudioData>;
 };
@@ -70,25 +75,41 @@ async function captureSound({ seconds, rate }: { seconds: number; rate: number }
           if (track.readyState !== 'live') return;
           // The track itself belongs to the page; a clone can be ended without harm.
           const copy = track.clone();
-          const reader = new MediaStreamTrackProcessor({ track: copy }).readable.getReader();
-          const timer = setTimeout(() => void reader.cancel(), Math.max(0, until - performance.now()));
           let at = 0;
-          for (;;) {
-            const { done, value } = await reader.read();
-            if (done) break;
+          const add = (plane: Float32Array, sampleRate: number) => {
             const gain = element.paused || element.muted ? 0 : element.volume;
-            const plane = new Float32Array(value.numberOfFrames);
-            value.copyTo(plane, { planeIndex: 0, format: 'f32-planar' });
-            const factor = Math.round(value.sampleRate / rate);
-            value.close();
+            const factor = Math.round(sampleRate / rate);
             for (let i = 0; i + factor <= plane.length && at < total.length; i += factor, at++) {
               let sum = 0;
               for (let k = 0; k < factor; k++) sum += plane[i + k] ?? 0;
               total[at] = (total[at] ?? 0) + (sum / factor) * gain;
             }
             length = Math.max(length, at);
+          };
+          if (typeof MediaStreamTrackProcessor === 'function') {
+            const reader = new MediaStreamTrackProcessor({ track: copy }).readable.getReader();
+            const timer = setTimeout(() => void reader.cancel(), Math.max(0, until - performance.now()));
+            for (;;) {
+              const { done, value } = await reader.read();
+              if (done) break;
+              const plane = new Float32Array(value.numberOfFrames);
+              value.copyTo(plane, { planeIndex: 0, format: 'f32-planar' });
+              add(plane, value.sampleRate);
+              value.close();
+            }
+            clearTimeout(timer);
+          } else {
+            const context = new AudioContext();
+            const tap = context.createScriptProcessor(4_096, 1, 1);
+            tap.onaudioprocess = ({ inputBuffer }) =>
+              add(inputBuffer.getChannelData(0), inputBuffer.sampleRate);
+            context
+              .createMediaStreamSource(new MediaStream([copy]))
+              .connect(tap)
+              .connect(context.destination);
+            await new Promise((done) => setTimeout(done, Math.max(0, until - performance.now())));
+            await context.close();
           }
-          clearTimeout(timer);
           copy.stop();
         }),
       );

@@ -2,14 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import type { Locator, Page } from 'playwright-core';
 import { Browser, type BrowserSetup, type ConsoleLine } from './browser.ts';
-import { type Heard, identify, inWords, type Reference } from './identify.ts';
+import { hearsExactly } from './hearing.ts';
+import { type Heard, identify, type Reference } from './identify.ts';
 import { listen, type TilePicture, type TileSound, watch } from './listen.ts';
 import type { Link } from './server.ts';
 import { expectNow, until } from './until.ts';
 import { rms, writeWav } from './wav.ts';
 
 /** Long enough to tell a voice from eight others, short enough to fall into a turn. */
-const LISTEN_SECONDS = 2.5;
+export const LISTEN_SECONDS = 2.5;
 
 /** What a page negotiated since it was loaded. */
 export interface Negotiated {
@@ -19,7 +20,8 @@ export interface Negotiated {
   readonly offers: readonly number[];
 }
 
-const COUNT_NEGOTIATIONS = `{
+/** A script that keeps a page's peer connections, and counts what they negotiate. */
+export const COUNT_NEGOTIATIONS = `{
   const negotiated = (globalThis.negotiated = { connections: 0, answers: 0, offers: [] });
   globalThis.peerConnections = [];
   const { prototype } = RTCPeerConnection;
@@ -49,7 +51,8 @@ export interface WayBack {
   readonly gap: number;
 }
 
-const NOTE_WAYS = `{
+/** A script that notes the ways back that a page tells of. */
+export const NOTE_WAYS = `{
   const ways = (globalThis.ways = []);
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (given) {
@@ -220,23 +223,8 @@ export class Person {
   }
 
   /** Waits until exactly `seats` are heard, each by their own voice, and the others are silent. */
-  async hearsExactly(seats: readonly number[], seconds = 25): Promise<void> {
-    const wanted = seats.filter((seat) => seat !== this.link.seat);
-    await until(
-      `${this.link.name} hears exactly ${wanted.join(', ') || 'nobody'}`,
-      async () => {
-        const wrong: string[] = [];
-        for (const [seat, heard] of await this.hears()) {
-          const fine = wanted.includes(seat)
-            ? heard.kind === 'speaker' && heard.name === voiceOf(seat)
-            : heard.kind === 'silence';
-          if (!fine) wrong.push(`tile-${seat}: ${inWords(heard)}`);
-        }
-        const tiles = await this.tiles().count();
-        expectNow(wrong.length === 0, `${tiles} tiles; ${wrong.join('; ')}`);
-      },
-      { seconds },
-    );
+  hearsExactly(seats: readonly number[], seconds?: number): Promise<void> {
+    return hearsExactly(this, seats, seconds);
   }
 
   /** What each other seat's tile shows. */
@@ -294,9 +282,4 @@ export class Person {
   private remember(): void {
     this.earlier.push(...(this.browser?.console ?? []));
   }
-}
-
-/** The speaker whose words a seat says, in every proof. */
-export function voiceOf(seat: number): string {
-  return `speaker-${seat}`;
 }

@@ -1,6 +1,7 @@
 /** Ports for servers that are killed and started again on the same ones. */
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 
 /**
  * Below the range that the kernel hands out to outgoing connections: while a server is down, one of
@@ -17,6 +18,15 @@ export async function freePort(): Promise<number> {
     if ((await tcpFree(port)) && (await udpFree(port))) return port;
   }
   throw new Error(`no free port in ${FIRST}..${FIRST + COUNT}`);
+}
+
+/** An address of this machine's that is not loopback, for a browser that makes no path there. */
+export function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const own = all.find(({ family, internal }) => family === 'IPv4' && !internal);
+  if (own === undefined)
+    throw new Error('this machine has no address but loopback: Firefox makes no path there');
+  return own.address;
 }
 
 /** The first and the last of `count` such ports in a row. */

@@ -2,25 +2,29 @@
 import { createSocket, type RemoteInfo, type Socket as Datagrams } from 'node:dgram';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
+const LOOPBACK = '127.0.0.1';
+
 /** Carries TCP to a port on loopback until it is cut. */
 export class TcpLine {
   readonly port: number;
+  readonly address: string;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private whole = true;
   /** Connections that were refused while it was cut. */
   refused = 0;
 
-  private constructor(server: Server, port: number, to: number) {
+  private constructor(server: Server, port: number, to: number, address: string) {
     this.server = server;
     this.port = port;
+    this.address = address;
     server.on('connection', (near) => {
       if (!this.whole) {
         this.refused++;
         near.resetAndDestroy();
         return;
       }
-      const far = connect(to, '127.0.0.1');
+      const far = connect({ port: to, host: LOOPBACK, localAddress: address });
       for (const [from, other] of [
         [near, far],
         [far, near],
@@ -37,14 +41,14 @@ export class TcpLine {
     });
   }
 
-  /** Listens on `port` and carries to `to`. */
-  static async open(port: number, to: number): Promise<TcpLine> {
+  /** Listens on `port` of this machine's `address` and carries to `to`. */
+  static async open(port: number, to: number, address = LOOPBACK): Promise<TcpLine> {
     const server = createServer();
     await new Promise<void>((done, failed) => {
       server.once('error', failed);
-      server.listen(port, '127.0.0.1', done);
+      server.listen(port, address, done);
     });
-    return new TcpLine(server, port, to);
+    return new TcpLine(server, port, to, address);
   }
 
   /** Breaks every connection and refuses new ones. */
@@ -71,6 +75,7 @@ export class TcpLine {
  */
 export class UdpLine {
   readonly port: number;
+  readonly address: string;
   private readonly near: Datagrams;
   private readonly to: number;
   private readonly far = new Map<string, Datagrams>();
@@ -81,25 +86,26 @@ export class UdpLine {
   /** Datagrams carried each way. */
   readonly carried = { up: 0, down: 0 };
 
-  private constructor(near: Datagrams, port: number, to: number) {
+  private constructor(near: Datagrams, port: number, to: number, address: string) {
     this.near = near;
     this.port = port;
+    this.address = address;
     this.to = to;
     near.on('message', (datagram, from) => {
       if (this.stopped(from.port) || this.dead.has(`${from.address} ${from.port}`)) return;
       this.carried.up++;
-      this.outside(from).send(datagram, this.to, '127.0.0.1');
+      this.outside(from).send(datagram, this.to, LOOPBACK);
     });
   }
 
-  /** Listens on `port` and carries to `to`. */
-  static async open(port: number, to: number): Promise<UdpLine> {
+  /** Listens on `port` of this machine's `address` and carries to `to`. */
+  static async open(port: number, to: number, address = LOOPBACK): Promise<UdpLine> {
     const near = createSocket('udp4');
     await new Promise<void>((done, failed) => {
       near.once('error', failed);
-      near.bind(port, '127.0.0.1', done);
+      near.bind(port, address, done);
     });
-    return new UdpLine(near, port, to);
+    return new UdpLine(near, port, to, address);
   }
 
   /** What comes from the page leaves from new ports from now on, and the old ones are dead. */
@@ -133,20 +139,26 @@ export class UdpLine {
   }
 
   /**
-   * A script for a page: it is told the line's port for the server's, and of no other way by UDP. Beside
-   * it the server's own TCP port may be left.
+   * A script for a page: it is told the line's address for the server's, and of no other way by UDP. Beside
+   * it the server's own TCP port may be left, or a line to it.
    */
-  onlyWay(beside: 'nothing' | 'tcp' = 'nothing'): string {
+  onlyWay(beside: 'nothing' | 'tcp' | TcpLine = 'nothing'): string {
+    const ways = {
+      udp: [this.address, this.port],
+      tcp: beside instanceof TcpLine && [beside.address, beside.port],
+    };
     return `{
+      const ways = ${JSON.stringify(ways)};
       const set = RTCPeerConnection.prototype.setRemoteDescription;
       RTCPeerConnection.prototype.setRemoteDescription = function (description) {
         const sdp = description.sdp.split('\\r\\n').flatMap((line) => {
           const fields = line.split(' ');
           if (!line.startsWith('a=candidate:')) return [line];
-          if (fields[4] !== '127.0.0.1') return [];
-          if (fields[2].toLowerCase() === 'tcp' && ${beside === 'tcp'}) return [line];
-          if (fields[2].toLowerCase() !== 'udp') return [];
-          fields[5] = '${this.port}';
+          if (fields[4] !== '${LOOPBACK}') return [];
+          const protocol = fields[2].toLowerCase();
+          if (protocol === 'tcp' && ${beside === 'tcp'}) return [line];
+          if (!ways[protocol]) return [];
+          [fields[4], fields[5]] = ways[protocol];
           return [fields.join(' ')];
         }).join('\\r\\n');
         return set.call(this, { type: description.type, sdp });
@@ -171,6 +183,8 @@ export class UdpLine {
     const known = this.far.get(key);
     if (known !== undefined) return known;
     const socket = createSocket('udp4');
+    // The page is told from where the server sees it, and Firefox takes no address of loopback for its own.
+    socket.bind(0, this.address);
     socket.on('message', (datagram) => {
       this.carried.down++;
       this.near.send(datagram, from.port, from.address);

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Bots } from './bots.ts';
 import type { BrowserSetup } from './browser.ts';
+import { FirefoxPerson } from './firefox-person.ts';
 import { reference } from './identify.ts';
 import { Person } from './person.ts';
 import { picture } from './picture.ts';
@@ -38,7 +39,7 @@ export const SERVER_AWAY = [
 /** Where a proof plays. */
 export class Stage {
   readonly server: Server;
-  readonly people: Person[] = [];
+  readonly people: (Person | FirefoxPerson)[] = [];
   readonly bots: Bots[] = [];
   readonly closing: (() => Promise<void> | void)[] = [];
   /** Console lines that this proof brings about on purpose, such as a lost connection's. */
@@ -55,6 +56,15 @@ export class Stage {
       { microphone: everyone[link.seat]?.file, camera: picture(link.seat), ...setup },
       references,
     );
+    this.people.push(person);
+    return person;
+  }
+
+  /** A person at a Firefox, with the voice of their seat. */
+  firefox(link: Link): FirefoxPerson {
+    const speaker = everyone[link.seat];
+    if (speaker === undefined) throw new Error(`no voice for seat ${link.seat}`);
+    const person = new FirefoxPerson(link, speaker.pcm, references);
     this.people.push(person);
     return person;
   }

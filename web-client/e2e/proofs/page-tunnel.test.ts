@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ECHO, startServer } from '../../screens/server.ts';
+import { voiceOf } from '../harness/hearing.ts';
 import { reference } from '../harness/identify.ts';
-import { Person, voiceOf } from '../harness/person.ts';
+import { Person } from '../harness/person.ts';
 import { freePort } from '../harness/ports.ts';
 import { speakers } from '../harness/speech.ts';
 import { expectNow, until } from '../harness/until.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { MediaController, type Condition, type MediaMeans } from '../src/media/controller.ts';
+import { LEAVES_AFTER, MediaController, type Condition, type MediaMeans } from '../src/media/controller.ts';
 import { FRESH_AFTER, TUNNEL_AFTER } from '../src/media/machine.ts';
 import { DEAD_AFTER, SAMPLE_EVERY } from '../src/media/pathwatch.ts';
 import { preferred, type Incoming, type Outgoing } from '../src/media/peer.ts';
@@ -143,6 +143,60 @@ describe('the controller', () => {
     expect(told.incoming[0]!.track.kind).toBe('peer 2');
     controller.dispose();
     expect(peers[1]!.closed).toBe(true);
+  });
+
+  test('keeps a connection that is well until the one that was asked for carries', async () => {
+    const { controller, peers, told, go, up } = made();
+    const voice = track('audio');
+    await up();
+    controller.step({ type: 'asked' });
+    await controller.send('audio', voice);
+    expect(peers).toHaveLength(2);
+    expect(peers[0]!.closed).toBe(false);
+    expect(peers[0]!.outgoing.audio).toBe(voice);
+    expect(peers[1]!.outgoing.audio).toBe(voice);
+    // Both are heard: the server sends by one alone.
+    const heard = () => told.incoming.map((one) => one.track.kind);
+    expect(heard()).toEqual(['peer 1', 'peer 2']);
+    const both = async (millis: number) => {
+      for (let at = 0; at < millis; at += SAMPLE_EVERY) {
+        peers[0]!.received++;
+        await go(SAMPLE_EVERY, peers.length > 1 && answered);
+      }
+    };
+    let answered = false;
+    await both(600);
+    expect(told.condition).toMatchObject({ at: 'offered', carrier: 'udp', mending: false });
+    controller.answered({ generation: told.offers.at(-1)!.generation, sdp: 'answer' });
+    await vi.advanceTimersByTimeAsync(0);
+    answered = true;
+    await both(2 * SAMPLE_EVERY);
+    expect(told.condition).toMatchObject({ at: 'up', carrier: 'udp' });
+    expect(told.recovered).toMatchObject([{ rung: 'new_transport', cause: 'asked', gap: 0 }]);
+    expect(heard()).toEqual(['peer 1', 'peer 2']);
+    await both(LEAVES_AFTER + SAMPLE_EVERY);
+    expect(peers[0]!.closed).toBe(true);
+    expect(peers[1]!.closed).toBe(false);
+    expect(heard()).toEqual(['peer 2']);
+    controller.dispose();
+  });
+
+  test('keeps no connection that dies, or that the server has ended', async () => {
+    const { controller, peers, told, go, up } = made();
+    await up();
+    controller.step({ type: 'asked' });
+    await go(DEAD_AFTER + 2 * SAMPLE_EVERY, false);
+    expect(peers[0]!.closed).toBe(true);
+    expect(told.condition).toMatchObject({ carrier: 'none', mending: true });
+    controller.dispose();
+    expect(peers.every(({ closed }) => closed)).toBe(true);
+
+    const other = made();
+    await other.up();
+    other.controller.step({ type: 'asked' });
+    other.controller.joined(PLAN, true);
+    expect(other.peers.map(({ closed }) => closed)).toEqual([true, true, false]);
+    other.controller.dispose();
   });
 
   test('opens the tunnel when nothing else comes through, and closes it when WebRTC does', async () => {

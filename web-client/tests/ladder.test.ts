@@ -350,10 +350,11 @@ describe('the tunnel', () => {
   });
 });
 
-test('a person who asks gets a new transport at once', () => {
+test('a person who asks gets a new transport at once, beside one that is well and no other', () => {
   const run = new Run();
   run.up(AHEAD);
-  expect(run.do({ type: 'asked' }, 3000)).toEqual([offer('fresh', 2)]);
+  expect(run.do({ type: 'asked' }, 3000)).toEqual([{ ...offer('fresh', 2), beside: true }]);
+  expect(run.do({ type: 'asked' }, 3000)).toEqual([offer('fresh', 3)]);
   run.answer();
   expect(run.do({ type: 'path_alive', via: 'udp' }, 3300)).toEqual([
     recovered('new_transport', 'asked', 300),

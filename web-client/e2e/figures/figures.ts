@@ -160,6 +160,26 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
     aim: 'p99 ≤ 150 ms + round trip',
     prepare: rebinding(false),
   },
+  asked: {
+    what: 'a person whose connection is well asks for a new one',
+    aim: 'gap ≤ 200 ms',
+    prepare: async (stage) => {
+      const scene = await heard(stage, 'nothing');
+      const { karim } = scene;
+      return async () => {
+        const { connections } = await karim.negotiated();
+        await askAgain(karim);
+        await pause(WINDOW);
+        expectNow((await karim.negotiated()).connections === connections + 1, 'no new connection was made');
+        const [here, there] = [await readPlayed(karim.page), await readPlayed(scene.laura.page)];
+        await ready(scene);
+        return both(
+          there.filter(({ seat }) => seat === 1),
+          here,
+        );
+      };
+    },
+  },
   'killed-server': {
     what: 'kill -9 of the server and a start at once; three pages and nobody else',
     aim: 'hearing again p95 ≤ 1 s, p99 ≤ 2 s from the server answering',

@@ -19,6 +19,12 @@ import { fairWeather, lostBetween, weather, type Weather } from './weak.ts';
 /** How often everything is looked at, in milliseconds: the judge of a weak network needs no more. */
 const LOOK_CLOSELY_EVERY = 1000;
 
+/**
+ * A transport that was replaced while it was well goes on for so long after its successor came up, in
+ * milliseconds: the server hears it until sound comes by the new one, whose pictures need a moment.
+ */
+export const LEAVES_AFTER = 500;
+
 /** How the media fare, for the screen and for the server. */
 export interface Condition {
   /** Where the peer connection stands, as the machine names it. */
@@ -69,6 +75,21 @@ export interface MediaMeans {
   now: () => number;
 }
 
+/** A peer and what it receives. */
+interface Carried {
+  peer: Peer;
+  incoming: Incoming[];
+}
+
+/** A peer that goes on beside its successor. */
+interface Leaving extends Carried {
+  path: PathState;
+  /** All that is shown: its own, and the successor's voices. The server sends each packet by one alone. */
+  shown: Incoming[];
+  /** When it ends; nothing until its successor is up. */
+  until: number | null;
+}
+
 /** A tunnel, which takes a moment to open. */
 interface Opening {
   open: Tunnel | null;
@@ -81,7 +102,8 @@ export class MediaController {
   #via: Via = 'udp';
   #weather: Weather = fairWeather(0);
   #closely: { at: number; look: CloseLook } | null = null;
-  #peer: { peer: Peer; incoming: Incoming[] } | null = null;
+  #peer: Carried | null = null;
+  #before: Leaving | null = null;
   #tunnel: Opening | null = null;
   #shown: Incoming[] = [];
   #condition = NO_CONDITION;
@@ -106,6 +128,8 @@ export class MediaController {
   /** The room is joined; `again` when it was joined before by this page. */
   joined(plan: MediaPlan, again: boolean, back: { cause?: Recovered['cause']; heardAt?: number } = {}): void {
     this.#plan = plan;
+    // The server has ended what was before.
+    this.#endBefore();
     this.step({ type: 'joined', again, ...back });
   }
 
@@ -138,24 +162,26 @@ export class MediaController {
   async send(kind: keyof Outgoing, track: MediaStreamTrack | null): Promise<void> {
     this.#outgoing[kind] = track;
     if (kind === 'audio') this.#tunnel?.open?.send(track);
+    const before = this.#before?.peer.send(kind, track);
     await this.#peer?.peer.send(kind, track);
+    if (before) await before;
   }
 
   dispose(): void {
     this.#disposed = true;
     clearInterval(this.#timer);
     this.#closeTunnel();
-    this.#peer?.peer.close();
-    this.#peer = null;
+    this.#closePeer();
   }
 
   /** Looks at the path and at the deadlines. */
   async sample(): Promise<void> {
     if (this.#sampling || this.#disposed) return;
     this.#sampling = true;
-    const peer = this.#peer;
+    const [peer, before] = [this.#peer, this.#before];
     try {
       if (peer) await this.#look(peer.peer);
+      if (before && before === this.#before) await this.#lookBefore(before);
     } catch {
       // A peer that was closed meanwhile has no statistics.
     } finally {
@@ -176,8 +202,19 @@ export class MediaController {
     for (const effect of effects) this.#perform(effect);
     if (state.tunnel.at === 'closed' && was.tunnel.at !== 'closed') this.#closeTunnel();
     if (state.stage.at === 'off' && was.stage.at !== 'off') this.#closePeer();
+    if (state.stage.at === 'up' && this.#before) this.#before.until ??= this.#means.now() + LEAVES_AFTER;
+    if (input.type === 'media_lost') this.#endBefore();
     this.#show();
     this.#tell();
+  }
+
+  /** The one before its successor: it ends when it has died, or has been there for long enough. */
+  async #lookBefore(before: Leaving): Promise<void> {
+    const { received } = await before.peer.look();
+    const now = this.#means.now();
+    before.path = observe(before.path, received, now);
+    const over = before.path.path === 'dead' || (before.until !== null && now >= before.until);
+    if (over && before === this.#before) this.#endBefore();
   }
 
   async #look(peer: Peer): Promise<void> {
@@ -218,6 +255,7 @@ export class MediaController {
   #perform(effect: MediaEffect): void {
     switch (effect.do) {
       case 'offer':
+        if (effect.beside) this.#keep();
         return void this.#offer(effect.way === 'fresh', effect.generation);
       case 'restart':
         return void this.#try(async (peer) => {
@@ -234,7 +272,7 @@ export class MediaController {
         return this.#handlers.tunnel(effect.on);
       case 'recovered': {
         const { rung, cause, gap } = effect;
-        return this.#handlers.recovered({ rung, cause, took: gap, gap });
+        return this.#handlers.recovered({ rung, cause, took: gap, gap: this.#before ? 0 : gap });
       }
     }
   }
@@ -262,6 +300,18 @@ export class MediaController {
     });
   }
 
+  /** What there is goes on beside what comes. */
+  #keep(): void {
+    this.#endBefore();
+    if (this.#peer) this.#before = { ...this.#peer, path: this.#path, shown: [], until: null };
+    this.#peer = null;
+  }
+
+  #endBefore(): void {
+    this.#before?.peer.close();
+    this.#before = null;
+  }
+
   #newPeer(): void {
     this.#peer?.peer.close();
     this.#path = { path: 'unknown' };
@@ -270,10 +320,15 @@ export class MediaController {
       if (this.#peer?.peer === made.peer) this.step({ type: 'failed' });
     });
     this.#peer = made;
+    if (this.#before) {
+      const voices = made.incoming.filter(({ kind }) => kind === 'audio');
+      this.#before.shown = [...this.#before.incoming, ...voices];
+    }
     this.#show();
   }
 
   #closePeer(): void {
+    this.#endBefore();
     this.#peer?.peer.close();
     this.#peer = null;
   }
@@ -309,20 +364,20 @@ export class MediaController {
   #show(): void {
     const { at } = this.#state.tunnel;
     const voices = (at === 'open' || at === 'ending') && this.#tunnel?.open?.incoming;
-    const incoming = voices || (this.#peer?.incoming ?? []);
+    const incoming = voices || (this.#before?.shown ?? this.#peer?.incoming ?? []);
     if (incoming === this.#shown) return;
     this.#shown = incoming;
     this.#handlers.incoming(incoming);
   }
 
   #tell(): void {
-    const { stage, tunnel, trouble } = this.#state;
+    const { stage, tunnel, trouble, via } = this.#state;
     const tunnelled = tunnel.at === 'open' || tunnel.at === 'ending';
     const next: Condition = {
       at: stage.at,
-      carrier: stage.at === 'up' ? stage.via : tunnelled ? 'tunnel' : 'none',
-      mending: trouble !== null && trouble.cause !== null && !carries(this.#state),
-      soundless: soundless(this.#state, this.#means.now()),
+      carrier: stage.at === 'up' ? stage.via : tunnelled ? 'tunnel' : this.#before ? via : 'none',
+      mending: trouble !== null && trouble.cause !== null && !carries(this.#state) && !this.#before,
+      soundless: soundless(this.#state, this.#means.now()) && !this.#before,
       weak: stage.at === 'up' && this.#weather.mode === 'sound',
       asleep: tunnelled && this.#tunnel?.open?.awake() === false,
     };

@@ -127,7 +127,8 @@ export type MediaInput =
 
 /** What the machine asks of its hands. */
 export type MediaEffect =
-  | { do: 'offer'; way: 'restart' | 'fresh'; generation: number }
+  /** `beside`: the transport there is goes on until this one carries. */
+  | { do: 'offer'; way: 'restart' | 'fresh'; generation: number; beside?: true }
   /** An ICE restart without a word to the server. */
   | { do: 'restart'; credentials: IceCredentials }
   /** The answer that was awaited: apply it. */
@@ -229,7 +230,7 @@ export function mediaTransition(state: MediaState, input: MediaInput, now: numbe
       return state.ahead ? mend(state, now) : stay(state);
     case 'asked':
       if (stage.at === 'off') return stay(state);
-      return offer(troubled(state, 'asked', now), 'fresh', now);
+      return offer(troubled(state, 'asked', now), 'fresh', now, stage.at === 'up');
     case 'over':
       return stay({ ...state, stage: { at: 'off' }, trouble: null, tunnel: CLOSED, ahead: null });
     case 'tick':
@@ -274,14 +275,14 @@ function mend(state: MediaState, now: number): Step {
   };
 }
 
-function offer(state: MediaState, way: 'restart' | 'fresh', now: number): Step {
+function offer(state: MediaState, way: 'restart' | 'fresh', now: number, beside = false): Step {
   // An offer needs the signaling connection: without it the wish is kept.
   if (!state.signaling) return stay({ ...state, stage: { at: 'pausing', way, until: now } });
   const generation = state.generation + 1;
   const attempt = way === 'fresh' ? state.attempt + 1 : state.attempt;
   return {
     state: { ...state, generation, attempt, stage: { at: 'offered', way, since: now } },
-    effects: [{ do: 'offer', way, generation }],
+    effects: [{ do: 'offer', way, generation, ...(beside ? { beside } : {}) }],
   };
 }
 

@@ -35,7 +35,8 @@ export function Tile({ session, person, place, chair, aside, hand }: Props) {
     (track) => track.kind !== 'screen' && track.seat === person.seat,
   );
   const video = own ? session.own.video.value : tracks.find((track) => track.kind === 'video')?.track;
-  const audio = own ? undefined : tracks.find((track) => track.kind === 'audio')?.track;
+  // Two for a moment, while one connection takes over from another.
+  const voices = own ? [] : tracks.filter((track) => track.kind === 'audio');
   // In a drill one person plays the part of whoever is lost: nothing of theirs is really gone.
   const { drill } = room.state;
   if (drill) void beat.value;
@@ -80,7 +81,14 @@ export function Tile({ session, person, place, chair, aside, hand }: Props) {
         {video && (
           <Media kind="video" track={video} muted class={shows ? 'shows' : ''} onPicture={setPicture} />
         )}
-        {audio && <Media kind="audio" track={audio} onRefused={() => (session.needsGesture.value = true)} />}
+        {voices.map(({ track }) => (
+          <Media
+            key={track.id}
+            kind="audio"
+            track={track}
+            onRefused={() => (session.needsGesture.value = true)}
+          />
+        ))}
       </div>
       {holds && turn && <TurnRing session={session} turn={turn} d={place?.d ?? 0} />}
       {muted && here && (

@@ -25,6 +25,17 @@ proof('a person whom no sound reaches reads, writes, and is told whom to call', 
   const number = karim.on('telephone').locator('a');
   expect(await number.getAttribute('href')).toBe('tel:+33123456789');
 
+  // In whichever language they read.
+  const words = karim.on('plight').locator('h2');
+  expect(await words.innerText()).toBe('Le son ne passe pas d’ici');
+  await karim.on('settings').click();
+  await karim.page.locator('#settings label', { hasText: 'English' }).click();
+  await until('it is said in English', async () =>
+    expectNow((await words.innerText()) === 'Sound cannot get through from here', 'not yet'),
+  );
+  expect(await number.getAttribute('href')).toBe('tel:+33123456789');
+  await karim.page.keyboard.press('Escape');
+
   // What is said on the screen goes both ways.
   await laura.on('next-phase').click();
   await karim.on('chat-input').fill('je vous lis');

@@ -8,9 +8,10 @@ use crate::samples::Samples;
 const GROWTH: f64 = 1.1;
 const GROWTH_BYTES: f64 = 8.0 * 1_048_576.0;
 
-/// Latency may become half as long again, and this much longer, in milliseconds.
+/// The median of latency may become half as long again, and this much longer, in milliseconds. Rarer
+/// values are other work's on the machine as much as the server's: the report's plots show them.
 const SLOWER: f64 = 1.5;
-const SLOWER_MS: f64 = 5.0;
+const SLOWER_MS: f64 = 2.0;
 
 /// Compares the last tenth of a run with the tenth that follows its first: in the first, rooms open.
 pub(super) fn judge(series: &[Second]) -> Vec<Assertion> {
@@ -33,7 +34,7 @@ pub(super) fn judge(series: &[Second]) -> Vec<Assertion> {
     }
     let (before, after) = (latency(early), latency(late));
     judged.push(Assertion {
-        what: "sound is not later in the end (half as late again and 5 ms at most, 99 of 100)"
+        what: "sound is not later in the end (half as late again and 2 ms at most, the median)"
             .to_owned(),
         held: after <= before * SLOWER + SLOWER_MS,
         found: format!("{before:.1} ms, then {after:.1} ms"),
@@ -50,7 +51,7 @@ fn memory(seconds: &[Second]) -> Option<f64> {
 fn latency(seconds: &[Second]) -> f64 {
     let mut all = Samples::default();
     seconds.iter().for_each(|second| all.merge(&second.audio_latency_ms));
-    all.percentile(99.0)
+    all.percentile(50.0)
 }
 
 #[cfg(test)]

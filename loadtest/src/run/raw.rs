@@ -170,7 +170,7 @@ impl RawRun {
         }));
         // In a search for the limit rooms are pushed beyond it: its levels say who was in.
         if self.tested.mode != FIND_LIMIT {
-            for assertion in always(&room.reports, &room.silent) {
+            for assertion in always(index, &room.reports, &room.silent) {
                 self.assert(assertion);
             }
         }
@@ -333,11 +333,13 @@ impl Totals {
 }
 
 /// What every run must show, whatever its scenario: a test in which nothing flowed proves nothing.
-pub(super) fn always(reports: &[Report], silent: &[Seat]) -> Vec<Assertion> {
+pub(super) fn always(room: u16, reports: &[Report], silent: &[Seat]) -> Vec<Assertion> {
     let failing = |what: &str, fails: &dyn Fn(&Report) -> Option<String>| {
         let found: Vec<String> = reports
             .iter()
-            .filter_map(|report| Some(format!("seat {}: {}", report.seat, fails(report)?)))
+            .filter_map(|report| {
+                Some(format!("room {room}, seat {}: {}", report.seat, fails(report)?))
+            })
             .collect();
         Assertion {
             what: what.to_owned(),
@@ -408,6 +410,6 @@ mod tests {
 
     #[test]
     fn a_room_without_bots_is_no_success() {
-        assert!(always(&[], &[]).iter().all(|assertion| !assertion.held));
+        assert!(always(0, &[], &[]).iter().all(|assertion| !assertion.held));
     }
 }

@@ -241,7 +241,8 @@ impl Summary {
             held: false,
             mode: run.tested.mode.clone(),
             began_at_ms: run.began_at_ms,
-            rooms: run.rooms,
+            // By a plan rooms come and go: the most at once count.
+            rooms: run.levels.iter().map(|level| level.rooms.into()).max().unwrap_or(run.rooms),
             people: run.tested.people,
             seconds: run.seconds,
             generators: run.generators,

@@ -77,7 +77,7 @@ pub(super) fn all(run: &RawRun, summary: &Summary) -> Vec<Figure> {
     figures.extend([
         latency(&time),
         distribution(&run.totals.audio_latency_ms, &run.totals.video_latency_ms),
-        rooms_and_cpu(&time),
+        rooms_and_cpu(run, &time),
         people(&time),
         cpu(&time),
         memory(&time),
@@ -170,7 +170,7 @@ fn distribution(audio: &Samples, video: &Samples) -> Figure {
     figure
 }
 
-fn rooms_and_cpu(time: &Timeline) -> Figure {
+fn rooms_and_cpu(run: &RawRun, time: &Timeline) -> Figure {
     let mut figure = Figure::new(
         "Rooms against the server’s CPU",
         "Each dot is a second. 100 % is one processor.",
@@ -180,7 +180,8 @@ fn rooms_and_cpu(time: &Timeline) -> Figure {
     let rooms = || time.seconds.iter().map(|second| second.rooms);
     // Rooms that only begin and end together tell nothing.
     let varied = rooms().max().zip(rooms().min()).is_some_and(|(most, least)| most - least >= 3);
-    if varied {
+    // A plan's levels show it better.
+    if varied && run.levels.is_empty() {
         let cpu = |second: &Second| Some((second.rooms as f64, second.server_cpus? * 100.0));
         figure.plot.add("seconds", 1, Shape::Dots, time.seconds.iter().filter_map(cpu).collect());
     }

@@ -83,6 +83,7 @@ export class UdpLine {
   private blocked = false;
   /** The ports that a firewall lets through, first and last. */
   private through: readonly [number, number] | undefined;
+  private losesEvery = 0;
   /** Datagrams carried each way. */
   readonly carried = { up: 0, down: 0 };
 
@@ -131,6 +132,11 @@ export class UdpLine {
     this.blocked = true;
     this.through = through;
     this.rebind();
+  }
+
+  /** Of what comes to the page one datagram in `every` is lost from now on; none with 0. */
+  thin(every: number): void {
+    this.losesEvery = every;
   }
 
   /** What was blocked passes again. */
@@ -187,6 +193,7 @@ export class UdpLine {
     socket.bind(0, this.address);
     socket.on('message', (datagram) => {
       this.carried.down++;
+      if (this.losesEvery > 0 && this.carried.down % this.losesEvery === 0) return;
       this.near.send(datagram, from.port, from.address);
     });
     // A refusal that loopback reports for a dead server is a lost datagram, as anywhere else.

@@ -36,6 +36,9 @@ proof(
   },
   async () => {
     turn = await Turn.start();
-    return Server.start({ args: turn.args() });
+    return Server.start({ args: turn.args() }).catch(async (error: unknown) => {
+      await turn.close();
+      throw error;
+    });
   },
 );

@@ -20,7 +20,7 @@ use palabre_loadtest::run::{
     Overrides, RawRun, Scenario, Scrape, ServerProcess, Setting, Summary, private_of,
 };
 
-use crate::live;
+use crate::{generators, live};
 
 /// Bots that join Palabre rooms, speak, listen and measure.
 #[derive(Debug, Parser)]
@@ -74,6 +74,9 @@ struct RunArgs {
     /// Where to write everything measured, for `merge`.
     #[arg(long)]
     raw: Option<PathBuf>,
+    /// Processes that share the rooms, for more bots than one of them carries.
+    #[arg(long, default_value_t = 1)]
+    generators: u16,
     /// What carries the bots' media, over the scenario's: full (a whole peer connection each), light.
     #[arg(long)]
     bots: Option<Stack>,
@@ -83,6 +86,24 @@ struct RunArgs {
     /// The pid of the server, on this machine: what it uses is measured.
     #[arg(long)]
     server_pid: Option<u32>,
+}
+
+impl RunArgs {
+    /// What each of several generators is told, besides its rooms and its file.
+    fn each_generators(&self) -> Vec<String> {
+        let length = self.length.map(|length| format!("{}s", length.as_secs_f64()));
+        let given = [
+            ("--url", Some(self.url.clone())),
+            ("--people", self.people.map(|people| people.to_string())),
+            ("--for", length),
+            ("--private", self.private.clone()),
+            ("--bots", self.bots.map(|bots| bots.name().to_owned())),
+            ("--repeat", self.repeat.map(|repeat| repeat.to_string())),
+            ("--server-pid", self.server_pid.map(|pid| pid.to_string())),
+        ];
+        let given = given.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        given.flatten().collect()
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -224,9 +245,15 @@ async fn scenario(args: RunArgs) -> Result<bool> {
     let server = Server::parse(&args.url)?;
     let process = args.server_pid.map(|pid| ServerProcess { pid });
     let (progress, each_second) = live::watcher();
-    let private = private(args.private.as_deref(), &server).await?;
-    let setting = Setting { server, private, process, progress, each_second };
-    let run = palabre_loadtest::run::run(scenario, setting).await?;
+    let run = if args.generators > 1 {
+        let arguments = args.each_generators();
+        let told = |line: &str| progress(line);
+        generators::run(&args.scenario, &scenario, args.generators, arguments, told).await?
+    } else {
+        let private = private(args.private.as_deref(), &server).await?;
+        let setting = Setting { server, private, process, progress, each_second };
+        palabre_loadtest::run::run(scenario, setting).await?
+    };
     if let Some(file) = &args.raw {
         write(file, &serde_json::to_vec(&run)?)?;
     }
@@ -250,14 +277,7 @@ async fn private(told: Option<&str>, server: &Server) -> Result<Option<Server>> 
 }
 
 fn merge(args: &MergeArgs) -> Result<bool> {
-    let mut runs = Vec::new();
-    for file in &args.runs {
-        let name = file.display();
-        let bytes = std::fs::read(file).with_context(|| format!("reading {name}"))?;
-        let run =
-            serde_json::from_slice(&bytes).with_context(|| format!("{name} is no raw run"))?;
-        runs.push(run);
-    }
+    let runs = args.runs.iter().map(|file| generators::read(file)).collect::<Result<Vec<_>>>()?;
     args.files.report(&RawRun::merge(runs)?)
 }
 

@@ -1,6 +1,7 @@
 //! The load test's command line.
 
 mod cli;
+mod generators;
 mod live;
 
 use std::process::ExitCode;

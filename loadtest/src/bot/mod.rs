@@ -107,6 +107,15 @@ impl Stack {
         }
     }
 
+    /// How it is called in a scenario, and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Light { .. } => "light",
+        }
+    }
+
     fn opens(self) -> u64 {
         match self {
             Self::Full => 1,

@@ -32,7 +32,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Checks whose answers are still believed: at [`RETRY`], 3 s of them.
 const PENDING: usize = 16;
 
-/// Who a client is to its servers: one certificate for any number of connections.
+/// Who a client is to its server, for the life of a media session: a certificate.
 pub struct Identity {
     provider: Arc<dyn RTCCryptoProvider>,
     certificate: Certificate,
@@ -72,7 +72,7 @@ pub enum Input {
 
 /// A connection to one server.
 pub struct Connection {
-    identity: Arc<Identity>,
+    identity: Identity,
     own: Own,
     /// None before the other end has been described.
     remote: Option<Remote>,
@@ -108,7 +108,7 @@ fn token(length: usize) -> String {
 impl Connection {
     /// A connection that knows nobody yet, and receives at `address`.
     #[must_use]
-    pub fn new(identity: Arc<Identity>, address: SocketAddr, now: Instant) -> Self {
+    pub fn new(identity: Identity, address: SocketAddr, now: Instant) -> Self {
         let fingerprint = identity.fingerprint.clone();
         Self {
             identity,

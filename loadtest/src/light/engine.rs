@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use rustix::event::{Timespec, epoll};
 
-use super::connection::Identity;
 use super::session::Session;
 use super::sys::{Clocks, Incoming};
 
@@ -29,7 +28,6 @@ pub(super) fn lock(session: &SharedSession) -> MutexGuard<'_, Session> {
 
 /// The handle of the thread.
 pub(super) struct Engine {
-    pub(super) identity: Arc<Identity>,
     epoll: OwnedFd,
     sessions: Mutex<HashMap<u64, SharedSession>>,
     arrived: Condvar,
@@ -42,7 +40,7 @@ impl Engine {
     /// The process's one, started when it is first needed. It sleeps while there is no bot.
     ///
     /// # Errors
-    /// When the system gives no thread, or no certificate can be made.
+    /// When the system gives no thread.
     pub(super) fn shared() -> Result<Arc<Self>> {
         static ENGINE: OnceLock<std::result::Result<Arc<Engine>, String>> = OnceLock::new();
         let started = ENGINE.get_or_init(|| Self::start().map_err(|error| format!("{error:#}")));
@@ -51,7 +49,6 @@ impl Engine {
 
     fn start() -> Result<Arc<Self>> {
         let engine = Arc::new(Self {
-            identity: Arc::new(Identity::new()?),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             sessions: Mutex::default(),
             arrived: Condvar::new(),

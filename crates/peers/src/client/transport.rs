@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -88,7 +87,7 @@ impl Transport {
         let socket = UdpSocket::bind((address, 0)).context("the clients' address")?;
         set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER)
             .context("a large receive buffer takes CAP_NET_ADMIN")?;
-        let identity = Arc::new(Identity::new()?);
+        let identity = Identity::new()?;
         let connection = Connection::new(identity, socket.local_addr()?, Instant::now());
         Ok(Self {
             connection,

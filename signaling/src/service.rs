@@ -1,39 +1,36 @@
 //! The whole service: which rooms there are, and the way in.
 
 mod moving;
+mod rooms;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use futures_util::future::join_all;
 use palabre_backup::{
-    About, Change, Health, Journal, JournalError, Snapshot, Taken, Telephone, ValueName, load,
-    restore,
+    About, Change, Health, Journal, JournalError, Snapshot, Telephone, ValueName, load, restore,
 };
 use palabre_ids::{DisplayName, Millis, Role, RoomId, Seat, UnixMillis};
 use palabre_room::{ConfigError, Room, RoomConfig};
 use rand::RngExt as _;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::clock::ServerClock;
 use crate::door::Door;
 use crate::links::{Link, LinkError, LinkKey};
-use crate::media::{MEDIA_PATIENCE, MediaNotice, MediaPlane};
+use crate::media::MediaPlane;
 use crate::metrics::Metrics;
 use crate::news::News;
-use crate::outbox::{End, Goodbye};
-use crate::room_task::{
-    INBOX, Inlets, JOURNAL_PATIENCE, Outcome, Parting, RoomTask, Shared, ToRoom,
-};
+use crate::room_task::{Shared, ToRoom};
 use crate::seat::ConnectionId;
 use crate::turn::Turn;
-use crate::turnstile::{Class, PER_SECOND, Turnstile};
+use crate::turnstile::{Class, Turnstile};
 use moving::Moving;
 pub use moving::{HandOver, MoveError};
+use rooms::RoomHandle;
 
 /// How often that moment is noted while pages are connected: after a crash, clocks go back by so
 /// much at most. Shorter costs a commit to the disk each time.
@@ -47,15 +44,8 @@ const HEARTBEAT_LATE: Millis = Millis::from_secs(5);
 /// what they held longer.
 const EXPIRY: Duration = Duration::from_secs(3_600);
 
-/// A room whose task fails is brought back so many times. What fails again and again would fail
-/// for ever: that room waits in the journal for the next start, and the others go on.
-const FAILURES: usize = 3;
-
 /// Links work for so long.
 const LINKS_LAST: Millis = Millis::from_secs(30 * 86_400);
-
-/// Pages are asked to stay away for so long at most. Longer leaves people waiting who could come in.
-const LONGEST_SPREAD: Millis = Millis::from_secs(10);
 
 /// Pages may take so long to be told that the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -159,31 +149,6 @@ enum Life {
     Leaving,
     /// It sends everybody away.
     Stopping,
-}
-
-struct RoomHandle {
-    inbox: mpsc::Sender<ToRoom>,
-    speaking: watch::Sender<Vec<Seat>>,
-    about: About,
-    /// Whether its session is over, and only its record is read.
-    over: Arc<AtomicBool>,
-    /// The seats that the others wait for, a bit each.
-    first: Arc<AtomicU64>,
-}
-
-impl RoomHandle {
-    fn new(about: About) -> (Self, Inlets) {
-        let (inbox, messages) = mpsc::channel(INBOX);
-        let (speaking, heard) = watch::channel(Vec::new());
-        let (over, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let inlets = Inlets {
-            inbox: messages,
-            speaking: heard,
-            over: Arc::clone(&over),
-            first: Arc::clone(&first),
-        };
-        (Self { inbox, speaking, about, over, first }, inlets)
-    }
 }
 
 impl std::fmt::Debug for Service {
@@ -315,110 +280,6 @@ impl Service {
         Ok(id)
     }
 
-    fn spawn(
-        &self,
-        id: RoomId,
-        snapshot: Snapshot,
-        number: u64,
-        restarted: Option<Option<UnixMillis>>,
-    ) {
-        let (handle, inlets) = RoomHandle::new(snapshot.about.clone());
-        self.0.rooms.insert(id.clone(), handle);
-        let task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
-        tokio::spawn(self.clone().keep(id, task, inlets, restarted));
-    }
-
-    /// Runs a room to its end, and brings it back when its task fails.
-    async fn keep(
-        self,
-        id: RoomId,
-        mut task: RoomTask,
-        mut inlets: Inlets,
-        mut restarted: Option<Option<UnixMillis>>,
-    ) {
-        for _ in 0..=FAILURES {
-            match tokio::spawn(task.run(inlets, restarted)).await {
-                Ok(ending) => {
-                    // Whoever is told that it ended and comes back finds no room.
-                    self.0.rooms.remove(&id);
-                    if matches!(ending.outcome, Outcome::Moved) {
-                        self.has_moved(&id).await;
-                    }
-                    let reason = ending.reason();
-                    for Parting { outbox, first } in ending.pages {
-                        let after = self.comes_back_after(&ending.outcome, first);
-                        outbox.end(End::Closing(Goodbye { reason, after }));
-                    }
-                    // A server that failed ends, with all its media: it does not wait for a plane
-                    // that is stuck. A room that moved has none any more.
-                    if !matches!(ending.outcome, Outcome::Failed(_) | Outcome::Moved) {
-                        self.close_media(&id).await;
-                    }
-                    match ending.outcome {
-                        Outcome::Erased => self.metrics().rooms_closed.add(),
-                        Outcome::Moved => self.metrics().rooms_moved.add(),
-                        Outcome::Stopped => {}
-                        Outcome::Failed(failure) => self.fail(&failure),
-                    }
-                    return;
-                }
-                Err(error) if error.is_panic() => {}
-                // The runtime ends, and everything with it.
-                Err(_) => return,
-            }
-            self.metrics().rooms_failed.add();
-            tracing::error!("a room's task failed: it is brought back from the journal");
-            let Some(about) = self.0.rooms.get(&id).map(|room| room.about.clone()) else { return };
-            // Pages that come back meanwhile wait in the new inbox.
-            let (handle, fresh) = RoomHandle::new(about);
-            self.0.rooms.insert(id.clone(), handle);
-            let closed = self.close_media(&id).await;
-            let Some((snapshot, number)) = self.bring_back(&id).await.filter(|_| closed) else {
-                break;
-            };
-            task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
-            (inlets, restarted) = (fresh, Some(Some(self.now())));
-        }
-        self.0.rooms.remove(&id);
-        self.metrics().rooms_not_restored.add();
-        tracing::error!("a room fails again and again: it is left in the journal");
-        if let Err(error) = self.0.shared.journal.release(&id).await {
-            tracing::error!(%error, "a room cannot be let go");
-        }
-    }
-
-    /// When a page is to come back: whoever the others wait for at once; the others spread over the time
-    /// that it takes to let everybody in. A room that goes over alone is no herd.
-    fn comes_back_after(&self, outcome: &Outcome, first: bool) -> Option<Millis> {
-        match outcome {
-            Outcome::Erased => None,
-            Outcome::Moved => Some(Millis(0)),
-            Outcome::Stopped | Outcome::Failed(_) if first => Some(Millis(0)),
-            Outcome::Stopped | Outcome::Failed(_) => {
-                let all = self.open_connections() * 1_000 / u64::from(PER_SECOND);
-                Some(Millis(rand::rng().random_range(0..=all.min(LONGEST_SPREAD.0))))
-            }
-        }
-    }
-
-    /// Closes a room's media; false when the plane does not answer.
-    async fn close_media(&self, id: &RoomId) -> bool {
-        let closed = timeout(MEDIA_PATIENCE, self.0.shared.media.close_room(id)).await;
-        if closed.is_err() {
-            self.metrics().media_timeouts.add();
-            tracing::error!("the media plane did not answer in time");
-        }
-        closed.is_ok()
-    }
-
-    /// A room as the journal has it.
-    async fn bring_back(&self, id: &RoomId) -> Option<(Snapshot, u64)> {
-        let taken = timeout(JOURNAL_PATIENCE, self.0.shared.journal.take(id)).await;
-        let Ok(Ok(Taken::Room(stored))) = taken else { return None };
-        // What made the task fail may be in what is replayed.
-        tokio::task::spawn_blocking(move || restore(&stored).ok()).await.ok().flatten()
-    }
-
     /// The links of a room, by seat: always the same ones.
     #[must_use]
     pub fn invitations(&self, room: &RoomId) -> Option<Vec<Invitation>> {
@@ -463,28 +324,6 @@ impl Service {
     pub fn deepest_inbox(&self) -> usize {
         let waiting = |inbox: &mpsc::Sender<ToRoom>| inbox.max_capacity() - inbox.capacity();
         self.0.rooms.iter().map(|room| waiting(&room.inbox)).max().unwrap_or(0)
-    }
-
-    /// Tells a room what the media plane noticed. It waits for no room: one that is busy does not
-    /// hold up the others. A room that ended meanwhile needs to know nothing.
-    pub fn media_notice(&self, notice: MediaNotice) {
-        let Some(room) = self.0.rooms.get(notice.room()) else { return };
-        match notice {
-            MediaNotice::Up { seat, .. } => must_hear(&room.inbox, ToRoom::MediaUp(seat)),
-            MediaNotice::Speaking { seats, .. } => drop(room.speaking.send_replace(seats)),
-            // Sound that is late is of no use.
-            MediaNotice::Voice { seat, frame, .. } => {
-                let _full = room.inbox.try_send(ToRoom::Heard { seat, frame: frame.into() });
-            }
-            // A hint that comes again: a room that is busy can do without it.
-            MediaNotice::Blocked { seat, .. } => {
-                let _full = room.inbox.try_send(ToRoom::MediaBlocked(seat));
-            }
-            MediaNotice::Lost { seat, .. } => must_hear(&room.inbox, ToRoom::MediaLost(seat)),
-            MediaNotice::NextIce { seat, next, .. } => {
-                must_hear(&room.inbox, ToRoom::NextIce { seat, next });
-            }
-        }
     }
 
     /// Tells every page that the server stops, and waits until they know. The rooms come back with
@@ -670,13 +509,4 @@ fn new_room_id() -> RoomId {
         || -> String { (0..4).map(|_| char::from(random.random_range(b'a'..=b'z'))).collect() };
     let text = format!("{}-{}-{}", letters(), letters(), letters());
     RoomId::parse(&text).expect("letters and hyphens within the length make an identifier")
-}
-
-/// Tells a room what must not get lost, without waiting for it. A seat loses its session or its path
-/// once in some seconds, and a room that takes nothing for longer ends: few of these wait at a time.
-fn must_hear(inbox: &mpsc::Sender<ToRoom>, notice: ToRoom) {
-    if let Err(TrySendError::Full(notice)) = inbox.try_send(notice) {
-        let inbox = inbox.clone();
-        tokio::spawn(async move { inbox.send(notice).await.is_ok() });
-    }
 }

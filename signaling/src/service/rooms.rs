@@ -1,0 +1,187 @@
+//! The life of each room: started, brought back when its task fails, ended, and told of its media.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use palabre_backup::{About, Snapshot, Taken, restore};
+use palabre_ids::{Millis, RoomId, Seat, UnixMillis};
+use rand::RngExt as _;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use super::Service;
+use crate::media::{MEDIA_PATIENCE, MediaNotice};
+use crate::outbox::{End, Goodbye};
+use crate::room_task::{INBOX, Inlets, JOURNAL_PATIENCE, Outcome, Parting, RoomTask, ToRoom};
+use crate::turnstile::PER_SECOND;
+
+/// A room whose task fails is brought back so many times. What fails again and again would fail
+/// for ever: that room waits in the journal for the next start, and the others go on.
+const FAILURES: usize = 3;
+
+/// Pages are asked to stay away for so long at most. Longer leaves people waiting who could come in.
+const LONGEST_SPREAD: Millis = Millis::from_secs(10);
+
+/// What the service knows of a room.
+pub(super) struct RoomHandle {
+    pub(super) inbox: mpsc::Sender<ToRoom>,
+    pub(super) speaking: watch::Sender<Vec<Seat>>,
+    pub(super) about: About,
+    /// Whether its session is over, and only its record is read.
+    pub(super) over: Arc<AtomicBool>,
+    /// The seats that the others wait for, a bit each.
+    pub(super) first: Arc<AtomicU64>,
+}
+
+impl RoomHandle {
+    fn new(about: About) -> (Self, Inlets) {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let (speaking, heard) = watch::channel(Vec::new());
+        let (over, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let inlets = Inlets {
+            inbox: messages,
+            speaking: heard,
+            over: Arc::clone(&over),
+            first: Arc::clone(&first),
+        };
+        (Self { inbox, speaking, about, over, first }, inlets)
+    }
+}
+
+impl Service {
+    pub(super) fn spawn(
+        &self,
+        id: RoomId,
+        snapshot: Snapshot,
+        number: u64,
+        restarted: Option<Option<UnixMillis>>,
+    ) {
+        let (handle, inlets) = RoomHandle::new(snapshot.about.clone());
+        self.0.rooms.insert(id.clone(), handle);
+        let task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
+        tokio::spawn(self.clone().keep(id, task, inlets, restarted));
+    }
+
+    /// Runs a room to its end, and brings it back when its task fails.
+    async fn keep(
+        self,
+        id: RoomId,
+        mut task: RoomTask,
+        mut inlets: Inlets,
+        mut restarted: Option<Option<UnixMillis>>,
+    ) {
+        for _ in 0..=FAILURES {
+            match tokio::spawn(task.run(inlets, restarted)).await {
+                Ok(ending) => {
+                    // Whoever is told that it ended and comes back finds no room.
+                    self.0.rooms.remove(&id);
+                    if matches!(ending.outcome, Outcome::Moved) {
+                        self.has_moved(&id).await;
+                    }
+                    let reason = ending.reason();
+                    for Parting { outbox, first } in ending.pages {
+                        let after = self.comes_back_after(&ending.outcome, first);
+                        outbox.end(End::Closing(Goodbye { reason, after }));
+                    }
+                    // A server that failed ends, with all its media: it does not wait for a plane
+                    // that is stuck. A room that moved has none any more.
+                    if !matches!(ending.outcome, Outcome::Failed(_) | Outcome::Moved) {
+                        self.close_media(&id).await;
+                    }
+                    match ending.outcome {
+                        Outcome::Erased => self.metrics().rooms_closed.add(),
+                        Outcome::Moved => self.metrics().rooms_moved.add(),
+                        Outcome::Stopped => {}
+                        Outcome::Failed(failure) => self.fail(&failure),
+                    }
+                    return;
+                }
+                Err(error) if error.is_panic() => {}
+                // The runtime ends, and everything with it.
+                Err(_) => return,
+            }
+            self.metrics().rooms_failed.add();
+            tracing::error!("a room's task failed: it is brought back from the journal");
+            let Some(about) = self.0.rooms.get(&id).map(|room| room.about.clone()) else { return };
+            // Pages that come back meanwhile wait in the new inbox.
+            let (handle, fresh) = RoomHandle::new(about);
+            self.0.rooms.insert(id.clone(), handle);
+            let closed = self.close_media(&id).await;
+            let Some((snapshot, number)) = self.bring_back(&id).await.filter(|_| closed) else {
+                break;
+            };
+            task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
+            (inlets, restarted) = (fresh, Some(Some(self.now())));
+        }
+        self.0.rooms.remove(&id);
+        self.metrics().rooms_not_restored.add();
+        tracing::error!("a room fails again and again: it is left in the journal");
+        if let Err(error) = self.0.shared.journal.release(&id).await {
+            tracing::error!(%error, "a room cannot be let go");
+        }
+    }
+
+    /// When a page is to come back: whoever the others wait for at once; the others spread over the time
+    /// that it takes to let everybody in. A room that goes over alone is no herd.
+    fn comes_back_after(&self, outcome: &Outcome, first: bool) -> Option<Millis> {
+        match outcome {
+            Outcome::Erased => None,
+            Outcome::Moved => Some(Millis(0)),
+            Outcome::Stopped | Outcome::Failed(_) if first => Some(Millis(0)),
+            Outcome::Stopped | Outcome::Failed(_) => {
+                let all = self.open_connections() * 1_000 / u64::from(PER_SECOND);
+                Some(Millis(rand::rng().random_range(0..=all.min(LONGEST_SPREAD.0))))
+            }
+        }
+    }
+
+    /// Closes a room's media; false when the plane does not answer.
+    async fn close_media(&self, id: &RoomId) -> bool {
+        let closed = timeout(MEDIA_PATIENCE, self.0.shared.media.close_room(id)).await;
+        if closed.is_err() {
+            self.metrics().media_timeouts.add();
+            tracing::error!("the media plane did not answer in time");
+        }
+        closed.is_ok()
+    }
+
+    /// A room as the journal has it.
+    async fn bring_back(&self, id: &RoomId) -> Option<(Snapshot, u64)> {
+        let taken = timeout(JOURNAL_PATIENCE, self.0.shared.journal.take(id)).await;
+        let Ok(Ok(Taken::Room(stored))) = taken else { return None };
+        // What made the task fail may be in what is replayed.
+        tokio::task::spawn_blocking(move || restore(&stored).ok()).await.ok().flatten()
+    }
+
+    /// Tells a room what the media plane noticed. It waits for no room: one that is busy does not
+    /// hold up the others. A room that ended meanwhile needs to know nothing.
+    pub fn media_notice(&self, notice: MediaNotice) {
+        let Some(room) = self.0.rooms.get(notice.room()) else { return };
+        match notice {
+            MediaNotice::Up { seat, .. } => must_hear(&room.inbox, ToRoom::MediaUp(seat)),
+            MediaNotice::Speaking { seats, .. } => drop(room.speaking.send_replace(seats)),
+            // Sound that is late is of no use.
+            MediaNotice::Voice { seat, frame, .. } => {
+                let _full = room.inbox.try_send(ToRoom::Heard { seat, frame: frame.into() });
+            }
+            // A hint that comes again: a room that is busy can do without it.
+            MediaNotice::Blocked { seat, .. } => {
+                let _full = room.inbox.try_send(ToRoom::MediaBlocked(seat));
+            }
+            MediaNotice::Lost { seat, .. } => must_hear(&room.inbox, ToRoom::MediaLost(seat)),
+            MediaNotice::NextIce { seat, next, .. } => {
+                must_hear(&room.inbox, ToRoom::NextIce { seat, next });
+            }
+        }
+    }
+}
+
+/// Tells a room what must not get lost, without waiting for it. A seat loses its session or its path
+/// once in some seconds, and a room that takes nothing for longer ends: few of these wait at a time.
+fn must_hear(inbox: &mpsc::Sender<ToRoom>, notice: ToRoom) {
+    if let Err(TrySendError::Full(notice)) = inbox.try_send(notice) {
+        let inbox = inbox.clone();
+        tokio::spawn(async move { inbox.send(notice).await.is_ok() });
+    }
+}

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use palabre_ids::{RoomId, Seat};
+use palabre_ids::{MediaSession, RoomId, Seat};
 use palabre_sfu_core::engine::tunnel::Voice;
 use palabre_sfu_core::engine::{self, Engine, EngineConfig, Negotiated};
 use palabre_sfu_core::negotiate::Offer;
@@ -15,6 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::ears::Ear;
 use crate::shard::{Mailbox, Shard, listen, mailbox};
 use crate::tcp::{self, Tcp};
 use crate::{SfuConfig, ShardStats, StartError, sys};
@@ -266,15 +267,20 @@ impl SfuHandle {
         self.in_room(room, move |shard, now| shard.engine.close_seat(now, &id, seat)).await
     }
 
-    /// Opens a seat's tunnel in place of its session: what it hears comes as [`MediaEvent::Voice`]. False
-    /// when there is no such seat.
+    /// Opens a seat's tunnel in place of its session; `ear` takes what it hears. `None` when there is no
+    /// such seat.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn open_tunnel(&self, room: &RoomId, seat: Seat) -> Result<bool, Stopped> {
-        let Some(shard) = self.shard_of(room) else { return Ok(false) };
+    pub async fn open_tunnel(
+        &self,
+        room: &RoomId,
+        seat: Seat,
+        ear: Ear,
+    ) -> Result<Option<MediaSession>, Stopped> {
+        let Some(shard) = self.shard_of(room) else { return Ok(None) };
         let id = room.clone();
-        self.on(shard, move |shard, now| shard.engine.open_tunnel(now, &id, seat)).await
+        self.on(shard, move |shard, now| shard.open_tunnel(now, id, seat, ear)).await
     }
 
     /// Ends a seat's tunnel.
@@ -287,13 +293,13 @@ impl SfuHandle {
     }
 
     /// What a seat says through its tunnel; `level` is how loud it claims to be (RFC 6464). It is not
-    /// waited for, and nothing where the room is not open.
-    pub fn say(&self, room: &RoomId, seat: Seat, voice: Voice, level: u8) {
+    /// waited for, and nothing where that tunnel is not open.
+    pub fn say(&self, room: &RoomId, by: (Seat, MediaSession), voice: Voice, level: u8) {
         let Some(shard) = self.shard_of(room).and_then(|shard| self.inner.shards.get(shard)) else {
             return;
         };
         let id = room.clone();
-        shard.post(Box::new(move |shard, now| shard.say(now, &id, seat, &voice, level)));
+        shard.post(Box::new(move |shard, now| shard.say(now, &id, by, &voice, level)));
     }
 
     /// Whether a seat has a session that is not lost.

@@ -5,6 +5,7 @@
 //! changed is in force when its call returns: a revoked microphone is forwarded no more.
 
 mod batch;
+mod ears;
 mod handle;
 mod shard;
 mod sys;
@@ -12,6 +13,7 @@ mod tcp;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+pub use ears::Ear;
 pub use handle::{NegotiateError, SfuHandle, Stopped};
 use palabre_sfu_core::engine::EngineStats;
 use palabre_sfu_core::transport::dtls::DtlsError;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use palabre_ids::{RoomId, Seat};
+use palabre_ids::{MediaSession, RoomId, Seat};
 use palabre_sfu_core::MediaEvent;
 use palabre_sfu_core::engine::Engine;
 use palabre_sfu_core::engine::tunnel::Voice;
@@ -17,6 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::IoStats;
 use crate::batch::Plan;
+use crate::ears::{Ear, Ears};
 use crate::sys::{BATCH, Incoming, Outgoing, Sent, tell_local_address};
 use crate::tcp::Tcp;
 
@@ -112,6 +113,7 @@ pub(crate) struct Shard {
     jobs: Jobs,
     events: tokio::sync::mpsc::Sender<MediaEvent>,
     outbox: Outbox,
+    ears: Ears,
     plan: Plan,
     outgoing: Outgoing,
     /// Whether the kernel takes segmented messages.
@@ -138,6 +140,7 @@ impl Shard {
             jobs,
             events,
             outbox: Outbox::new(),
+            ears: Ears::default(),
             plan: Plan::default(),
             outgoing: Outgoing::default(),
             segmentation: true,
@@ -155,11 +158,24 @@ impl Shard {
         &mut self,
         now: Instant,
         room: &RoomId,
-        seat: Seat,
+        by: (Seat, MediaSession),
         voice: &Voice,
         level: u8,
     ) {
-        self.engine.handle_voice(now, room, seat, voice, level, &mut self.outbox);
+        self.engine.handle_voice(now, room, by, voice, level, &mut self.outbox);
+    }
+
+    /// Opens a seat's tunnel, out of which `ear` hears.
+    pub(crate) fn open_tunnel(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        seat: Seat,
+        ear: Ear,
+    ) -> Option<MediaSession> {
+        let tunnel = self.engine.open_tunnel(now, &room, seat)?;
+        self.ears.add(&self.engine, tunnel, (room, seat), ear);
+        Some(tunnel)
     }
 
     /// Works until it is told to stop, or until nobody is left to tell it anything.
@@ -176,6 +192,7 @@ impl Shard {
             }
             if woken.connections {
                 self.tcp.serve(Instant::now(), &mut self.engine, &mut self.outbox);
+                self.ears.deliver(&mut self.engine);
             }
             let now = Instant::now();
             self.tcp.look_after(now, &mut self.engine);
@@ -215,7 +232,11 @@ impl Shard {
         let _was_silent = rustix::io::read(&self.jobs.bell, &mut [0; 8]);
         for _ in 0..JOBS {
             match self.jobs.jobs.try_recv() {
-                Ok(job) => job(self, Instant::now()),
+                Ok(job) => {
+                    job(self, Instant::now());
+                    // What one job lets through is not overtaken by the next one's gate.
+                    self.ears.deliver(&mut self.engine);
+                }
                 Err(mpsc::TryRecvError::Empty) => return,
                 Err(mpsc::TryRecvError::Disconnected) => return self.stop(),
             }
@@ -257,6 +278,7 @@ impl Shard {
                     self.engine.handle_datagram(now, path, datagram, &mut self.outbox);
                 }
             }
+            self.ears.deliver(&mut self.engine);
             self.send_out();
             if count < BATCH {
                 break;
@@ -413,6 +435,28 @@ mod tests {
             (shard.io.datagrams_out, shard.io.messages_out, shard.io.bytes_out),
             (3, 3, 1_700)
         );
+    }
+
+    #[test]
+    fn ears_go_with_their_tunnels() {
+        let mut shard = shard();
+        let room = RoomId::parse("test-room").unwrap();
+        shard.engine.open_room(&room, 3);
+        let now = Instant::now();
+        let open = |shard: &mut Shard, seat| {
+            shard.open_tunnel(now, room.clone(), Seat(seat), Box::new(|_, _| {}))
+        };
+        assert_eq!(open(&mut shard, 9), None, "no such seat");
+        for _ in 0..100 {
+            open(&mut shard, 0).unwrap();
+        }
+        assert_eq!(shard.ears.len(), 1);
+        open(&mut shard, 1).unwrap();
+        assert_eq!(shard.ears.len(), 2);
+        shard.engine.close_room(now, &room);
+        shard.engine.open_room(&room, 3);
+        open(&mut shard, 2).unwrap();
+        assert_eq!(shard.ears.len(), 1);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! One WebSocket: from its first message to its last.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use palabre_ids::Seat;
+use palabre_ids::{RoomId, Seat};
 use palabre_wire::{
     Answer, ClientMessage, ClosingReason, Hello, Refusal, ServerMessage, WIRE_VERSION, frame,
     hello_version, parse_client_message,
@@ -15,11 +16,12 @@ use tokio::time::timeout;
 
 use crate::door::Place;
 use crate::limits::{Limits, Verdict};
-use crate::links::LinkError;
+use crate::links::{Link, LinkError};
 use crate::outbox::{End, Goodbye, OutboxReader, encode, outbox};
 use crate::room_task::{Join, Said, ToRoom};
 use crate::seat::{ConnectionId, Loss};
 use crate::service::Service;
+use crate::tunnel::TunnelLine;
 
 /// A page must say hello within this: it has nothing to wait for. Longer lets strangers hold sockets.
 const HELLO_PATIENCE: Duration = Duration::from_secs(10);
@@ -84,6 +86,7 @@ struct Admitted {
     connection: ConnectionId,
     outbox: OutboxReader,
     replies: mpsc::Sender<Message>,
+    id: RoomId,
 }
 
 /// Lets a page in, whose `place` at the door is given back once its link is known to be valid.
@@ -120,24 +123,32 @@ async fn admit(
     drop(place.take());
     service.pass_turnstile(&link.room, link.seat).await;
     let room = service.find_room(&link.room).await.map_err(Ended::closing)?;
-    let (sender, reader) = outbox();
+    let (sender, reader) = outbox(TunnelLine::new(service.metrics().tunnel_frames_dropped.clone()));
     let connection = service.next_connection();
     let replies = sender.sender();
     let join = Join { seat: link.seat, connection, language, resume, outbox: sender };
     // A room that ends or fails in this very moment: the next attempt finds out which.
     let again = |_| Ended::closing(ClosingReason::Restarting);
     room.send(ToRoom::Join(Box::new(join))).await.map_err(again)?;
-    Ok((Admitted { room, seat: link.seat, connection, outbox: reader, replies }, permit))
+    let Link { room: id, seat, .. } = link;
+    Ok((Admitted { room, seat, connection, outbox: reader, replies, id }, permit))
 }
 
 impl Admitted {
     async fn live(self, service: &Service, sink: &mut Sink, stream: &mut Stream) -> Ended {
-        let Self { room, seat, connection, mut outbox, replies } = self;
+        let Self { room, seat, connection, mut outbox, replies, id } = self;
+        let voices = Arc::clone(&outbox.voices);
+        let saying = |voice: &frame::Voice<'_>| {
+            // What comes without a tunnel, or of one that has just ended, is nothing.
+            if let Some(tunnel) = voices.tunnel() {
+                service.say(&id, (seat, tunnel), voice);
+            }
+        };
         let ended = tokio::select! {
             // The room's own word on why it ended goes before the reader finding it gone.
             biased;
             ended = write(sink, &mut outbox) => ended,
-            ended = read(service, stream, &room, seat, connection, &replies) => ended,
+            ended = read(service, stream, &room, (seat, connection), &replies, saying) => ended,
         };
         let loss = match &ended {
             Ended::Lost(loss) => *loss,
@@ -167,9 +178,9 @@ async fn read(
     service: &Service,
     stream: &mut Stream,
     room: &mpsc::Sender<ToRoom>,
-    seat: Seat,
-    connection: ConnectionId,
+    (seat, connection): (Seat, ConnectionId),
     replies: &mpsc::Sender<Message>,
+    saying: impl Fn(&frame::Voice<'_>),
 ) -> Ended {
     let metrics = service.metrics();
     let mut limits = Limits::new(service.now());
@@ -190,13 +201,9 @@ async fn read(
             }
             Ok(Some(Ok(Message::Text(text)))) => Ok(text),
             Ok(Some(Ok(Message::Binary(frame)))) => match frame::Voice::parse(&frame) {
-                Ok(_) => {
+                Ok(voice) => {
                     match limits.voice(service.now()) {
-                        Verdict::Pass => {
-                            let said = Said::Voice(frame);
-                            // A room that is busy can do without it; one that ended says so itself.
-                            let _full = room.try_send(ToRoom::Said { seat, connection, said });
-                        }
+                        Verdict::Pass => saying(&voice),
                         Verdict::TooFast => metrics.messages_too_fast.add(),
                         Verdict::Flooding => return Ended::closing(ClosingReason::Flooding),
                     }
@@ -283,24 +290,29 @@ fn too_fast(message: &ClientMessage) -> Option<ServerMessage> {
 }
 
 async fn write(sink: &mut Sink, outbox: &mut OutboxReader) -> Ended {
+    let OutboxReader { messages, voices, end } = outbox;
     loop {
+        let next = async {
+            // In turn, as it falls: neither keeps the other from being written.
+            tokio::select! {
+                message = messages.recv() => message,
+                frame = voices.next() => Some(Message::Binary(frame)),
+            }
+        };
+        let message = tokio::select! {
+            biased;
+            end = &mut *end => return from_room(end),
+            message = next => message,
+        };
+        let Some(message) = message else { return from_room(end.await) };
         tokio::select! {
             biased;
-            end = &mut outbox.end => return from_room(end),
-            message = outbox.messages.recv() => {
-                let Some(message) = message else {
-                    return from_room((&mut outbox.end).await);
-                };
-                tokio::select! {
-                    biased;
-                    end = &mut outbox.end => return from_room(end),
-                    sent = timeout(WRITE_PATIENCE, sink.send(message)) => match sent {
-                        Ok(Ok(())) => {}
-                        Ok(Err(_)) => return Ended::Lost(Loss::Closed),
-                        Err(_) => return Ended::closing(ClosingReason::TooSlow),
-                    },
-                }
-            }
+            end = &mut *end => return from_room(end),
+            sent = timeout(WRITE_PATIENCE, sink.send(message)) => match sent {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Ended::Lost(Loss::Closed),
+                Err(_) => return Ended::closing(ClosingReason::TooSlow),
+            },
         }
     }
 }

@@ -16,7 +16,9 @@ mod news;
 mod outbox;
 mod room_task;
 mod seat;
+mod seat_media;
 mod service;
+mod tunnel;
 mod turn;
 mod turnstile;
 mod upgrade;
@@ -31,5 +33,6 @@ pub use media::{
 pub use metrics::{Counter, CountersBy, Durations, Exported, Label, Metrics, UnderWay};
 pub use news::{Milestone, News};
 pub use service::{CreateError, HandOver, Invitation, MoveError, Service, ServiceConfig, Token};
+pub use tunnel::Ear;
 pub use turn::Turn;
 pub use upgrade::router;

@@ -4,8 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, MediaSession, RoomId, Seat};
 use palabre_wire::{IceCredentials, SeatView, frame};
+
+use crate::tunnel::Ear;
 
 /// What a media plane's call gives, once it is in force.
 pub type MediaFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +28,10 @@ pub enum OfferError {
 /// What an offer led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
+    /// Which session it is about: another one than before, unless the offer asked for a new path alone.
+    pub session: MediaSession,
+    /// The session that is up and goes on beside it until it is up itself.
+    pub beside: Option<MediaSession>,
     /// The SDP answer.
     pub answer: String,
     /// The credentials of the session's next path, good from now on; `None` from a plane that issues
@@ -76,14 +82,20 @@ pub trait MediaPlane: Send + Sync {
     /// Ends a seat's session.
     fn close_seat<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()>;
 
-    /// Opens a seat's tunnel in place of its session, or says that it cannot.
-    fn open_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool>;
+    /// Opens a seat's tunnel in place of its session, or says that it cannot. `ear` takes what it brings;
+    /// nothing that a gate takes back comes there once [`MediaPlane::set_gate`] has said so.
+    fn open_tunnel<'a>(
+        &'a self,
+        room: &'a RoomId,
+        seat: Seat,
+        ear: Ear,
+    ) -> MediaFuture<'a, Option<MediaSession>>;
 
     /// Ends a seat's tunnel.
     fn close_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()>;
 
-    /// What a seat says through its tunnel. Nobody waits for it, and without a tunnel it is nothing.
-    fn say(&self, room: &RoomId, seat: Seat, voice: &frame::Voice<'_>);
+    /// What a seat says through a tunnel. Nobody waits for it, and where that is not open it is nothing.
+    fn say(&self, room: &RoomId, by: (Seat, MediaSession), voice: &frame::Voice<'_>);
 
     /// Whether a seat has a session that is not lost.
     fn has_session<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool>;
@@ -98,6 +110,8 @@ pub enum MediaNotice {
         room: RoomId,
         /// Its seat.
         seat: Seat,
+        /// Which of its sessions.
+        session: MediaSession,
     },
     /// A seat's session is lost: nothing authentic came from it for too long.
     Lost {
@@ -105,6 +119,8 @@ pub enum MediaNotice {
         room: RoomId,
         /// Its seat.
         seat: Seat,
+        /// Which of its sessions.
+        session: MediaSession,
     },
     /// The set of seats with voice changed.
     Speaking {
@@ -119,17 +135,10 @@ pub enum MediaNotice {
         room: RoomId,
         /// Its seat.
         seat: Seat,
+        /// Which of its sessions.
+        session: MediaSession,
         /// Those of the path after it.
         next: IceCredentials,
-    },
-    /// What a seat hears through its tunnel: a frame of the wire.
-    Voice {
-        /// Its room.
-        room: RoomId,
-        /// Its seat.
-        seat: Seat,
-        /// The frame.
-        frame: Vec<u8>,
     },
     /// A seat sends voice while its microphone is closed in the gate. Its page says what is voice:
     /// this is a hint, and comes at most once in some seconds for each seat.
@@ -150,7 +159,6 @@ impl MediaNotice {
             | Self::Lost { room, .. }
             | Self::Speaking { room, .. }
             | Self::NextIce { room, .. }
-            | Self::Voice { room, .. }
             | Self::Blocked { room, .. } => room,
         }
     }

@@ -255,6 +255,8 @@ metrics! {
     messages_not_understood: Counter => "palabre_messages_not_understood_total";
     /// Messages of pages beyond their limit.
     messages_too_fast: Counter => "palabre_messages_too_fast_total";
+    /// Voice frames of tunnels that were dropped because their page read too slowly.
+    tunnel_frames_dropped: Counter => "palabre_tunnel_frames_dropped_total";
     /// Pages let go because they read too slowly.
     too_slow: Counter => "palabre_outbox_overflows_total";
     /// Commands carried out.

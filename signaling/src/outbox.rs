@@ -1,12 +1,15 @@
 //! What waits to be written to one page. It is bounded: a page that reads too slowly is let go, and
 //! comes back by resuming.
 
-use axum::body::Bytes;
+use std::sync::Arc;
+
 use axum::extract::ws::{Message, Utf8Bytes};
 use palabre_ids::Millis;
 use palabre_wire::{ClosingReason, MAX_SERVER_MESSAGE_BYTES, ServerMessage};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::tunnel::TunnelLine;
 
 /// Messages that may wait. A room at its busiest makes some ten a second, so this is many seconds
 /// of a page that reads nothing. Higher costs memory for each such page.
@@ -46,6 +49,7 @@ pub(crate) enum End {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     messages: mpsc::Sender<Message>,
+    voices: Arc<TunnelLine>,
     end: Option<oneshot::Sender<End>>,
 }
 
@@ -54,6 +58,8 @@ pub(crate) struct Outbox {
 pub(crate) struct OutboxReader {
     /// What is to be written, in order.
     pub(crate) messages: mpsc::Receiver<Message>,
+    /// Beside them, what the page hears by its tunnel.
+    pub(crate) voices: Arc<TunnelLine>,
     /// Comes ahead of all that waits.
     pub(crate) end: oneshot::Receiver<End>,
 }
@@ -64,10 +70,11 @@ pub(crate) struct Overflow;
 
 /// An outbox and its reader.
 #[must_use]
-pub(crate) fn outbox() -> (Outbox, OutboxReader) {
+pub(crate) fn outbox(voices: Arc<TunnelLine>) -> (Outbox, OutboxReader) {
     let (messages, reader) = mpsc::channel(OUTBOX_MESSAGES);
     let (end, ended) = oneshot::channel();
-    (Outbox { messages, end: Some(end) }, OutboxReader { messages: reader, end: ended })
+    let outbox = Outbox { messages, voices: Arc::clone(&voices), end: Some(end) };
+    (outbox, OutboxReader { messages: reader, voices, end: ended })
 }
 
 impl Outbox {
@@ -83,12 +90,9 @@ impl Outbox {
         }
     }
 
-    /// Puts a frame of the tunnel in line, if the page keeps up: what waits longer than a second or two is
-    /// of no use, and must not fill the line.
-    pub(crate) fn push_voice(&self, frame: Bytes) {
-        if self.messages.capacity() > OUTBOX_MESSAGES / 2 {
-            let _gone = self.messages.try_send(Message::Binary(frame));
-        }
+    /// The connection's line for voices.
+    pub(crate) fn voices(&self) -> &Arc<TunnelLine> {
+        &self.voices
     }
 
     /// A second handle for messages that the connection itself answers with.
@@ -109,6 +113,8 @@ impl Outbox {
 impl Drop for Outbox {
     /// A room whose task fails is brought back: its pages come back to it.
     fn drop(&mut self) {
+        // A tunnel is its connection's.
+        self.voices.close();
         if std::thread::panicking()
             && let Some(sender) = self.end.take()
         {

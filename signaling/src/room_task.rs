@@ -14,9 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::body::Bytes;
 use palabre_backup::{About, Entry, Journal, JournalError, Kept, Snapshot};
-use palabre_ids::{Group, MediaRights, Millis, RoomId, Seat, UnixMillis};
+use palabre_ids::{Group, MediaRights, MediaSession, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{Effect, Effects, Input, Part, Refusal, Room};
 use palabre_wire::{ClosingReason, CommandId, RoomEvent, Stage};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -60,13 +59,11 @@ pub(crate) enum ToRoom {
     /// A page's connection is gone.
     Gone { seat: Seat, connection: ConnectionId, loss: Loss },
     /// A seat's media can flow.
-    MediaUp(Seat),
+    MediaUp { seat: Seat, session: MediaSession },
     /// The media plane lost a seat's session.
-    MediaLost(Seat),
-    /// What a seat hears through its tunnel.
-    Heard { seat: Seat, frame: Bytes },
-    /// The credentials held out for a seat's next path were used; here are those after them.
-    NextIce { seat: Seat, next: palabre_wire::IceCredentials },
+    MediaLost { seat: Seat, session: MediaSession },
+    /// The credentials held out for a session's next path were used; here are those after them.
+    NextIce { seat: Seat, session: MediaSession, next: palabre_wire::IceCredentials },
     /// A seat sends voice while its microphone is closed.
     MediaBlocked(Seat),
     /// Another process takes the room over: it goes at the next moment that costs little, and at
@@ -91,17 +88,10 @@ pub(crate) struct Join {
 /// What a page can say to its room.
 #[derive(Debug)]
 pub(crate) enum Said {
-    Command {
-        id: CommandId,
-        command: palabre_wire::Command,
-    },
+    Command { id: CommandId, command: palabre_wire::Command },
     Offer(palabre_wire::MediaOffer),
     View(Vec<palabre_wire::SeatView>),
-    Tunnel {
-        on: bool,
-    },
-    /// A frame of the tunnel, well formed.
-    Voice(Bytes),
+    Tunnel { on: bool },
     Recovered(palabre_wire::Recovered),
     Path(palabre_wire::PathReport),
     Leave,
@@ -197,10 +187,6 @@ pub(crate) struct RoomTask {
     /// What each seat may send by it.
     rights: Vec<MediaRights>,
     entered: bool,
-    /// The seats whose pages have their voices over the connection.
-    tunnels: Vec<bool>,
-    /// The credentials each seat's page was told for its next path.
-    next_ice: Vec<Option<palabre_wire::NextIce>>,
     /// Whether the media plane has the room: not once the session is over.
     has_media: bool,
     /// Whether the journal has forgotten the room.
@@ -260,8 +246,6 @@ impl RoomTask {
             history: History::default(),
             groups: vec![Group::PLENARY; seats.len()],
             rights: vec![MediaRights::NONE; seats.len()],
-            tunnels: vec![false; seats.len()],
-            next_ice: vec![None; seats.len()],
             seats,
             voices,
             has_media: false,
@@ -389,10 +373,9 @@ impl RoomTask {
             ToRoom::Join(join) => self.join(*join).await?,
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
             ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss).await,
-            ToRoom::MediaUp(seat) => self.media_up(seat),
-            ToRoom::MediaLost(seat) => self.media_lost(seat).await,
-            ToRoom::Heard { seat, frame } => self.hears(seat, frame),
-            ToRoom::NextIce { seat, next } => self.path_changed(seat, next),
+            ToRoom::MediaUp { seat, session } => self.media_up(seat, session),
+            ToRoom::MediaLost { seat, session } => self.media_lost(seat, session).await,
+            ToRoom::NextIce { seat, session, next } => self.path_changed(seat, session, next),
             ToRoom::MediaBlocked(seat) => self.blocked(seat).await?,
             ToRoom::Move { until } => self.prepare_to_move(until),
             ToRoom::Stay => self.leaving = None,
@@ -439,7 +422,7 @@ impl RoomTask {
         }
         for seat in self.all_seats() {
             if self.seats[seat.index()].end_media(now) {
-                self.media(|media, id| media.close_seat(id, seat)).await;
+                self.close_seat(seat).await;
             }
             if self.seats[seat.index()].due().is_some_and(|due| due <= now) {
                 let alive = self.media_alive(seat).await;

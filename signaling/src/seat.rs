@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::limits::Bucket;
 use crate::outbox::Outbox;
+use crate::seat_media::SeatMedia;
 
 /// Answers kept for commands that are sent again. A page has a few waiting; what is older was seen.
 const ANSWERS: usize = 64;
@@ -135,6 +136,7 @@ pub(crate) enum Numbered {
 #[derive(Debug)]
 pub(crate) struct SeatState {
     pub(crate) line: Line,
+    pub(crate) media: SeatMedia,
     joins: Bucket,
     offers: Bucket,
     reports: Bucket,
@@ -151,6 +153,7 @@ impl SeatState {
     pub(crate) fn new(last_command: CommandId, now: UnixMillis) -> Self {
         Self {
             line: Line::None,
+            media: SeatMedia::None,
             joins: Bucket::new(JOINS_AT_ONCE, JOINS_PER_SECOND, now),
             offers: Bucket::new(OFFERS_AT_ONCE * SECONDS_PER_OFFER, 1, now),
             reports: Bucket::new(REPORTS_AT_ONCE * SECONDS_PER_REPORT, 1, now),

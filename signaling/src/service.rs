@@ -12,8 +12,9 @@ use futures_util::future::join_all;
 use palabre_backup::{
     About, Change, Health, Journal, JournalError, Snapshot, Telephone, ValueName, load, restore,
 };
-use palabre_ids::{DisplayName, Millis, Role, RoomId, Seat, UnixMillis};
+use palabre_ids::{DisplayName, MediaSession, Millis, Role, RoomId, Seat, UnixMillis};
 use palabre_room::{ConfigError, Room, RoomConfig};
+use palabre_wire::frame;
 use rand::RngExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -418,6 +419,11 @@ impl Service {
         let first = self.0.rooms.get(room).map_or(0, |room| room.first.load(Ordering::Relaxed));
         let class = if first >> seat.0 & 1 == 1 { Class::First } else { Class::Other };
         self.0.turnstile.pass(class).await;
+    }
+
+    /// Hands what a page says through a tunnel to the media plane.
+    pub(crate) fn say(&self, room: &RoomId, by: (Seat, MediaSession), voice: &frame::Voice<'_>) {
+        self.0.shared.media.say(room, by, voice);
     }
 
     pub(crate) fn next_connection(&self) -> ConnectionId {

@@ -52,7 +52,8 @@ async fn a_page_hears_that_its_media_are_lost_unless_it_has_new_ones() {
     let offer = MediaOffer { generation: 1, sdp: "v=0 offer".into() };
     laura.say(&ClientMessage::MediaOffer(offer)).await;
     laura.until(|m| matches!(m, ServerMessage::MediaAnswer(_))).await;
-    let lost = MediaNotice::Lost { room: server.room.clone(), seat: Seat(1) };
+    let session = server.media.last_given();
+    let lost = MediaNotice::Lost { room: server.room.clone(), seat: Seat(1), session };
     server.service.media_notice(lost.clone());
     // A command passes through the room behind the notice; a ping would not.
     let id = laura.send_command(Command::CannotHear).await;

@@ -82,7 +82,11 @@ async fn a_lost_media_session_is_told_and_a_replaced_one_is_not() {
     let offer = MediaOffer { generation: 1, sdp: "v=0 offer".into() };
     page.say(&ClientMessage::MediaOffer(offer)).await;
     page.until(|m| matches!(m, ServerMessage::MediaAnswer(_))).await;
-    let lost = palabre_signaling::MediaNotice::Lost { room: server.room.clone(), seat: Seat(1) };
+    let lost = palabre_signaling::MediaNotice::Lost {
+        room: server.room.clone(),
+        seat: Seat(1),
+        session: server.media.last_given(),
+    };
     server.service.media_notice(lost.clone());
     page.command(Command::SetMuted { muted: true }).await;
     server.media.lose_session(Seat(1));

@@ -58,6 +58,11 @@ impl Epoch {
     }
 }
 
+/// One media session of a seat, or one tunnel: a number that a media thread gives once, so that what
+/// is told of one that was replaced is not taken for a word about its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MediaSession(pub u32);
+
 /// One turn at speaking; never reused in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, MediaSession, RoomId, Seat};
 use palabre_sfu::{NegotiateError, SfuHandle, Stopped};
-use palabre_sfu_core::engine::HeardVoice;
 use palabre_sfu_core::engine::tunnel::Voice;
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
 use palabre_signaling::{
-    MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, Negotiated, OfferError,
-    Service,
+    Ear, MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, Negotiated,
+    OfferError, Service,
 };
 use palabre_wire::{SeatView, frame};
 use tokio::sync::mpsc;
@@ -40,6 +39,8 @@ impl MediaPlane for SfuPlane {
         Box::pin(async move {
             match self.0.negotiate(room, seat, offer).await {
                 Ok(negotiated) => Ok(Negotiated {
+                    session: negotiated.session,
+                    beside: negotiated.beside,
                     answer: negotiated.answer,
                     next_ice: Some(credentials(negotiated.next_ice)),
                 }),
@@ -85,17 +86,26 @@ impl MediaPlane for SfuPlane {
         Box::pin(async move { ended_or(self.0.close_seat(room, seat).await, ()) })
     }
 
-    fn open_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
-        Box::pin(async move { ended_or(self.0.open_tunnel(room, seat).await, false) })
+    fn open_tunnel<'a>(
+        &'a self,
+        room: &'a RoomId,
+        seat: Seat,
+        ear: Ear,
+    ) -> MediaFuture<'a, Option<MediaSession>> {
+        let ear = Box::new(move |speaker, voice: Voice| {
+            let Voice { sequence, timestamp, opus } = voice;
+            ear.hear(&frame::Heard { seat: speaker, sequence, timestamp, opus: &opus });
+        });
+        Box::pin(async move { ended_or(self.0.open_tunnel(room, seat, ear).await, None) })
     }
 
     fn close_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()> {
         Box::pin(async move { ended_or(self.0.close_tunnel(room, seat).await, ()) })
     }
 
-    fn say(&self, room: &RoomId, seat: Seat, voice: &frame::Voice<'_>) {
+    fn say(&self, room: &RoomId, by: (Seat, MediaSession), voice: &frame::Voice<'_>) {
         let frame::Voice { level, sequence, timestamp, opus } = *voice;
-        self.0.say(room, seat, Voice { sequence, timestamp, opus: opus.to_vec() }, level);
+        self.0.say(room, by, Voice { sequence, timestamp, opus: opus.to_vec() }, level);
     }
 
     fn has_session<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
@@ -129,19 +139,15 @@ fn size(size: palabre_wire::ViewSize) -> ViewSize {
 pub(crate) async fn forward(mut events: mpsc::Receiver<MediaEvent>, service: Service) {
     while let Some(event) = events.recv().await {
         let notice = match event {
-            MediaEvent::PeerUp { room, seat } => MediaNotice::Up { room, seat },
-            MediaEvent::PeerLost { room, seat } => MediaNotice::Lost { room, seat },
-            MediaEvent::NextIce { room, seat, credentials: next } => {
-                MediaNotice::NextIce { room, seat, next: credentials(next) }
+            MediaEvent::PeerUp { room, seat, session } => MediaNotice::Up { room, seat, session },
+            MediaEvent::PeerLost { room, seat, session } => {
+                MediaNotice::Lost { room, seat, session }
+            }
+            MediaEvent::NextIce { room, seat, session, credentials: next } => {
+                MediaNotice::NextIce { room, seat, session, next: credentials(next) }
             }
             MediaEvent::Speaking { room, seats } => MediaNotice::Speaking { room, seats },
             MediaEvent::Blocked { room, seat } => MediaNotice::Blocked { room, seat },
-            MediaEvent::Voice(HeardVoice { room, to, speaker, voice }) => {
-                let Voice { sequence, timestamp, opus } = &voice;
-                let (sequence, timestamp) = (*sequence, *timestamp);
-                let heard = frame::Heard { seat: speaker, sequence, timestamp, opus };
-                MediaNotice::Voice { room, seat: to, frame: heard.encode() }
-            }
         };
         service.media_notice(notice);
     }

@@ -5,8 +5,8 @@
 //! `valgrind --tool=callgrind --toggle-collect='*measured_*'` and divide by the packets forwarded;
 //! `cargo xtask bench` does both.
 
-#[expect(dead_code, reason = "the engine's tests use the rest")]
-#[path = "../tests/engine/support.rs"]
+#[expect(dead_code, unused_imports, reason = "the engine's tests use the rest")]
+#[path = "../tests/engine/support/mod.rs"]
 mod support;
 
 use std::time::Duration;

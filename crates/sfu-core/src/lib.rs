@@ -1,8 +1,8 @@
 //! The sans-IO media engine: from a datagram to the datagrams it causes.
 //!
 //! It has no socket, no task, no thread and no clock. Drive it in this order: give it what happened
-//! (a datagram, a command, the time), send everything in the outbox, take every [`MediaEvent`],
-//! and call it again no later than `Engine::poll_timeout` says.
+//! (a datagram, a command, the time), send everything in the outbox, take every voice of a tunnel and
+//! every [`MediaEvent`], and call it again no later than `Engine::poll_timeout` says.
 
 pub mod engine;
 pub mod media;
@@ -14,7 +14,7 @@ pub mod transport;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
-use palabre_ids::{Epoch, GateEntry, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, MediaSession, RoomId, Seat};
 
 /// What carries the datagrams of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -111,6 +111,8 @@ pub enum MediaEvent {
         room: RoomId,
         /// Its seat.
         seat: Seat,
+        /// Which of the seat's sessions.
+        session: MediaSession,
     },
     /// Nothing authentic came from the peer for [`session::PEER_SILENCE`], or it said goodbye.
     PeerLost {
@@ -118,6 +120,8 @@ pub enum MediaEvent {
         room: RoomId,
         /// Its seat.
         seat: Seat,
+        /// Which of the seat's sessions.
+        session: MediaSession,
     },
     /// A peer used the credentials that were issued for its next path generation: here are those for
     /// the one after. Those before them are its current ones now.
@@ -126,6 +130,8 @@ pub enum MediaEvent {
         room: RoomId,
         /// Its seat.
         seat: Seat,
+        /// Which of the seat's sessions.
+        session: MediaSession,
         /// Ours, valid from now on.
         credentials: session::IceCredentials,
     },
@@ -136,8 +142,6 @@ pub enum MediaEvent {
         /// Who, ascending.
         seats: Vec<Seat>,
     },
-    /// What goes through a seat's tunnel. It comes after all that is to be known, and may be dropped.
-    Voice(engine::HeardVoice),
     /// A seat sends voice while its gate for audio is closed, by the level that it claims itself: a
     /// hint, told at most once in some seconds for each seat.
     Blocked {

@@ -5,8 +5,8 @@
 //! packets/s of 100 bytes) and video (1,100 bytes), and all of it goes to the seven others. The cost
 //! is the processor time of the server's thread alone, user and system, by the thread's own clock.
 
-#[expect(dead_code, reason = "the engine's tests use the rest")]
-#[path = "../../../crates/sfu-core/tests/engine/support.rs"]
+#[expect(dead_code, unused_imports, reason = "the engine's tests use the rest")]
+#[path = "../../../crates/sfu-core/tests/engine/support/mod.rs"]
 mod support;
 #[expect(dead_code, unreachable_pub, reason = "the shard uses the rest, the crate exports some")]
 #[path = "../../src/sys.rs"]

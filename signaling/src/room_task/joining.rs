@@ -69,7 +69,7 @@ impl RoomTask {
 
         if shown_role.is_some() && self.has_media {
             // A page that starts anew makes new media: those of the page before it end with it.
-            self.media(|media, id| media.close_seat(id, seat)).await;
+            self.close_seat(seat).await;
         }
 
         let state = &mut self.seats[seat.index()];
@@ -93,7 +93,7 @@ impl RoomTask {
     ) -> Option<axum::extract::ws::Utf8Bytes> {
         let events = self.history.since(last_seq)?;
         let media_alive = self.media_alive(seat).await;
-        let next_ice = self.next_ice(seat).filter(|_| media_alive);
+        let next_ice = self.seats[seat.index()].media.next_ice().filter(|_| media_alive).cloned();
         let state = &mut self.seats[seat.index()];
         let missed = Missed {
             resume_token: state.renew_resume(),

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use axum::body::Bytes;
-use palabre_ids::{Group, MediaRights, Millis, RoomId, Seat, UnixMillis};
+use palabre_ids::{Group, MediaRights, MediaSession, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{GateChange, Input};
-use palabre_wire::{IceCredentials, NextIce, PathReport, Recovered, ServerMessage, Stage, frame};
+use palabre_wire::{IceCredentials, PathReport, Recovered, ServerMessage, Stage};
 use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
@@ -42,7 +41,10 @@ impl RoomTask {
             (Stage::Lobby, Stage::Running { .. }) => self.voices.restart(self.shared.clock.now()),
             (_, Stage::Ended) if std::mem::take(&mut self.has_media) => {
                 self.heard(Vec::new());
-                self.tunnels.fill(false);
+                for seat in self.all_seats() {
+                    self.end_tunnel_line(seat);
+                    self.seats[seat.index()].media.end();
+                }
                 // What was said in passing is forgotten with the session: whoever missed its end is
                 // shown what is left.
                 self.history.forget();
@@ -85,7 +87,9 @@ impl RoomTask {
             Some(Ok(())) => {
                 let before = std::mem::replace(&mut self.rights, rights);
                 self.note_change_of_rights(&before, decided);
-                if std::mem::replace(&mut self.groups, groups) != self.groups {
+                let before = std::mem::replace(&mut self.groups, groups);
+                self.hush_tunnels();
+                if before != self.groups {
                     self.tell_who_speaks();
                 }
                 Ok(())
@@ -128,9 +132,10 @@ impl RoomTask {
     }
 
     /// The media plane lost a seat's session.
-    pub(super) async fn media_lost(&mut self, seat: Seat) {
-        // It may have been replaced since: the plane has the last word.
-        if !self.has_media || seat.index() >= self.seats.len() || self.media_alive(seat).await {
+    pub(super) async fn media_lost(&mut self, seat: Seat, session: MediaSession) {
+        let Some(state) = self.seats.get_mut(seat.index()) else { return };
+        // The seat may have another one that lives: the plane has the last word.
+        if !state.media.lost(session) || !self.has_media || self.media_alive(seat).await {
             return;
         }
         self.seats[seat.index()].media_lost(self.shared.clock.now());
@@ -139,35 +144,18 @@ impl RoomTask {
 
     /// A page used the credentials for its next path: it is told those after them now, or as it
     /// resumes.
-    pub(super) fn path_changed(&mut self, seat: Seat, next: IceCredentials) {
-        let Some(known) = self.next_ice.get_mut(seat.index()) else { return };
-        let generation = known.as_ref().and_then(|known| known.generation);
-        let IceCredentials { ufrag, password } = next;
-        let next = NextIce { generation, ufrag, password };
-        *known = Some(next.clone());
-        self.tell(seat, &ServerMessage::NextIce(next));
-    }
-
-    /// Notes which credentials an answer held out for the path after its own.
-    pub(super) fn note_next_ice(
-        &mut self,
-        seat: Seat,
-        generation: u32,
-        next: Option<&IceCredentials>,
-    ) {
-        if let Some(known) = self.next_ice.get_mut(seat.index()) {
-            *known = next.cloned().map(|IceCredentials { ufrag, password }| NextIce {
-                generation: Some(generation),
-                ufrag,
-                password,
-            });
+    pub(super) fn path_changed(&mut self, seat: Seat, session: MediaSession, next: IceCredentials) {
+        let state = self.seats.get_mut(seat.index());
+        if let Some(told) = state.and_then(|state| state.media.path_changed(session, next)) {
+            self.tell(seat, &ServerMessage::NextIce(told));
         }
     }
 
-    /// The credentials for the next path of a seat's session.
-    pub(super) fn next_ice(&self, seat: Seat) -> Option<IceCredentials> {
-        let NextIce { ufrag, password, .. } = self.next_ice.get(seat.index())?.clone()?;
-        Some(IceCredentials { ufrag, password })
+    /// Ends all media of a seat.
+    pub(super) async fn close_seat(&mut self, seat: Seat) {
+        self.end_tunnel_line(seat);
+        self.seats[seat.index()].media.end();
+        self.media(|media, id| media.close_seat(id, seat)).await;
     }
 
     /// A page came back from a loss, by its own word. What is beyond its measure counts for nothing.
@@ -204,47 +192,60 @@ impl RoomTask {
             self.end_tunnel(seat).await;
             return self.tell(seat, &ServerMessage::Tunnel { on: false, detail: None });
         }
-        let opened = self.has_media
-            && self.media(|media, id| media.open_tunnel(id, seat)).await.unwrap_or(false);
-        if let Some(tunnel) = self.tunnels.get_mut(seat.index()) {
-            *tunnel = opened;
+        let opened = match &self.seats[seat.index()].line {
+            Line::Open { outbox, .. } if self.has_media => {
+                let ear = outbox.voices().ear();
+                self.media(|media, id| media.open_tunnel(id, seat, ear)).await.flatten()
+            }
+            Line::Open { .. } | Line::None | Line::Lost { .. } => None,
+        };
+        let state = &mut self.seats[seat.index()];
+        if let (Some(tunnel), Line::Open { outbox, .. }) = (opened, &state.line) {
+            state.media.opened(tunnel);
+            outbox.voices().open(tunnel);
         }
-        let detail = (!opened).then(|| "the room has no media now".to_owned());
-        self.tell(seat, &ServerMessage::Tunnel { on: opened, detail });
+        let detail = opened.is_none().then(|| "the room has no media now".to_owned());
+        self.tell(seat, &ServerMessage::Tunnel { on: opened.is_some(), detail });
     }
 
     /// A seat has no tunnel any more.
     pub(super) async fn end_tunnel(&mut self, seat: Seat) {
-        if self.tunnels.get_mut(seat.index()).is_some_and(std::mem::take) {
+        if self.seats[seat.index()].media.end_tunnel() {
+            self.end_tunnel_line(seat);
             self.media(|media, id| media.close_tunnel(id, seat)).await;
         }
     }
 
-    /// What a page says through its tunnel; what still comes of one that has ended is nothing.
-    pub(super) fn say(&self, seat: Seat, frame: &[u8]) {
-        let open = self.tunnels.get(seat.index()).copied().unwrap_or(false);
-        if let Ok(voice) = frame::Voice::parse(frame)
-            && open
-        {
-            self.shared.media.say(&self.id, seat, &voice);
-        }
-    }
-
-    /// What a page hears through its tunnel. Sound that does not get through in time is dropped.
-    pub(super) fn hears(&self, seat: Seat, frame: Bytes) {
-        let Some(state) = self.seats.get(seat.index()).filter(|_| self.tunnels[seat.index()])
-        else {
-            return;
-        };
-        if let Line::Open { outbox, .. } = &state.line {
-            outbox.push_voice(frame);
+    fn end_tunnel_line(&self, seat: Seat) {
+        if let Line::Open { outbox, .. } = &self.seats[seat.index()].line {
+            outbox.voices().close();
         }
     }
 
     /// A session of a seat is up: the plane has ended its tunnel.
-    pub(super) fn media_up(&mut self, seat: Seat) {
-        if self.tunnels.get_mut(seat.index()).is_some_and(std::mem::take) {
-            self.tell(seat, &ServerMessage::Tunnel { on: false, detail: None });
+    pub(super) fn media_up(&mut self, seat: Seat, session: MediaSession) {
+        if self.seats.get_mut(seat.index()).is_some_and(|state| state.media.up(session)) {
+            self.tell_tunnel_ended(seat);
+        }
+    }
+
+    /// The plane has ended a seat's tunnel.
+    pub(super) fn tell_tunnel_ended(&mut self, seat: Seat) {
+        self.end_tunnel_line(seat);
+        self.tell(seat, &ServerMessage::Tunnel { on: false, detail: None });
+    }
+
+    /// Forgets what waits in tunnels of those who are not to be heard by the gate that is in force:
+    /// nobody hears the end of one voice behind the grant of the next.
+    fn hush_tunnels(&self) {
+        for (hearer, state) in self.seats.iter().enumerate() {
+            if let Line::Open { outbox, .. } = &state.line {
+                outbox.voices().keep(|speaker| {
+                    let speaker = speaker.index();
+                    self.rights.get(speaker).is_some_and(|rights| rights.audio)
+                        && self.groups.get(speaker) == self.groups.get(hearer)
+                });
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use super::{Failure, RoomTask, Said};
 use crate::media::{Negotiated, OfferError};
 use crate::outbox::{End, encode};
 use crate::seat::{ConnectionId, Line, Loss, Numbered};
+use crate::seat_media::Answered;
 use crate::view;
 
 impl RoomTask {
@@ -30,7 +31,6 @@ impl RoomTask {
             Said::Offer(offer) => self.offer(seat, offer).await,
             Said::View(views) => self.views(seat, &views).await,
             Said::Tunnel { on } => self.tunnel(seat, on).await,
-            Said::Voice(frame) => self.say(seat, &frame),
             Said::Recovered(recovered) => self.recovered(seat, recovered).await?,
             Said::Path(path) => self.carried_by(seat, path),
             Said::Leave => self.leave(seat).await?,
@@ -105,10 +105,13 @@ impl RoomTask {
         }
         let answered = self.media(|media, id| media.negotiate(id, seat, sdp)).await;
         let message = match answered {
-            Some(Ok(Negotiated { answer: sdp, next_ice })) => {
+            Some(Ok(Negotiated { session, beside, answer: sdp, next_ice })) => {
                 let views = self.seats[seat.index()].views();
                 self.media(|media, id| media.set_views(id, seat, views)).await;
-                self.note_next_ice(seat, generation, next_ice.as_ref());
+                let answered = Answered { session, generation, next_ice: next_ice.clone() };
+                if self.seats[seat.index()].media.answered(answered, beside) {
+                    self.tell_tunnel_ended(seat);
+                }
                 ServerMessage::MediaAnswer(MediaAnswer { generation, sdp, next_ice })
             }
             Some(Err(OfferError::Refused(detail))) => {
@@ -139,7 +142,7 @@ impl RoomTask {
             outbox.end(End::Closing(ClosingReason::Left.into()));
         }
         let _ = self.apply(Input::Left { seat }, None).await?;
-        self.media(|media, id| media.close_seat(id, seat)).await;
+        self.close_seat(seat).await;
         Ok(())
     }
 

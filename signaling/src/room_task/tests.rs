@@ -11,10 +11,14 @@ use palabre_wire::{Command, Presence, RecordFate, SeatView, ServerMessage};
 
 use super::*;
 use crate::media::{MediaFuture, MediaStopped, Negotiated, OfferError};
+use crate::metrics::Counter;
 use crate::outbox::{OutboxReader, outbox};
+use crate::seat_media::Answered;
+use crate::tunnel::{Ear, TunnelLine};
 
 const SEAT: Seat = Seat(0);
 const CONNECTION: ConnectionId = ConnectionId(1);
+const SESSION: MediaSession = MediaSession(1);
 
 /// Notes which seats are closed.
 #[derive(Default)]
@@ -40,7 +44,7 @@ impl MediaPlane for Plane {
         _: Seat,
         offer: String,
     ) -> MediaFuture<'a, Result<Negotiated, OfferError>> {
-        done(Ok(Negotiated { answer: offer, next_ice: None }))
+        done(Ok(Negotiated { session: SESSION, beside: None, answer: offer, next_ice: None }))
     }
     fn set_gate<'a>(
         &'a self,
@@ -60,13 +64,18 @@ impl MediaPlane for Plane {
         self.closed.lock().expect("lock").push(seat);
         done(())
     }
-    fn open_tunnel<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, bool> {
-        done(true)
+    fn open_tunnel<'a>(
+        &'a self,
+        _: &'a RoomId,
+        _: Seat,
+        _: Ear,
+    ) -> MediaFuture<'a, Option<MediaSession>> {
+        done(Some(MediaSession(2)))
     }
     fn close_tunnel<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, ()> {
         done(())
     }
-    fn say(&self, _: &RoomId, _: Seat, _: &palabre_wire::frame::Voice<'_>) {}
+    fn say(&self, _: &RoomId, _: (Seat, MediaSession), _: &palabre_wire::frame::Voice<'_>) {}
     fn has_session<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, bool> {
         done(!self.dead.load(Ordering::SeqCst))
     }
@@ -153,7 +162,7 @@ impl Scene {
         shared.commit(snapshot.change(id.clone(), 0)).await.expect("journal");
         let mut task = RoomTask::new(id, shared, snapshot, 0);
         task.open_media().await.expect("media");
-        let (sender, page) = outbox();
+        let (sender, page) = outbox(TunnelLine::new(Counter::default()));
         let join = Join {
             seat: SEAT,
             connection: CONNECTION,
@@ -162,6 +171,8 @@ impl Scene {
             outbox: sender,
         };
         task.join(join).await.expect("journal");
+        let answered = Answered { session: SESSION, generation: 1, next_ice: None };
+        assert!(!task.seats[SEAT.index()].media.answered(answered, None));
         plane.closed.lock().expect("lock").clear();
         Self { task, plane, page }
     }
@@ -226,7 +237,7 @@ async fn a_silent_page_is_away_as_soon_as_its_media_are_lost() {
     scene.pass(2).await;
     assert!(!scene.is_away(), "it is still heard");
     scene.plane.dead.store(true, Ordering::SeqCst);
-    scene.task.media_lost(SEAT).await;
+    scene.task.media_lost(SEAT, SESSION).await;
     scene.pass(0).await;
     scene.pass(2).await;
     assert!(scene.is_away());

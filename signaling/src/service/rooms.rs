@@ -159,19 +159,19 @@ impl Service {
     pub fn media_notice(&self, notice: MediaNotice) {
         let Some(room) = self.0.rooms.get(notice.room()) else { return };
         match notice {
-            MediaNotice::Up { seat, .. } => must_hear(&room.inbox, ToRoom::MediaUp(seat)),
-            MediaNotice::Speaking { seats, .. } => drop(room.speaking.send_replace(seats)),
-            // Sound that is late is of no use.
-            MediaNotice::Voice { seat, frame, .. } => {
-                let _full = room.inbox.try_send(ToRoom::Heard { seat, frame: frame.into() });
+            MediaNotice::Up { seat, session, .. } => {
+                must_hear(&room.inbox, ToRoom::MediaUp { seat, session });
             }
+            MediaNotice::Speaking { seats, .. } => drop(room.speaking.send_replace(seats)),
             // A hint that comes again: a room that is busy can do without it.
             MediaNotice::Blocked { seat, .. } => {
                 let _full = room.inbox.try_send(ToRoom::MediaBlocked(seat));
             }
-            MediaNotice::Lost { seat, .. } => must_hear(&room.inbox, ToRoom::MediaLost(seat)),
-            MediaNotice::NextIce { seat, next, .. } => {
-                must_hear(&room.inbox, ToRoom::NextIce { seat, next });
+            MediaNotice::Lost { seat, session, .. } => {
+                must_hear(&room.inbox, ToRoom::MediaLost { seat, session });
+            }
+            MediaNotice::NextIce { seat, session, next, .. } => {
+                must_hear(&room.inbox, ToRoom::NextIce { seat, session, next });
             }
         }
     }

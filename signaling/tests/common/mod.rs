@@ -5,18 +5,20 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use palabre_backup::{Journal, MemoryJournal};
 use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, Epoch, GateEntry, Language, Role, RoomId, Seat};
+use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaSession, Role, RoomId, Seat};
 use palabre_room::{PersonConfig, RoomConfig};
 use palabre_signaling::{
-    MediaFuture, MediaPlane, MediaStopped, Negotiated, OfferError, Service, ServiceConfig, router,
+    Ear, MediaFuture, MediaPlane, MediaStopped, Negotiated, OfferError, Service, ServiceConfig,
+    router,
 };
+use palabre_wire::frame::{Heard, Voice};
 use palabre_wire::{
     Answer, ClientMessage, ClosingReason, Command, CommandId, Event, Hello, Resume, RoomEvent,
     SeatView, ServerMessage, WIRE_VERSION, Welcome,
@@ -44,7 +46,7 @@ pub(crate) enum Call {
     CloseSeat(Seat),
     OpenTunnel(Seat),
     CloseTunnel(Seat),
-    Say(Seat, Vec<u8>),
+    Say((Seat, MediaSession), Vec<u8>),
 }
 
 /// A media plane that writes down what it is asked.
@@ -55,6 +57,9 @@ pub(crate) struct FakeMedia {
     gate: Semaphore,
     stopped: AtomicBool,
     panics: AtomicBool,
+    /// Sessions and tunnels are numbered from 1.
+    given: AtomicU32,
+    ear: Mutex<Option<Ear>>,
 }
 
 impl FakeMedia {
@@ -66,6 +71,8 @@ impl FakeMedia {
             gate: Semaphore::new(1),
             stopped: AtomicBool::new(false),
             panics: AtomicBool::new(false),
+            given: AtomicU32::new(0),
+            ear: Mutex::default(),
         })
     }
 
@@ -75,6 +82,20 @@ impl FakeMedia {
 
     pub(crate) fn lose_session(&self, seat: Seat) {
         self.sessions.lock().expect("lock").remove(&seat);
+    }
+
+    /// The session or tunnel that was given last.
+    pub(crate) fn last_given(&self) -> MediaSession {
+        MediaSession(self.given.load(Ordering::SeqCst))
+    }
+
+    fn give(&self) -> MediaSession {
+        MediaSession(self.given.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    /// Puts something into the tunnel that was opened last.
+    pub(crate) fn hear(&self, heard: &Heard<'_>) {
+        self.ear.lock().expect("lock").as_ref().expect("a tunnel").hear(heard);
     }
 
     /// From now on no gate is taken.
@@ -133,7 +154,8 @@ impl MediaPlane for FakeMedia {
                 return Err(OfferError::Refused("not an offer".into()));
             }
             self.sessions.lock().expect("lock").insert(seat);
-            Ok(Negotiated { answer: offer.replace("offer", "answer"), next_ice: None })
+            let answer = offer.replace("offer", "answer");
+            Ok(Negotiated { session: self.give(), beside: None, answer, next_ice: None })
         })
     }
     fn set_gate<'a>(
@@ -166,18 +188,24 @@ impl MediaPlane for FakeMedia {
             self.lose_session(seat);
         })
     }
-    fn open_tunnel<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
+    fn open_tunnel<'a>(
+        &'a self,
+        _: &'a RoomId,
+        seat: Seat,
+        ear: Ear,
+    ) -> MediaFuture<'a, Option<MediaSession>> {
         Box::pin(async move {
             self.note(Call::OpenTunnel(seat));
             self.lose_session(seat);
-            true
+            *self.ear.lock().expect("lock") = Some(ear);
+            Some(self.give())
         })
     }
     fn close_tunnel<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()> {
         Box::pin(async move { self.note(Call::CloseTunnel(seat)) })
     }
-    fn say(&self, _: &RoomId, seat: Seat, voice: &palabre_wire::frame::Voice<'_>) {
-        self.note(Call::Say(seat, voice.encode()));
+    fn say(&self, _: &RoomId, by: (Seat, MediaSession), voice: &Voice<'_>) {
+        self.note(Call::Say(by, voice.encode()));
     }
     fn has_session<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
         Box::pin(async move { self.sessions.lock().expect("lock").contains(&seat) })

@@ -82,7 +82,8 @@ impl Engine {
         let next = outcome.used_next.then(|| peer.ice.next().clone());
         if let Some(credentials) = next {
             let room = self.room_at(key.room)?.id.clone();
-            self.events.push_back(MediaEvent::NextIce { room, seat: key.seat, credentials });
+            let (seat, session) = (key.seat, key.session());
+            self.events.push_back(MediaEvent::NextIce { room, seat, session, credentials });
         }
         self.hear(now, key, path);
         Some(())
@@ -121,7 +122,8 @@ impl Engine {
             let up = peer.is_up() && !peer.lost;
             let room = self.room_at(key.room)?.id.clone();
             if up {
-                self.events.push_back(MediaEvent::PeerLost { room, seat: key.seat });
+                let (seat, session) = (key.seat, key.session());
+                self.events.push_back(MediaEvent::PeerLost { room, seat, session });
             }
             self.remove(now, key);
             return Some(());
@@ -142,7 +144,8 @@ impl Engine {
             let wake = room.steer(now, key.seat);
             let room = room.id.clone();
             self.stats.tunnels -= u64::from(had_tunnel);
-            self.events.push_back(MediaEvent::PeerUp { room, seat: key.seat });
+            let (seat, session) = (key.seat, key.session());
+            self.events.push_back(MediaEvent::PeerUp { room, seat, session });
             self.wake(now, key.room, wake);
         }
         Some(())
@@ -328,8 +331,8 @@ impl Engine {
             return;
         }
         let wake = room.steer(now, key.seat);
-        let (room, seat) = (room.id.clone(), key.seat);
-        self.events.push_back(MediaEvent::PeerUp { room, seat });
+        let (room, seat, session) = (room.id.clone(), key.seat, key.session());
+        self.events.push_back(MediaEvent::PeerUp { room, seat, session });
         self.wake(now, key.room, wake);
     }
 }

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use palabre_ids::{RoomId, Seat};
+use palabre_ids::{MediaSession, RoomId, Seat};
 
 use crate::media::seats::SeatSet;
 use crate::negotiate::{self, AnswerParams, Offer, OfferError};
@@ -47,6 +47,10 @@ pub struct EngineConfig {
 /// What an offer led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
+    /// Which session it is about: another one than before, unless the offer restarted ICE.
+    pub session: MediaSession,
+    /// The session that is up and goes on beside it until it is up itself.
+    pub beside: Option<MediaSession>,
     /// The answer, as SDP.
     pub answer: String,
     /// Our credentials for the path generation after this one. They are accepted from now on: a peer
@@ -54,13 +58,11 @@ pub struct Negotiated {
     pub next_ice: IceCredentials,
 }
 
-/// What a seat's tunnel brings from another seat.
+/// What comes out of a tunnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeardVoice {
-    /// The room.
-    pub room: RoomId,
-    /// Whose tunnel it goes through.
-    pub to: Seat,
+    /// The tunnel it comes out of.
+    pub tunnel: MediaSession,
     /// Who speaks.
     pub speaker: Seat,
     /// What they say.
@@ -160,7 +162,8 @@ impl Engine {
             events: VecDeque::new(),
             voices: VecDeque::new(),
             farewells: Vec::new(),
-            next_serial: 0,
+            // Those of another engine, or of another life of this one, are others.
+            next_serial: rand::random(),
             trials: Trials::default(),
             scratch: Vec::with_capacity(crate::outbox::MAX_DATAGRAM),
             stats: EngineStats::default(),
@@ -236,12 +239,12 @@ impl Engine {
         }
     }
 
-    /// Opens the tunnel of a seat, in place of its session; false when there is no such seat. One that
+    /// Opens the tunnel of a seat, in place of its session; `None` when there is no such seat. One that
     /// is open begins anew. It ends when a session of the seat is up.
-    pub fn open_tunnel(&mut self, now: Instant, room: &RoomId, seat: Seat) -> bool {
+    pub fn open_tunnel(&mut self, now: Instant, room: &RoomId, seat: Seat) -> Option<MediaSession> {
         let serial = self.next_serial;
-        let Some((_, room)) = self.room(room) else { return false };
-        let Some(place) = room.peers.get_mut(seat.index()) else { return false };
+        let (_, room) = self.room(room)?;
+        let place = room.peers.get_mut(seat.index())?;
         let before = place.take();
         room.speech.silence(seat);
         let had = room.close_tunnel(seat);
@@ -251,7 +254,14 @@ impl Engine {
         if let Some(peer) = before {
             self.end_session(now, *peer);
         }
-        true
+        Some(MediaSession(serial))
+    }
+
+    /// Whether a tunnel of a seat is open, and is this one.
+    #[must_use]
+    pub fn has_tunnel(&self, room: &RoomId, seat: Seat, tunnel: MediaSession) -> bool {
+        let room = self.by_id.get(room).and_then(|&at| self.rooms[at as usize].as_ref());
+        room.is_some_and(|room| room.tunnels.iter().any(|open| open.is(seat, tunnel)))
     }
 
     /// Ends the tunnel of a seat.
@@ -262,12 +272,12 @@ impl Engine {
     }
 
     /// Takes what a seat says through its tunnel; `level` is how loud it claims to be (RFC 6464).
-    /// False for what is no voice packet, out of order, or of no tunnel.
+    /// False for what is no voice packet, out of order, or of a tunnel that is not open.
     pub fn handle_voice(
         &mut self,
         now: Instant,
         room: &RoomId,
-        seat: Seat,
+        (seat, tunnel): (Seat, MediaSession),
         voice: &Voice,
         level: u8,
         out: &mut Outbox,
@@ -277,7 +287,7 @@ impl Engine {
                 |room| {
                     let forwarding =
                         Forwarding { out, stats: &mut self.stats, voices: &mut self.voices };
-                    room.say(now, seat, voice, level, forwarding)
+                    room.say(now, (seat, tunnel), voice, level, forwarding)
                 },
             );
         self.stats.voices_refused += u64::from(!taken);
@@ -346,7 +356,8 @@ impl Engine {
             peer.ice.restart(local_ice, &session.remote_ice);
             peer.session = session;
             self.tables.learn_ufrags(peer);
-            return Ok(Negotiated { answer, next_ice: peer.ice.next().clone() });
+            let (session, next_ice) = (peer.key.session(), peer.ice.next().clone());
+            return Ok(Negotiated { session, beside: None, answer, next_ice });
         }
         let (session, answer) = negotiate::answer(offer, params)?;
         let mut ice = IceAgent::new(local_ice);
@@ -364,7 +375,7 @@ impl Engine {
             self.end_session(now, *before);
         }
         self.timers.push(Reverse((now, key)));
-        Ok(Negotiated { answer, next_ice })
+        Ok(Negotiated { session: key.session(), beside: None, answer, next_ice })
     }
 
     /// Takes a datagram; it is decrypted in place.
@@ -404,9 +415,15 @@ impl Engine {
         farewell.into_iter().chain(due).min()
     }
 
-    /// The next thing that signaling should know, and behind all that what goes through tunnels.
+    /// The next thing that signaling should know.
     pub fn poll_event(&mut self) -> Option<MediaEvent> {
-        self.events.pop_front().or_else(|| self.voices.pop_front().map(MediaEvent::Voice))
+        self.events.pop_front()
+    }
+
+    /// The next thing that comes out of a tunnel, of any room. It passed the gate that was in force then:
+    /// take all of it before the next command, so that what a gate takes back goes nowhere behind it.
+    pub fn poll_voice(&mut self) -> Option<HeardVoice> {
+        self.voices.pop_front()
     }
 
     /// Counters since the engine was made.
@@ -497,8 +514,8 @@ impl Engine {
                 peer.paths.distrust();
             }
             room.steer(now, key.seat);
-            let (room, seat) = (room.id.clone(), key.seat);
-            self.events.push_back(MediaEvent::PeerLost { room, seat });
+            let (room, seat, session) = (room.id.clone(), key.seat, key.session());
+            self.events.push_back(MediaEvent::PeerLost { room, seat, session });
         }
         let mut wake = SeatSet::default();
         if up {

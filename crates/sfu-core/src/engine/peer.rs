@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use palabre_ids::{MAX_SEATS, MediaKind, Seat};
+use palabre_ids::{MAX_SEATS, MediaKind, MediaSession, Seat};
 
 use crate::engine::paths::Paths;
 use crate::engine::tick::{Schedule, TICK, TICK_REPAIRING};
@@ -34,6 +34,13 @@ pub(super) struct PeerKey {
     pub(super) room: u32,
     pub(super) seat: Seat,
     pub(super) serial: u32,
+}
+
+impl PeerKey {
+    /// The session, as signaling knows it.
+    pub(super) fn session(self) -> MediaSession {
+        MediaSession(self.serial)
+    }
 }
 
 /// How far the transport is.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use palabre_ids::{MAX_SEATS, MediaKind, RoomId, Seat};
+use palabre_ids::{MAX_SEATS, MediaKind, MediaSession, RoomId, Seat};
 
 use crate::engine::peer::{Downlink, Peer};
 use crate::engine::tunnel::{Tunnel, Voice};
@@ -212,12 +212,12 @@ impl Room {
     pub(super) fn say(
         &mut self,
         now: Instant,
-        seat: Seat,
+        (seat, tunnel): (Seat, MediaSession),
         voice: &Voice,
         level: u8,
         mut forwarding: Forwarding<'_>,
     ) -> bool {
-        let Some(tunnel) = self.tunnels.iter_mut().find(|tunnel| tunnel.seat == seat) else {
+        let Some(tunnel) = self.tunnels.iter_mut().find(|open| open.is(seat, tunnel)) else {
             return false;
         };
         let Some(packet) = tunnel.take(voice, level) else { return false };
@@ -269,8 +269,8 @@ impl Room {
             if forwarding.voices.len() >= MAX_VOICES {
                 forwarding.voices.pop_front();
             }
-            let room = self.id.clone();
-            forwarding.voices.push_back(HeardVoice { room, to, speaker: seat, voice });
+            let tunnel = tunnel.session();
+            forwarding.voices.push_back(HeardVoice { tunnel, speaker: seat, voice });
         }
         forwarding.stats.packets_out += sent;
         if sent > 0

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use palabre_ids::{MAX_SEATS, MediaKind, Seat};
+use palabre_ids::{MAX_SEATS, MediaKind, MediaSession, Seat};
 
 use crate::media::forwarder::Forwarder;
 use crate::media::policer::Policer;
@@ -58,6 +58,16 @@ impl Tunnel {
             last: None,
             downlinks: Default::default(),
         }
+    }
+
+    /// Whether it is this one of this seat.
+    pub(super) fn is(&self, seat: Seat, tunnel: MediaSession) -> bool {
+        (self.seat, self.session()) == (seat, tunnel)
+    }
+
+    /// Its number.
+    pub(super) fn session(&self) -> MediaSession {
+        MediaSession(self.serial)
     }
 
     /// The packet that `voice` is, if it is one and comes after those before it.

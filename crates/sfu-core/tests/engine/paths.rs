@@ -311,8 +311,8 @@ fn silence_is_a_loss_and_a_word_a_return() {
         world.send_packet(0, &Packet::audio(Seat(0), n));
         world.advance(100);
     }
-    let (room, seat) = (world.room.clone(), Seat(1));
-    assert!(world.events.contains(&MediaEvent::PeerLost { room: room.clone(), seat }));
+    let (room, seat, session) = (world.room.clone(), Seat(1), world.pages[1].session);
+    assert!(world.events.contains(&MediaEvent::PeerLost { room: room.clone(), seat, session }));
     let lost = world.events.iter().filter(|e| matches!(e, MediaEvent::PeerLost { .. })).count();
     assert_eq!(lost, 1, "told once, and of nobody else");
     assert!(!arrives(&mut world, 200), "nothing is sent where nobody is");
@@ -320,7 +320,7 @@ fn silence_is_a_loss_and_a_word_a_return() {
     world.events.clear();
     let report = report(&mut world, 1);
     world.send(1, report);
-    assert_eq!(world.events, [MediaEvent::PeerUp { room: room.clone(), seat }]);
+    assert_eq!(world.events, [MediaEvent::PeerUp { room: room.clone(), seat, session }]);
     assert!(world.engine.has_session(&room, seat));
     assert!(arrives(&mut world, 201));
 }
@@ -338,8 +338,8 @@ fn a_session_that_never_comes_up_is_a_loss() {
         world.send_packet(0, &Packet { level: None, ..Packet::audio(Seat(0), n) });
         world.advance(100);
     }
-    let (room, seat) = (world.room.clone(), Seat(1));
-    assert_eq!(world.events, [MediaEvent::PeerLost { room, seat }]);
+    let (room, seat, session) = (world.room.clone(), Seat(1), world.pages[1].session);
+    assert_eq!(world.events, [MediaEvent::PeerLost { room, seat, session }]);
     world.connect(1);
     assert!(matches!(world.events.last(), Some(MediaEvent::PeerUp { seat: Seat(1), .. })));
 }

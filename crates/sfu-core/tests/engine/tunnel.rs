@@ -1,8 +1,6 @@
 //! Voices without WebRTC: behind the same gate, in the same slots, to the same ears.
 
-use palabre_ids::{MediaRights, Seat};
-use palabre_sfu_core::MediaEvent;
-use palabre_sfu_core::engine::HeardVoice;
+use palabre_ids::{MediaRights, MediaSession, Seat};
 use palabre_sfu_core::engine::tunnel::{MAX_VOICE, Voice};
 use proptest::prelude::{any, prop_assert, proptest};
 
@@ -17,39 +15,28 @@ fn voice(n: u16) -> Voice {
     Voice { sequence: n, timestamp, opus: format!("tunnel {n}").into_bytes() }
 }
 
-fn world() -> World {
+/// A room of three in which the first has a tunnel, and the tunnel.
+fn world() -> (World, MediaSession) {
     let mut world = World::new(3, false);
     world.open_gate();
-    let room = world.room.clone();
-    assert!(world.engine.open_tunnel(world.now, &room, APART));
+    let tunnel = opened(&mut world);
     world.advance(100);
     world.drain_all();
     world.events.clear();
-    world
+    (world, tunnel)
 }
 
-fn says(world: &mut World, seat: Seat, voice: &Voice, level: u8) -> bool {
+fn opened(world: &mut World) -> MediaSession {
     let room = world.room.clone();
-    let taken = world.engine.handle_voice(world.now, &room, seat, voice, level, &mut world.out);
+    world.engine.open_tunnel(world.now, &room, APART).expect("a seat")
+}
+
+fn says(world: &mut World, by: (Seat, MediaSession), voice: &Voice, level: u8) -> bool {
+    let room = world.room.clone();
+    let taken = world.engine.handle_voice(world.now, &room, by, voice, level, &mut world.out);
     // What it caused is handed out.
     world.advance(1);
     taken
-}
-
-/// What came out of the tunnel.
-fn heard(world: &mut World) -> Vec<HeardVoice> {
-    let (voices, others) = std::mem::take(&mut world.events)
-        .into_iter()
-        .partition(|event| matches!(event, MediaEvent::Voice(_)));
-    world.events = others;
-    let voices: Vec<MediaEvent> = voices;
-    voices
-        .into_iter()
-        .filter_map(|event| match event {
-            MediaEvent::Voice(heard) => Some(heard),
-            _ => None,
-        })
-        .collect()
 }
 
 fn sounds(world: &mut World, at: usize) -> Vec<Vec<u8>> {
@@ -59,17 +46,17 @@ fn sounds(world: &mut World, at: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn what_it_says_is_one_stream_in_its_slot_and_what_others_say_comes_out() {
-    let mut world = world();
+    let (mut world, tunnel) = world();
     for n in 0..3 {
-        assert!(says(&mut world, APART, &voice(n), 20));
+        assert!(says(&mut world, (APART, tunnel), &voice(n), 20));
         world.send_packet(1, &Packet::audio(OTHER, n));
         world.advance(20);
     }
     let spoken: Vec<_> = (0..3).map(|n| voice(n).opus).collect();
     assert_eq!(sounds(&mut world, 1), spoken);
     assert_eq!(sounds(&mut world, 2), spoken);
-    let out = heard(&mut world);
-    assert!(out.iter().all(|heard| (heard.to, heard.speaker) == (APART, OTHER)), "{out:?}");
+    let out = std::mem::take(&mut world.voices);
+    assert!(out.iter().all(|heard| (heard.tunnel, heard.speaker) == (tunnel, OTHER)), "{out:?}");
     let bodies: Vec<_> = out.iter().map(|heard| heard.voice.opus.clone()).collect();
     assert_eq!(bodies, (0..3).map(|n| Packet::audio(OTHER, n).payload).collect::<Vec<_>>());
     let steps: Vec<_> = out
@@ -90,10 +77,9 @@ fn the_stream_goes_on_where_the_session_before_it_left_off() {
         world.send_packet(0, &Packet::audio(APART, n));
         world.advance(20);
     }
-    let room = world.room.clone();
-    assert!(world.engine.open_tunnel(world.now, &room, APART));
+    let tunnel = opened(&mut world);
     for n in 500..503 {
-        assert!(says(&mut world, APART, &voice(n), 20));
+        assert!(says(&mut world, (APART, tunnel), &voice(n), 20));
         world.advance(19);
     }
     let slot = world.pages[1].slot(APART, false);
@@ -106,55 +92,56 @@ fn the_stream_goes_on_where_the_session_before_it_left_off() {
 
 #[test]
 fn a_closed_gate_lets_nothing_in_and_nothing_out() {
-    let mut world = world();
+    let (mut world, tunnel) = world();
     let silent = MediaRights { audio: false, ..ALL };
     world.gate(&[(0, silent), (1, silent), (2, ALL)]);
     for n in 0..5 {
-        assert!(says(&mut world, APART, &voice(n), 0), "understood, and stopped");
+        assert!(says(&mut world, (APART, tunnel), &voice(n), 0), "understood, and stopped");
         world.send_packet(1, &Packet::audio(OTHER, n));
         world.advance(20);
     }
     assert!(sounds(&mut world, 1).is_empty() && sounds(&mut world, 2).is_empty());
-    assert_eq!(heard(&mut world), []);
+    assert_eq!(world.voices, []);
     assert!(world.engine.stats().packets_gated >= 10);
 }
 
 #[test]
 fn another_group_hears_nothing_and_is_not_heard() {
-    let mut world = world();
+    let (mut world, tunnel) = world();
     world.split(&[1, 2, 1]);
-    assert!(says(&mut world, APART, &voice(0), 20));
+    assert!(says(&mut world, (APART, tunnel), &voice(0), 20));
     world.send_packet(1, &Packet::audio(OTHER, 0));
     world.send_packet(2, &Packet::audio(Seat(2), 0));
     world.advance(20);
     assert!(sounds(&mut world, 1).is_empty());
     assert_eq!(sounds(&mut world, 2), [voice(0).opus]);
-    let speakers: Vec<_> = heard(&mut world).iter().map(|heard| heard.speaker).collect();
+    let speakers: Vec<_> =
+        std::mem::take(&mut world.voices).iter().map(|heard| heard.speaker).collect();
     assert_eq!(speakers, [Seat(2)]);
 }
 
 #[test]
 fn a_session_that_is_up_ends_the_tunnel() {
-    let mut world = world();
+    let (mut world, tunnel) = world();
     let page = world.open_page(APART, false);
     world.pages[0] = page;
-    assert!(says(&mut world, APART, &voice(0), 20), "until then it goes on");
+    assert!(says(&mut world, (APART, tunnel), &voice(0), 20), "until then it goes on");
     world.connect(0);
     assert_eq!(world.engine.stats().tunnels, 0);
-    assert!(!says(&mut world, APART, &voice(1), 20));
+    assert!(!says(&mut world, (APART, tunnel), &voice(1), 20));
     world.advance(20);
     world.events.clear();
     world.send_packet(1, &Packet::audio(OTHER, 7));
     world.advance(20);
-    assert_eq!(heard(&mut world), []);
+    assert_eq!(world.voices, []);
     let slot = world.pages[0].slot(OTHER, false);
     assert_eq!(world.pages[0].drain(&slot).len(), 1);
 }
 
 #[test]
 fn hostile_frames_reach_nobody() {
-    let mut world = world();
-    assert!(says(&mut world, APART, &voice(100), 20));
+    let (mut world, tunnel) = world();
+    assert!(says(&mut world, (APART, tunnel), &voice(100), 20));
     world.drain_all();
     let too_large = Voice { opus: vec![0; MAX_VOICE + 1], ..voice(101) };
     let empty = Voice { opus: Vec::new(), ..voice(101) };
@@ -168,20 +155,23 @@ fn hostile_frames_reach_nobody() {
         ("of a seat without a tunnel", OTHER, voice(1), 20),
         ("of no seat", Seat(200), voice(1), 20),
     ] {
-        assert!(!says(&mut world, seat, &sent, level), "{what}");
+        assert!(!says(&mut world, (seat, tunnel), &sent, level), "{what}");
     }
     let all = world.drain_all();
     assert!(all.is_empty(), "{all:?}");
     // A flood is policed as any microphone's is: two seconds at once, then 200 a second.
     for n in 101..3_101 {
-        says(&mut world, APART, &voice(n), 20);
+        says(&mut world, (APART, tunnel), &voice(n), 20);
     }
     let through = sounds(&mut world, 1).len();
     assert!(through < 1_100, "{through} of 3000 in three seconds");
     assert!(world.engine.stats().packets_policed > 1_000);
     let room = world.room.clone();
     world.engine.close_tunnel(&room, APART);
-    assert!(!says(&mut world, APART, &voice(4_000), 20), "a closed one");
+    assert!(!says(&mut world, (APART, tunnel), &voice(4_000), 20), "a closed one");
+    let next = opened(&mut world);
+    assert!(!says(&mut world, (APART, tunnel), &voice(4_001), 20), "one that was replaced");
+    assert!(says(&mut world, (APART, next), &voice(4_001), 20));
 }
 
 proptest! {
@@ -192,10 +182,10 @@ proptest! {
             1..60,
         ),
     ) {
-        let mut world = world();
+        let (mut world, tunnel) = world();
         world.gate(&[(1, ALL), (2, ALL)]);
         for (sequence, timestamp, level, opus) in frames {
-            says(&mut world, APART, &Voice { sequence, timestamp, opus }, level);
+            says(&mut world, (APART, tunnel), &Voice { sequence, timestamp, opus }, level);
         }
         world.advance(50);
         prop_assert!(sounds(&mut world, 1).is_empty() && sounds(&mut world, 2).is_empty());

@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
+use palabre_ids::MediaKind;
+
 use crate::engine::Engine;
 use crate::engine::peer::{Link, Peer, PeerKey};
 use crate::engine::room::{Forwarding, MAX_ASKED};
@@ -56,7 +58,7 @@ impl Engine {
         if self.is_anothers(path, key) {
             return None;
         }
-        let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer(key.seat)?;
+        let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer_of(key)?;
         let mut outcome = None;
         out.push_with(path, MAX_ANSWER, |bytes| {
             outcome = peer.ice.answer(&check, &path, bytes).ok();
@@ -139,6 +141,7 @@ impl Engine {
             // Whoever ends the handshake has received our part of it.
             peer.paths.prove(now, path);
             let room = self.room_at(key.room)?;
+            let replaced = room.come_up(now, key);
             // Its voice comes and goes by the session from here on.
             let had_tunnel = room.close_tunnel(key.seat);
             let wake = room.steer(now, key.seat);
@@ -147,6 +150,9 @@ impl Engine {
             let (seat, session) = (key.seat, key.session());
             self.events.push_back(MediaEvent::PeerUp { room, seat, session });
             self.wake(now, key.room, wake);
+            if let Some(replaced) = replaced {
+                self.end_session(now, *replaced);
+            }
         }
         Some(())
     }
@@ -167,6 +173,11 @@ impl Engine {
         };
         let index = Index(opened.index);
         let room = self.rooms.get_mut(key.room as usize)?.as_mut()?;
+        if room.peer(key.seat).is_none_or(|peer| peer.key != key) {
+            let packet = (&header, index, datagram.get(..opened.len)?);
+            let (stats, voices) = (&mut self.stats, &mut self.voices);
+            return room.hear_leaving(now, key, packet, Forwarding { out, stats, voices });
+        }
         let peer = room.peer(key.seat)?;
         self.stats.packets_in += 1;
         if !peer.paths.is_followed(path) && peer.publication.is_newest(header.ssrc, index) {
@@ -192,6 +203,10 @@ impl Engine {
             Ok(incoming) => {
                 let (stats, voices) = (&mut self.stats, &mut self.voices);
                 room.forward(now, key.seat, &incoming, Forwarding { out, stats, voices });
+                let sound = incoming.kind == MediaKind::Audio;
+                if let Some(leaving) = sound.then(|| room.take_leaving(key.seat)).flatten() {
+                    self.end_session(now, *leaving);
+                }
             }
             Err(Refusal::Repeated) => self.stats.packets_repeated += 1,
             Err(Refusal::Padding) => self.stats.packets_padding += 1,
@@ -216,7 +231,14 @@ impl Engine {
             }
             None => self.search(now, path, datagram, sender, open_rtcp)?,
         };
-        let peer = self.rooms.get_mut(key.room as usize)?.as_mut()?.peer(key.seat)?;
+        let room = self.rooms.get_mut(key.room as usize)?.as_mut()?;
+        let in_place = room.peer(key.seat).is_some_and(|peer| peer.key == key);
+        let peer = room.peer_of(key)?;
+        if !in_place {
+            // It is sent nothing any more: its reports are about the past.
+            peer.heard = now;
+            return Some(());
+        }
         let newest = peer.is_newest_rtcp(sender, index);
         if newest && !peer.paths.is_followed(path) {
             self.tables.learn_path(peer, path);
@@ -302,7 +324,7 @@ impl Engine {
         for same_host in [true, false] {
             for &key in self.tables.by_ssrc(ssrc) {
                 let room = self.rooms.get_mut(key.room as usize).and_then(Option::as_mut);
-                let Some(peer) = room.and_then(|room| room.peer(key.seat)) else { continue };
+                let Some(peer) = room.and_then(|room| room.peer_of(key)) else { continue };
                 let host = peer.paths.current().map(|current| current.remote.ip());
                 if (host == Some(path.remote.ip())) != same_host {
                     continue;
@@ -324,7 +346,7 @@ impl Engine {
     /// Notes something authentic of a peer.
     fn hear(&mut self, now: Instant, key: PeerKey, path: Path) {
         let Some(Some(room)) = self.rooms.get_mut(key.room as usize) else { return };
-        let Some(peer) = room.peer(key.seat) else { return };
+        let Some(peer) = room.peer_of(key) else { return };
         peer.heard = now;
         peer.paths.hear(now, path);
         if !std::mem::take(&mut peer.lost) || !peer.is_up() {

@@ -1,8 +1,9 @@
 //! One shard's media: its rooms, their peers, and the way from a datagram to the datagrams it causes.
 //!
-//! An offer with another certificate replaces its seat's session when it is answered: a page that was
-//! opened again does not wait for the old one to fall silent, and a seat never has two.
+//! An offer with another certificate begins a new session. One that is up goes on until the new one is
+//! ([`handover`]); a seat never has more than these two.
 
+mod handover;
 mod ingress;
 mod paths;
 mod peer;
@@ -190,8 +191,11 @@ impl Engine {
         let Some(at) = self.by_id.remove(room) else { return };
         let Some(mut closed) = self.rooms[at as usize].take() else { return };
         self.stats.tunnels -= closed.tunnels.len() as u64;
-        for peer in closed.peers.iter_mut().filter_map(Option::take) {
-            self.end_session(now, *peer);
+        for seat in (0..closed.peers.len() as u8).map(Seat) {
+            let place = closed.peers[seat.index()].take();
+            for peer in place.into_iter().chain(closed.take_beside(seat)) {
+                self.end_session(now, *peer);
+            }
         }
         self.stats.rooms -= 1;
     }
@@ -233,8 +237,9 @@ impl Engine {
         room.forget_views(seat);
         let had_tunnel = room.close_tunnel(seat);
         let peer = room.peers.get_mut(seat.index()).and_then(Option::take);
+        let beside = room.take_beside(seat);
         self.stats.tunnels -= u64::from(had_tunnel);
-        if let Some(peer) = peer {
+        for peer in peer.into_iter().chain(beside) {
             self.end_session(now, *peer);
         }
     }
@@ -245,13 +250,13 @@ impl Engine {
         let serial = self.next_serial;
         let (_, room) = self.room(room)?;
         let place = room.peers.get_mut(seat.index())?;
-        let before = place.take();
+        let before = place.take().into_iter().chain(room.take_beside(seat));
         room.speech.silence(seat);
         let had = room.close_tunnel(seat);
         room.tunnels.push(Tunnel::new(seat, serial));
         self.next_serial = self.next_serial.wrapping_add(1);
         self.stats.tunnels += u64::from(!had);
-        if let Some(peer) = before {
+        for peer in before {
             self.end_session(now, *peer);
         }
         Some(MediaSession(serial))
@@ -310,7 +315,7 @@ impl Engine {
     pub fn forget_path(&mut self, path: Path) {
         let Some(key) = self.tables.by_path(&path) else { return };
         let Some(Some(room)) = self.rooms.get_mut(key.room as usize) else { return };
-        if let Some(peer) = room.peer(key.seat) {
+        if let Some(peer) = room.peer_of(key) {
             self.tables.unlearn_path(peer, path);
         }
     }
@@ -319,12 +324,12 @@ impl Engine {
     #[must_use]
     pub fn has_session(&self, room: &RoomId, seat: Seat) -> bool {
         let room = self.by_id.get(room).and_then(|&at| self.rooms[at as usize].as_ref());
-        let peer = room.and_then(|room| room.peers.get(seat.index())).and_then(Option::as_deref);
-        peer.is_some_and(|peer| !peer.lost)
+        room.is_some_and(|room| room.has_session(seat))
     }
 
-    /// Answers an offer of a seat. With the certificate of the standing session it restarts ICE and
-    /// changes nothing else; with another it begins a new session in place of the standing one.
+    /// Answers an offer of a seat. With the certificate of a session that it has it restarts ICE and changes
+    /// nothing else; with another it begins a new session, for which one that is up makes room once the new
+    /// one is up too.
     ///
     /// # Errors
     /// [`NegotiateError`]; the standing session, if any, goes on.
@@ -338,7 +343,9 @@ impl Engine {
         let &at = self.by_id.get(room).ok_or(NegotiateError::UnknownRoom)?;
         let room = self.rooms[at as usize].as_mut().ok_or(NegotiateError::UnknownRoom)?;
         let seats = room.peers.len() as u8;
-        let place = room.peers.get_mut(seat.index()).ok_or(NegotiateError::UnknownSeat)?;
+        if seat.0 >= seats {
+            return Err(NegotiateError::UnknownSeat);
+        }
         let others: Vec<_> = (0..seats).map(Seat).filter(|other| *other != seat).collect();
         let local_ice = IceCredentials::random();
         let params = AnswerParams {
@@ -349,15 +356,20 @@ impl Engine {
             slots: &others,
             ssrcs: &mut unused_ssrc(rand::random),
         };
-        if let Some(peer) = place
-            && negotiate::same_session(&offer, &peer.session)
-        {
+        let standing = room.peers[seat.index()].as_ref().map(|peer| peer.key);
+        let same = room.sessions(seat).find(|peer| negotiate::same_session(&offer, &peer.session));
+        if let Some(peer) = same {
             let (session, answer) = negotiate::answer_restart(offer, &peer.session, params)?;
             peer.ice.restart(local_ice, &session.remote_ice);
             peer.session = session;
             self.tables.learn_ufrags(peer);
             let (session, next_ice) = (peer.key.session(), peer.ice.next().clone());
-            return Ok(Negotiated { session, beside: None, answer, next_ice });
+            let beside = standing.filter(|standing| *standing != peer.key).map(PeerKey::session);
+            if beside.is_none() {
+                // Its page has given up what it began beside it.
+                self.end_beside(now, at, seat);
+            }
+            return Ok(Negotiated { session, beside, answer, next_ice });
         }
         let (session, answer) = negotiate::answer(offer, params)?;
         let mut ice = IceAgent::new(local_ice);
@@ -368,14 +380,19 @@ impl Engine {
         self.next_serial = self.next_serial.wrapping_add(1);
         let mut peer = Box::new(Peer::new(now, key, session, ice, dtls));
         self.tables.learn_ufrags(&mut peer);
-        let before = place.replace(peer);
-        room.speech.silence(seat);
+        let beside = standing.filter(|_| room.keeps_standing(seat)).map(PeerKey::session);
+        let before = if beside.is_some() {
+            [room.put_beside(now, peer), None]
+        } else {
+            room.speech.silence(seat);
+            [room.take_beside(seat), room.peers[seat.index()].replace(peer)]
+        };
         self.stats.peers += 1;
-        if let Some(before) = before {
+        for before in before.into_iter().flatten() {
             self.end_session(now, *before);
         }
         self.timers.push(Reverse((now, key)));
-        Ok(Negotiated { session: key.session(), beside: None, answer, next_ice })
+        Ok(Negotiated { session: key.session(), beside, answer, next_ice })
     }
 
     /// Takes a datagram; it is decrypted in place.
@@ -442,14 +459,12 @@ impl Engine {
     }
 
     fn peer(&mut self, key: PeerKey) -> Option<&mut Peer> {
-        self.room_at(key.room)?.peer(key.seat).filter(|peer| peer.key == key)
+        self.room_at(key.room)?.peer_of(key)
     }
 
-    /// Takes a peer out of its place and ends its session.
+    /// Takes a peer out of its room and ends its session.
     fn remove(&mut self, now: Instant, key: PeerKey) {
-        let Some(room) = self.room_at(key.room) else { return };
-        let Some(place) = room.peers.get_mut(key.seat.index()) else { return };
-        if let Some(peer) = place.take_if(|peer| peer.key == key) {
+        if let Some(peer) = self.room_at(key.room).and_then(|room| room.take_out(key)) {
             self.end_session(now, *peer);
         }
     }
@@ -503,6 +518,10 @@ impl Engine {
             self.remove(now, key);
             return;
         }
+        if self.look_after_beside(now, key) {
+            return;
+        }
+        let Some(peer) = self.peer(key) else { return };
         let lost = now.saturating_duration_since(peer.heard) >= PEER_SILENCE;
         let newly_lost = lost && !std::mem::replace(&mut peer.lost, lost);
         let up = peer.is_up() && !lost;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use palabre_ids::{MAX_SEATS, MediaKind, MediaSession, RoomId, Seat};
 
+use crate::engine::handover::Beside;
 use crate::engine::peer::{Downlink, Peer};
 use crate::engine::tunnel::{Tunnel, Voice};
 use crate::engine::{EngineStats, HeardVoice, MAX_VOICES};
@@ -37,6 +38,8 @@ pub(super) struct Room {
     pub(super) speech: Speech,
     pub(super) blocked: Blocked,
     screen: Option<Seat>,
+    /// Sessions beside those in place: mostly none.
+    pub(super) beside: Vec<Beside>,
     /// Of the seats whose pages have no WebRTC: mostly none.
     pub(super) tunnels: Vec<Tunnel>,
     /// How large a seat shows another; it outlives sessions.
@@ -52,6 +55,7 @@ impl Room {
             speech: Speech::default(),
             blocked: Blocked::default(),
             screen: None,
+            beside: Vec::new(),
             tunnels: Vec::new(),
             views: Default::default(),
         }
@@ -74,12 +78,13 @@ impl Room {
                     self.speech.silence(seat);
                     self.blocked.forget(seat);
                 }
-                let Some(peer) = self.peer(seat) else { continue };
-                match (was, is) {
-                    (Some(_), None) => peer.publication.interrupt(kind),
-                    (None, Some(_)) => peer.publication.widen(kind),
-                    (Some(was), Some(is)) if !is.is_within(was) => peer.publication.widen(kind),
-                    _ => {}
+                for peer in self.sessions(seat) {
+                    match (was, is) {
+                        (Some(_), None) => peer.publication.interrupt(kind),
+                        (None, Some(_)) => peer.publication.widen(kind),
+                        (Some(was), Some(is)) if !is.is_within(was) => peer.publication.widen(kind),
+                        _ => {}
+                    }
                 }
             }
         }
@@ -205,6 +210,28 @@ impl Room {
             && let Some(peer) = self.peer(seat)
         {
             peer.publication.keep(packet, audience);
+        }
+    }
+
+    /// What a seat says by a session that is not in its place, behind the same gate. It is not kept: nobody
+    /// asks for sound again.
+    pub(super) fn forward_of(
+        &mut self,
+        now: Instant,
+        publisher: &mut Peer,
+        packet: &Incoming<'_>,
+        mut forwarding: Forwarding<'_>,
+    ) {
+        let seat = publisher.key.seat;
+        let Some(audience) = self.gate.audience(seat, packet.kind) else {
+            forwarding.stats.packets_gated += 1;
+            return;
+        };
+        if publisher.may_send(now, packet.kind, packet.payload.len()) {
+            let opus = publisher.publication.opus(packet.origin);
+            self.fan_out(now, seat, packet, opus, audience, &mut forwarding);
+        } else {
+            forwarding.stats.packets_policed += 1;
         }
     }
 

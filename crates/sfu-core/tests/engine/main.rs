@@ -4,6 +4,7 @@ mod allocation;
 mod forwarding;
 mod gate;
 mod groups;
+mod handover;
 mod paths;
 mod repair;
 mod schedules;

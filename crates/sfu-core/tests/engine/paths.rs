@@ -290,7 +290,7 @@ fn a_page_opened_again_replaces_the_session() {
     let old = std::mem::replace(&mut world.pages[1], page);
     world.pages.push(old);
     world.connect(1);
-    world.advance(1);
+    world.advance(600);
     assert!(world.pages[2].closed, "the old page is told");
     assert!(arrives(&mut world, 2));
     assert!(world.pages[2].received.is_empty());
@@ -328,6 +328,8 @@ fn silence_is_a_loss_and_a_word_a_return() {
 #[test]
 fn a_session_that_never_comes_up_is_a_loss() {
     let mut world = World::new(2, false);
+    let room = world.room.clone();
+    world.engine.close_seat(world.now, &room, Seat(1));
     world.events.clear();
     let page = world.open_page(Seat(1), false);
     world.pages[1] = page;

@@ -1,5 +1,8 @@
 //! A browser's side of a check, and a media plane to send it to.
 
+// Each test file uses its own part of this.
+#![allow(dead_code)]
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

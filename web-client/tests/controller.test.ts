@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LEAVES_AFTER, MediaController, type Condition, type MediaMeans } from '../src/media/controller.ts';
 import { FRESH_AFTER, TUNNEL_AFTER } from '../src/media/machine.ts';
-import { DEAD_AFTER, SAMPLE_EVERY } from '../src/media/pathwatch.ts';
+import { DEAD_AFTER, SAMPLE_AGAIN, SAMPLE_EVERY } from '../src/media/pathwatch.ts';
 import { preferred, type Incoming, type Outgoing } from '../src/media/peer.ts';
 import { answerAhead } from '../src/media/sdp.ts';
 import { closeLook, know, quickLook } from '../src/media/stats.ts';
@@ -98,7 +98,11 @@ class FakePeer {
   send = async (kind: keyof Outgoing, sent: MediaStreamTrack | null) => {
     this.outgoing = { ...this.outgoing, [kind]: sent };
   };
-  look = async () => ({ received: this.received, via: this.via });
+  looks = 0;
+  look = async () => {
+    this.looks++;
+    return { received: this.received, via: this.via };
+  };
   lookClosely = async () => ({
     received: this.received,
     via: this.via,
@@ -127,6 +131,19 @@ describe('the controller', () => {
     expect(told.recovered).toEqual([{ rung: 'tcp', cause: 'udp_blocked', took: gap, gap }]);
     expect(told.recovered[0]!.gap).toBeGreaterThanOrEqual(DEAD_AFTER);
     expect(told.recovered[0]!.gap).toBeLessThanOrEqual(DEAD_AFTER + 3 * SAMPLE_EVERY);
+    controller.dispose();
+  });
+
+  test('looks sooner again once nothing new came', async () => {
+    const { controller, peers, go, up } = made();
+    await up();
+    await go(SAMPLE_EVERY);
+    const { looks } = peers[0]!;
+    await vi.advanceTimersByTimeAsync(SAMPLE_AGAIN);
+    expect(peers[0]!.looks).toBe(looks);
+    await go(SAMPLE_EVERY, false);
+    await vi.advanceTimersByTimeAsync(SAMPLE_AGAIN);
+    expect(peers[0]!.looks).toBe(looks + 2);
     controller.dispose();
   });
 

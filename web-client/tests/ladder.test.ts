@@ -149,11 +149,11 @@ describe('a path that dies', () => {
     run.do({ type: 'answer_applied' });
     const asked = run.wait(6000 + WRITING_AFTER + 150);
     expect(asked.slice(0, 2)).toEqual([
-      [6000 + 750, offer('fresh', 3)],
+      [6000 + 600, offer('fresh', 3)],
       [6000 + 2400, { do: 'tunnel', on: true }],
     ]);
     expect(TUNNEL_AFTER).toBeLessThanOrEqual(2400);
-    expect(FRESH_AFTER.ahead).toBeLessThanOrEqual(750);
+    expect(FRESH_AFTER.ahead).toBeLessThanOrEqual(600);
     // And both again and again, as long as nothing carries.
     expect(asked.slice(2).map(([, effect]) => effect.do)).toEqual(['offer', 'tunnel']);
     expect(soundless(run.state, run.now)).toBe(true);

@@ -10,7 +10,7 @@ import {
   type MediaInput,
   type MediaState,
 } from './machine.ts';
-import { hiccup, observe, SAMPLE_EVERY, suspect, type PathState } from './pathwatch.ts';
+import { hiccup, observe, SAMPLE_AGAIN, SAMPLE_EVERY, suspect, type PathState } from './pathwatch.ts';
 import type { Incoming, Outgoing, Peer, PeerFactory } from './peer.ts';
 import type { CloseLook, Via } from './stats.ts';
 import type { Tunnel, TunnelFactory } from './tunnel.ts';
@@ -111,6 +111,7 @@ export class MediaController {
   #answer = '';
   #sampling = false;
   #disposed = false;
+  #again: ReturnType<typeof setTimeout> | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #outgoing: Outgoing = { audio: null, camera: null, screen: null };
   readonly #means: MediaMeans;
@@ -170,6 +171,7 @@ export class MediaController {
   dispose(): void {
     this.#disposed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#again);
     this.#closeTunnel();
     this.#closePeer();
   }
@@ -188,6 +190,13 @@ export class MediaController {
       this.#sampling = false;
     }
     this.step({ type: 'tick' });
+    if (this.#path.path === 'alive' && this.#path.silentLooks > 0) this.#lookAgain();
+  }
+
+  /** Nothing new came: the next look is not as far. */
+  #lookAgain(): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => void this.sample(), SAMPLE_AGAIN);
   }
 
   /** Something happened to the media. */

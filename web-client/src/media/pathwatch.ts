@@ -4,8 +4,11 @@
  * that was itself held back (a frozen tab, a closed lid) is told apart by the gap between two looks.
  */
 
-/** How often the counters are read, in milliseconds: it bounds how late a death is seen. */
+/** How often the counters are read, in milliseconds, while something comes. */
 export const SAMPLE_EVERY = 150;
+
+/** After a look that found nothing new the next one comes sooner: a death is seen up to this late, in milliseconds. */
+export const SAMPLE_AGAIN = 50;
 
 /**
  * So long without a packet is a dead path: three beacons that did not come. Lower takes a pause of the

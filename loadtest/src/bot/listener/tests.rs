@@ -83,3 +83,29 @@ fn who_lost_the_right_meanwhile_is_not_missed() {
     assert_eq!(silence(&mut listener, at(2_120)), Some((20, Some(at(2_120)))));
     assert_eq!(listener.leaks.total(), 0);
 }
+
+#[test]
+fn with_hostile_bots_about_a_light_listener_looks_into_every_packet() {
+    let (room, start) = (room(true), Instant::now());
+    let ledger = Ledger::default();
+    let forbidden = Bytes::from_static(&[7; 60]);
+    ledger.forbidden(Seat(2), start, &forbidden);
+    let hears = |open| {
+        let attention = Attention { decode: false, open };
+        let mut listener = Listener::new(Cast::default(), ledger.clone(), attention);
+        listener.session(map(10), start, &room);
+        // The eighth of ten packets is what nobody may receive.
+        for sequence in 0..10 {
+            let whole = if sequence == 7 { Some(forbidden.clone()) } else { payload() };
+            let opened = whole.filter(|_| listener.wants(10));
+            listener.packet(sound(10, sequence, start), opened).expect("taken");
+        }
+        listener
+    };
+    let crate::bot::Stack::Light { open } = crate::bot::Stack::LIGHT.wary() else {
+        panic!("it stays light")
+    };
+    assert_eq!(hears(open).leaks.forbidden, 1);
+    let usual = hears(16);
+    assert_eq!((usual.leaks.forbidden, usual.packets()), (0, (10, 10, 0)), "one in 16 is opened");
+}

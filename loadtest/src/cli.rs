@@ -15,6 +15,7 @@ use palabre_loadtest::hostile::HostileBot;
 use palabre_loadtest::ledger::Ledger;
 use palabre_loadtest::link::{RoomAnswer, Server};
 use palabre_loadtest::media::speech::{self, Voice};
+use palabre_loadtest::own::OwnServer;
 use palabre_loadtest::run::page;
 use palabre_loadtest::run::{
     Overrides, RawRun, Scenario, Scrape, ServerProcess, Setting, Summary, private_of,
@@ -77,12 +78,16 @@ struct RunArgs {
     /// Processes that share the rooms, for more bots than one of them carries.
     #[arg(long, default_value_t = 1)]
     generators: u16,
-    /// What carries the bots' media, over the scenario's: full (a whole peer connection each), light.
+    /// What carries the bots' media, over the scenario's: full (a whole peer connection each), light, signaling (no media).
     #[arg(long)]
     bots: Option<Stack>,
-    /// How often each `rebinding` is repeated, over the scenario's.
+    /// How often each fault is repeated, over the scenario's.
     #[arg(long)]
     repeat: Option<u32>,
+    /// The server's program, for scenarios that start one of their own; without, the `palabre` beside
+    /// this program.
+    #[arg(long)]
+    server: Option<PathBuf>,
     /// The pid of the server, on this machine: what it uses is measured.
     #[arg(long)]
     server_pid: Option<u32>,
@@ -242,7 +247,18 @@ async fn scenario(args: RunArgs) -> Result<bool> {
         repeat: args.repeat,
     };
     let scenario = Scenario::parse(&text, over).with_context(|| name.to_string())?;
-    let server = Server::parse(&args.url)?;
+    ensure!(
+        args.generators == 1 || !scenario.own_server,
+        "several generators take a server that is there: one with its own has one"
+    );
+    let own = match scenario.own_server {
+        true => Some(own_server(args.server.as_deref(), &scenario).await?),
+        false => None,
+    };
+    let server = match &own {
+        Some(own) => own.address()?,
+        None => Server::parse(&args.url)?,
+    };
     let process = args.server_pid.map(|pid| ServerProcess { pid });
     let (progress, each_second) = live::watcher();
     let run = if args.generators > 1 {
@@ -250,8 +266,9 @@ async fn scenario(args: RunArgs) -> Result<bool> {
         let told = |line: &str| progress(line);
         generators::run(&args.scenario, &scenario, args.generators, arguments, told).await?
     } else {
-        let private = private(args.private.as_deref(), &server).await?;
-        let setting = Setting { server, private, process, progress, each_second };
+        let told = own.as_ref().map(OwnServer::private_address).or(args.private);
+        let private = private(told.as_deref(), &server).await?;
+        let setting = Setting { server, private, own, process, progress, each_second };
         palabre_loadtest::run::run(scenario, setting).await?
     };
     if let Some(file) = &args.raw {
@@ -279,6 +296,18 @@ async fn private(told: Option<&str>, server: &Server) -> Result<Option<Server>> 
 fn merge(args: &MergeArgs) -> Result<bool> {
     let runs = args.runs.iter().map(|file| generators::read(file)).collect::<Result<Vec<_>>>()?;
     args.files.report(&RawRun::merge(runs)?)
+}
+
+/// Starts the server of a scenario's own. Awaited on the main thread, which outlives it.
+async fn own_server(program: Option<&Path>, scenario: &Scenario) -> Result<OwnServer> {
+    let program = match program {
+        Some(program) => program.to_owned(),
+        None => {
+            let here = std::env::current_exe().context("cannot tell where this program is")?;
+            here.with_file_name("palabre")
+        }
+    };
+    OwnServer::start(&program, scenario.at_most()).await
 }
 
 async fn bots(args: BotsArgs) -> Result<()> {

@@ -83,10 +83,10 @@ impl OwnServer {
         Server::parse(&format!("http://127.0.0.1:{}", self.http))
     }
 
-    /// Its metrics are there, and its `/drain`.
+    /// Its private listener, with its metrics and `/drain`.
     #[must_use]
-    pub fn private(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.private)
+    pub fn private_address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.private)
     }
 
     /// Its pid; none while it is gone.
@@ -136,7 +136,7 @@ impl OwnServer {
     /// # Errors
     /// When it refuses, when the first one does not end well, or the other one does not serve.
     pub async fn drain(&mut self, within: Duration) -> Result<Up> {
-        let url = self.private("/drain");
+        let url = format!("{}/drain", self.private_address());
         let body = json!({ "within_seconds": within.as_secs() });
         let answer = tokio::task::spawn_blocking(move || -> Result<String> {
             let mut response = ureq::post(&url).send_json(&body).context("POST /drain")?;

@@ -24,9 +24,9 @@ use super::pulse::Counts;
 use super::room::Room;
 use super::senses::{Senses, SharedSenses, lock};
 use super::tap::Tapped;
-use super::{BotConfig, Drop, Note, Order, Return, RoomState};
+use super::{BotConfig, Drop, Note, Order, Return, RoomState, Stack};
 use crate::backoff;
-use crate::relay::{self, Relay};
+use crate::relay::{self, Change, Relay};
 use crate::signaling::{Incoming, Outgoing};
 
 /// The wire wants a ping every 2 s.
@@ -261,7 +261,12 @@ impl Actor {
             }
             Order::Network(network) => {
                 let relay = self.relay.as_ref().context("the bot has no relay to change")?;
-                relay.change(network).await?;
+                relay.change(Change::Network(network)).await?;
+            }
+            Order::Conditions(conditions) => {
+                let relay = self.relay.as_ref().context("the bot has no relay to change")?;
+                let stream = u64::from(self.config.link.seat.0);
+                relay.change(Change::Conditions { conditions, stream }).await?;
             }
             Order::RestartIce => self.restart_ice().await?,
             Order::Microphone(microphone) => lock(&self.senses).mouth.microphone = microphone,
@@ -443,6 +448,9 @@ impl Actor {
     }
 
     async fn offer_anew(&mut self, now: Instant) -> Result<()> {
+        if self.config.stack == Stack::Signaling {
+            return Ok(());
+        }
         let place = self.place.as_ref().context("an offer before the welcome")?;
         let camera = self.config.camera.unwrap_or_default();
         // The old session, if any, goes without goodbye: the server replaces it.

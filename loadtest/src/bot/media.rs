@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use palabre_wire::{IceCredentials, MediaPlan};
 use tokio::sync::{mpsc, watch};
 
@@ -65,6 +65,7 @@ impl Media {
                 let state = peer.state();
                 (StackPeer::Light(peer), state)
             }
+            Stack::Signaling => bail!("a bot of signaling alone has no media"),
         };
         Ok(Self { peer, state, began: now, connected: false, fresh: true })
     }

@@ -26,6 +26,7 @@ use crate::link::Link;
 use crate::media::speech::Voice;
 use crate::media::stream::Silence;
 use crate::relay::Network;
+use crate::relay::path::Conditions;
 use listener::{Cast, Leaks, SlotReport, Speech, Times};
 use peer::Camera;
 pub use peer::PeerState;
@@ -63,6 +64,8 @@ pub enum Stack {
         /// Of so many packets of a stream one is opened; every one, with 1.
         open: u64,
     },
+    /// None: the signaling of a person alone, of which a thousand fit on one machine.
+    Signaling,
 }
 
 /// How a stack is called in a scenario, and on the command line.
@@ -71,6 +74,7 @@ pub enum Stack {
 enum StackName {
     Full,
     Light,
+    Signaling,
 }
 
 impl From<StackName> for Stack {
@@ -78,6 +82,7 @@ impl From<StackName> for Stack {
         match name {
             StackName::Full => Self::Full,
             StackName::Light => Self::LIGHT,
+            StackName::Signaling => Self::Signaling,
         }
     }
 }
@@ -89,7 +94,8 @@ impl std::str::FromStr for Stack {
         match name {
             "full" => Ok(Self::Full),
             "light" => Ok(Self::LIGHT),
-            _ => Err("one of: full, light"),
+            "signaling" => Ok(Self::Signaling),
+            _ => Err("one of: full, light, signaling"),
         }
     }
 }
@@ -102,7 +108,7 @@ impl Stack {
     #[must_use]
     pub fn wary(self) -> Self {
         match self {
-            Self::Full => Self::Full,
+            Self::Full | Self::Signaling => self,
             Self::Light { .. } => Self::Light { open: 1 },
         }
     }
@@ -112,13 +118,14 @@ impl Stack {
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
+            Self::Signaling => "signaling",
             Self::Light { .. } => "light",
         }
     }
 
     fn opens(self) -> u64 {
         match self {
-            Self::Full => 1,
+            Self::Full | Self::Signaling => 1,
             Self::Light { open } => open.max(1),
         }
     }
@@ -213,6 +220,8 @@ pub enum Order {
     ReturnByItself,
     /// That its network changes. It must have a relay.
     Network(Network),
+    /// That its network is like this from now on. It must have a relay.
+    Conditions(Conditions),
     /// To make new ICE credentials and offer again.
     RestartIce,
     /// To send sound, or not.
@@ -345,6 +354,9 @@ pub struct Report {
     /// Seconds from a drop to being back, by rung.
     #[serde(skip)]
     pub returns: Vec<(&'static str, f64)>,
+    /// Whether it has no media by its part.
+    #[serde(skip)]
+    pub signaling_alone: bool,
     /// When it last was let in again.
     #[serde(skip)]
     pub back_at: Option<Instant>,

@@ -15,6 +15,7 @@ use super::report::RoomResult;
 use super::room::RoomRun;
 use super::scenario::Scenario;
 use super::series::{Roster, Seconds};
+use super::server::SharedServer;
 use crate::media::speech::Voice;
 
 /// People who are not in by then will not be: a level is watched as it is.
@@ -27,6 +28,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 pub(super) struct Hall<'a> {
     scenario: Arc<Scenario>,
     setting: &'a Setting,
+    own: Option<Arc<SharedServer>>,
     voices: Vec<Arc<Voice>>,
     roster: Roster,
     seconds: Seconds,
@@ -50,6 +52,7 @@ impl<'a> Hall<'a> {
     pub(super) fn new(
         scenario: Arc<Scenario>,
         setting: &'a Setting,
+        own: Option<Arc<SharedServer>>,
         voices: Vec<Arc<Voice>>,
         (roster, seconds): (Roster, Seconds),
         empty_rss: Option<u64>,
@@ -57,6 +60,7 @@ impl<'a> Hall<'a> {
         Self {
             scenario,
             setting,
+            own,
             voices,
             roster,
             seconds,
@@ -162,6 +166,7 @@ impl<'a> Hall<'a> {
             index,
             self.scenario.clone(),
             &self.setting.server,
+            self.own.clone(),
             &self.voices,
             self.setting.progress.clone(),
         )

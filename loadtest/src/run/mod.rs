@@ -1,7 +1,9 @@
 //! Runs a scenario: opens its rooms, starts its bots, does what it says when, and judges.
 
 mod agreement;
+mod compare;
 mod drift;
+mod fault;
 mod hall;
 pub mod limit;
 pub mod load;
@@ -13,6 +15,7 @@ mod room;
 mod scenario;
 mod scrape;
 pub mod series;
+mod server;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +25,7 @@ use tokio::task::JoinSet;
 
 use crate::link::Server;
 use crate::media::speech;
+use crate::own::OwnServer;
 use hall::Hall;
 pub use process::ServerProcess;
 pub use raw::RawRun;
@@ -42,6 +46,8 @@ pub struct Setting {
     pub server: Server,
     /// Its private listener, whose metrics are read; none where they cannot be.
     pub private: Option<Server>,
+    /// The same server, when it is the scenario's own: its faults strike it.
+    pub own: Option<OwnServer>,
     /// Its process, when it is on this machine.
     pub process: Option<ServerProcess>,
     /// Told what the rooms do.
@@ -55,10 +61,12 @@ pub struct Setting {
 /// # Errors
 /// When it could not be run at all: no server, no speech. What goes wrong in a room is a failed
 /// assertion of the run.
-pub async fn run(scenario: Scenario, setting: Setting) -> Result<RawRun> {
+pub async fn run(scenario: Scenario, mut setting: Setting) -> Result<RawRun> {
     let people = u8::try_from(scenario.roles.len()).context("a room has few seats")?;
     (setting.progress)("making the voices");
     let voices = tokio::task::spawn_blocking(move || speech::voices(people)).await??;
+    let own =
+        setting.own.take().map(|own| Arc::new(server::SharedServer::new(own, scenario.rooms)));
     let scenario = Arc::new(scenario);
     let before = match &setting.private {
         Some(private) => Some(Scrape::take(private).await?),
@@ -82,7 +90,7 @@ pub async fn run(scenario: Scenario, setting: Setting) -> Result<RawRun> {
     let empty = used_before
         .map(|used| used.rss_bytes)
         .or_else(|| before.as_ref().and_then(Scrape::rss_bytes));
-    let hall = Hall::new(scenario, &setting, voices, (roster, seconds.clone()), empty);
+    let hall = Hall::new(scenario, &setting, own.clone(), voices, (roster, seconds.clone()), empty);
     let (rooms, found) = hall.play().await?;
     for (index, room) in rooms {
         run.add_room(index, room);
@@ -107,6 +115,8 @@ pub async fn run(scenario: Scenario, setting: Setting) -> Result<RawRun> {
         }
     }
     drop(watching);
+    // A server of its own was there for the last metrics.
+    drop(own);
     run.series = seconds.since(0);
     run.seconds = start.elapsed().as_secs_f64();
     Ok(run)

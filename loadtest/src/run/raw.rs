@@ -57,6 +57,16 @@ pub struct Totals {
     pub media_gap_ms: BTreeMap<String, Samples>,
     /// From a drop to being back, by rung, in seconds.
     pub reconnect_seconds: BTreeMap<String, Samples>,
+    /// From the end of a fault to the last of all hearing all again, by cause, in seconds.
+    pub hear_again_seconds: BTreeMap<String, Samples>,
+    /// From the end of a fault to the welcome, by who comes first, in seconds.
+    pub welcome_seconds: BTreeMap<String, Samples>,
+    /// Packets that a room's listeners missed in one fault, by cause.
+    pub packets_lost_to: BTreeMap<String, Samples>,
+    /// Attempts to get in that the server answered by turning them away.
+    pub refused: u64,
+    /// Times that somebody was let in.
+    pub let_in: u64,
     /// Packets sent.
     pub packets_sent: u64,
     /// Packets that should have been received.
@@ -159,15 +169,27 @@ impl RawRun {
         for (cause, gap) in room.gaps {
             totals.media_gap_ms.entry(cause).or_default().add(gap);
         }
+        for (groups, values) in [
+            (&mut totals.hear_again_seconds, room.faults.hear_again),
+            (&mut totals.welcome_seconds, room.faults.welcomes),
+            (&mut totals.packets_lost_to, room.faults.lost),
+        ] {
+            for (name, value) in values {
+                groups.entry(name).or_default().add(value);
+            }
+        }
         totals.forbidden_fragments_sent += room.forbidden_sent as u64;
         self.assertions.extend(room.assertions);
-        self.assertions.extend(room.findings.into_iter().map(|finding| Assertion {
-            what: format!(
-                "room {index}: what the script says is done, and nothing hostile answered"
-            ),
-            held: false,
-            found: finding,
-        }));
+        for (what, found) in [
+            ("what the script says is done", room.failures),
+            ("nothing hostile is answered", room.findings),
+        ] {
+            self.assertions.extend(found.into_iter().map(|found| Assertion {
+                what: format!("room {index}: {what}"),
+                held: false,
+                found,
+            }));
+        }
         // In a search for the limit rooms are pushed beyond it: its levels say who was in.
         if self.tested.mode != FIND_LIMIT {
             for assertion in always(index, &room.reports, &room.silent) {
@@ -280,6 +302,8 @@ impl Totals {
         for (rung, seconds) in &report.returns {
             self.reconnect_seconds.entry((*rung).to_owned()).or_default().add(*seconds);
         }
+        self.refused += report.refused;
+        self.let_in += u64::from(report.stage.is_some()) + report.returns.len() as u64;
         self.packets_sent += report.sent;
         self.packets_expected += report.expected;
         self.packets_received += report.received;
@@ -308,9 +332,18 @@ impl Totals {
         for (cause, gaps) in other.media_gap_ms {
             self.media_gap_ms.entry(cause).or_default().merge(&gaps);
         }
-        for (rung, times) in other.reconnect_seconds {
-            self.reconnect_seconds.entry(rung).or_default().merge(&times);
+        for (groups, others) in [
+            (&mut self.reconnect_seconds, other.reconnect_seconds),
+            (&mut self.hear_again_seconds, other.hear_again_seconds),
+            (&mut self.welcome_seconds, other.welcome_seconds),
+            (&mut self.packets_lost_to, other.packets_lost_to),
+        ] {
+            for (name, values) in others {
+                groups.entry(name).or_default().merge(&values);
+            }
         }
+        self.refused += other.refused;
+        self.let_in += other.let_in;
         self.packets_sent += other.packets_sent;
         self.packets_expected += other.packets_expected;
         self.packets_received += other.packets_received;
@@ -347,6 +380,15 @@ pub(super) fn always(room: u16, reports: &[Report], silent: &[Seat]) -> Vec<Asse
             found: found.join("; "),
         }
     };
+    let trouble = failing("no bot had trouble", &|report| {
+        (!report.troubles.is_empty()).then(|| report.troubles.join(", "))
+    });
+    if reports.iter().any(|report| report.signaling_alone) {
+        let got_in = failing("every bot got in", &|report| {
+            report.stage.is_none().then(|| "never welcomed".to_owned())
+        });
+        return vec![got_in, trouble];
+    }
     vec![
         failing("every bot got in", &|report| {
             report.joins.is_empty().then(|| "never connected".to_owned())
@@ -361,9 +403,7 @@ pub(super) fn always(room: u16, reports: &[Report], silent: &[Seat]) -> Vec<Asse
         failing("no bot was too slow to count", &|report| {
             (report.overflow > 0).then(|| format!("{} packets", report.overflow))
         }),
-        failing("no bot had trouble", &|report| {
-            (!report.troubles.is_empty()).then(|| report.troubles.join(", "))
-        }),
+        trouble,
     ]
 }
 

@@ -7,6 +7,7 @@ use palabre_ids::Seat;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::fault::FaultResults;
 use super::limit::{Level, Limit};
 use super::raw::RawRun;
 use super::scenario::Expectation;
@@ -42,6 +43,10 @@ pub struct RoomResult {
     pub gaps: Vec<(String, f64)>,
     /// What hostile bots were given.
     pub findings: Vec<String>,
+    /// What of the script could not be done.
+    pub failures: Vec<String>,
+    /// What faults showed.
+    pub(super) faults: FaultResults,
     /// Fragments of media sent that nobody may receive.
     pub forbidden_sent: usize,
 }
@@ -181,6 +186,14 @@ pub struct Summary {
     pub media_gap_ms: BTreeMap<String, Distribution>,
     /// From a drop to being back, by rung.
     pub reconnect_seconds: BTreeMap<String, Distribution>,
+    /// From the end of a fault to the last of all hearing all again, by cause.
+    pub hear_again_seconds: BTreeMap<String, Distribution>,
+    /// From the end of a fault to the welcome: `first`, who speaks or conducts, and `others`.
+    pub welcome_seconds: BTreeMap<String, Distribution>,
+    /// Packets that a room's listeners missed in one fault, by cause.
+    pub packets_lost_to: BTreeMap<String, Distribution>,
+    /// Of all attempts to get in that the server answered, the share that it turned away.
+    pub refused_share: f64,
     /// Packets sent.
     pub packets_sent: u64,
     /// Packets that should have been received.
@@ -253,6 +266,10 @@ impl Summary {
             floor_revoke_ms: totals.floor_revoke_ms.distribution(),
             media_gap_ms: each(&totals.media_gap_ms),
             reconnect_seconds: each(&totals.reconnect_seconds),
+            hear_again_seconds: each(&totals.hear_again_seconds),
+            welcome_seconds: each(&totals.welcome_seconds),
+            packets_lost_to: each(&totals.packets_lost_to),
+            refused_share: totals.refused as f64 / (totals.refused + totals.let_in).max(1) as f64,
             packets_sent: totals.packets_sent,
             packets_expected: totals.packets_expected,
             packets_received: totals.packets_received,
@@ -349,8 +366,15 @@ impl Summary {
         for (cause, gap) in &self.media_gap_ms {
             row(&format!("media_gap_ms {cause}"), gap);
         }
-        for (rung, time) in &self.reconnect_seconds {
-            row(&format!("reconnect_seconds {rung}"), time);
+        for (name, groups) in [
+            ("reconnect_seconds", &self.reconnect_seconds),
+            ("hear_again_seconds", &self.hear_again_seconds),
+            ("welcome_seconds", &self.welcome_seconds),
+            ("packets_lost_to", &self.packets_lost_to),
+        ] {
+            for (key, numbers) in groups {
+                row(&format!("{name} {key}"), numbers);
+            }
         }
         let _ = writeln!(
             out,

@@ -9,9 +9,11 @@ use palabre_ids::{MediaKind, Seat};
 use tokio::sync::watch;
 
 use super::Progress;
+use super::fault::Struck;
 use super::report::{Assertion, RoomResult};
 use super::scenario::Scenario;
-use super::scenario::step::{Act, Check, Rebinding, Whom, order};
+use super::scenario::step::{Act, Check, Whom, order};
+use super::server::SharedServer;
 use crate::bot::listener::HeardReport;
 use crate::bot::peer::Camera;
 use crate::bot::pulse::Pulser;
@@ -20,8 +22,6 @@ use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
 use crate::link::{Invitation, RoomRequest, Server, open_room};
 use crate::media::speech::Voice;
-use crate::media::stream::Silence;
-use crate::relay::Network;
 
 /// A check may become true this late: who is heard takes 3 s to tell, and more on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -35,6 +35,7 @@ const STILL: u64 = 1_000;
 pub(super) struct RoomRun {
     index: u16,
     scenario: Arc<Scenario>,
+    own: Option<Arc<SharedServer>>,
     bots: BTreeMap<Seat, Bot>,
     hostile: BTreeMap<Seat, HostileBot>,
     ledger: Ledger,
@@ -51,6 +52,7 @@ impl RoomRun {
         index: u16,
         scenario: Arc<Scenario>,
         server: &Server,
+        own: Option<Arc<SharedServer>>,
         voices: &[Arc<Voice>],
         progress: Progress,
     ) -> Result<Self> {
@@ -100,7 +102,7 @@ impl RoomRun {
             tokio::spawn(async move { while notes.recv().await.is_some() {} });
             bots.insert(*seat, bot);
         }
-        Ok(Self { index, scenario, bots, hostile, ledger, start: Instant::now(), progress })
+        Ok(Self { index, scenario, own, bots, hostile, ledger, start: Instant::now(), progress })
     }
 
     /// A way to ask each bot what it did.
@@ -121,8 +123,21 @@ impl RoomRun {
             tokio::time::sleep_until((self.start + step.at + stood).into()).await;
             let began = Instant::now();
             let outcome = self.step(&step.what, &mut result).await;
-            if let Act::Rebind(_) = step.what {
+            if let Act::Fault(_) = step.what {
                 stood += began.elapsed();
+                let (compared, differences) = result.faults.take_verdict();
+                if compared > 0 {
+                    result.assertions.push(Assertion {
+                        what: format!(
+                            "room {}, line {}: the same room for everybody after {compared} × {}",
+                            self.index,
+                            step.line,
+                            describe(&step.what)
+                        ),
+                        held: differences.is_empty(),
+                        found: differences.join("; "),
+                    });
+                }
             }
             if let Act::Check(_) = step.what {
                 let found =
@@ -138,7 +153,11 @@ impl RoomRun {
                     found,
                 });
             } else if let Err(error) = outcome {
-                result.findings.push(format!("line {}: {error:#}", step.line));
+                result.failures.push(format!(
+                    "line {}: {}: {error:#}",
+                    step.line,
+                    describe(&step.what)
+                ));
             }
         }
         if scenario.load.is_planned() {
@@ -150,7 +169,7 @@ impl RoomRun {
         for bot in self.bots.values() {
             match bot.report().await {
                 Ok(report) => result.reports.push(report),
-                Err(error) => result.findings.push(format!("{error:#}")),
+                Err(error) => result.failures.push(format!("{error:#}")),
             }
         }
         for hostile in self.hostile.into_values() {
@@ -172,12 +191,10 @@ impl RoomRun {
             describe(what)
         ));
         match what {
-            Act::Tell(seat, line) => {
-                let bot = self
-                    .bots
-                    .get(seat)
-                    .with_context(|| format!("seat {seat} is not a full bot's"))?;
-                bot.order(order(line)?).await;
+            Act::Tell(seats, line) => {
+                for seat in seats {
+                    self.bot(*seat)?.order(order(line, *seat)?).await;
+                }
             }
             Act::Attack(seat, attack) => {
                 let hostile = self.hostile.get(seat);
@@ -186,9 +203,18 @@ impl RoomRun {
                     .attack(*attack)
                     .await?;
             }
-            Act::Rebind(rebinding) => {
-                for _ in 0..rebinding.times {
-                    self.rebind(rebinding, result).await?;
+            Act::Fault(fault) => {
+                let struck = Struck {
+                    bots: &self.bots,
+                    server: self.own.as_deref(),
+                    plays: self.scenario.play.is_some(),
+                    media: self.scenario.bots != Stack::Signaling,
+                };
+                struck.suffer(fault, &mut result.faults, &mut result.gaps).await?;
+            }
+            Act::Network(seats, conditions) => {
+                for seat in seats {
+                    self.bot(*seat)?.order(Order::Conditions(*conditions)).await;
                 }
             }
             Act::Mark => {
@@ -215,34 +241,8 @@ impl RoomRun {
         Ok(())
     }
 
-    /// The seat's address changes; the longest silences around it are measured.
-    async fn rebind(&self, rebinding: &Rebinding, result: &mut RoomResult) -> Result<()> {
-        let struck = rebinding.seat;
-        let bot = self.bots.get(&struck).context("the seat of a rebinding is not a full bot's")?;
-        for bot in self.bots.values() {
-            bot.gaps().await?;
-        }
-        bot.order(Order::Network(Network::Rebind)).await;
-        tokio::time::sleep(rebinding.every).await;
-        let longest = |gaps: Vec<(Seat, Silence)>, of: &dyn Fn(Seat) -> bool| {
-            gaps.into_iter()
-                .filter(|(seat, _)| of(*seat))
-                .map(|(_, gap)| gap.ms())
-                .max_by(f64::total_cmp)
-        };
-        let hears = longest(bot.gaps().await?, &|seat| seat != struck);
-        let mut heard = None;
-        for (seat, bot) in &self.bots {
-            if *seat != struck {
-                let gap = longest(bot.gaps().await?, &|seat| seat == struck);
-                heard = heard.into_iter().chain(gap).max_by(f64::total_cmp);
-            }
-        }
-        let hears = hears.context("the seat of a rebinding hears nobody: nothing to measure")?;
-        let heard = heard.context("nobody hears the seat of a rebinding: nothing to measure")?;
-        result.gaps.push(("rebinding_hears".to_owned(), hears));
-        result.gaps.push(("rebinding_heard".to_owned(), heard));
-        Ok(())
+    fn bot(&self, seat: Seat) -> Result<&Bot> {
+        self.bots.get(&seat).with_context(|| format!("seat {seat} is not a full bot's"))
     }
 
     /// Waits until a check is true.
@@ -264,11 +264,16 @@ impl RoomRun {
 
 fn describe(what: &Act) -> String {
     match what {
-        Act::Tell(_, line) => line.clone(),
+        Act::Tell(seats, line) => format!("{} {line}", numbers(seats)),
         Act::Attack(seat, attack) => format!("seat {seat} attacks: {attack:?}"),
-        Act::Rebind(rebinding) => {
-            format!("seat {} is rebound {} times", rebinding.seat, rebinding.times)
+        Act::Fault(fault) => {
+            let whom = match fault.what.is_of_the_server() {
+                true => String::new(),
+                false => format!(" of {}", numbers(&fault.seats)),
+            };
+            format!("{:?}{whom}, {} times", fault.what, fault.times)
         }
+        Act::Network(seats, conditions) => format!("{} on {conditions:?}", numbers(seats)),
         Act::Mark => "mark".to_owned(),
         Act::Gap(cause) => format!("gap: {cause}"),
         Act::Check(check) => {
@@ -290,10 +295,14 @@ fn describe(what: &Act) -> String {
     }
 }
 
+fn numbers(seats: &[Seat]) -> String {
+    format!("{:?}", seats.iter().map(|seat| seat.0).collect::<Vec<_>>())
+}
+
 fn whom(whom: &Whom) -> String {
     match whom {
         Whom::Allowed => "exactly who may".to_owned(),
-        Whom::Seats(seats) => format!("{:?}", seats.iter().map(|seat| seat.0).collect::<Vec<_>>()),
+        Whom::Seats(seats) => numbers(seats),
     }
 }
 

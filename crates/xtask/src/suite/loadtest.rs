@@ -34,6 +34,10 @@ pub(super) fn check() -> Result<()> {
     ensure!(page.ends_with("</html>"), "{} is no whole page", html.display());
     ensure!(read(&json)?["held"] == true, "{} does not say that all held", json.display());
 
+    let mut crash = Command::new(built.join("palabre-loadtest"));
+    crash.current_dir(shell::root()).args(["run", "loadtest/tests/crash.toml"]);
+    shell::run(&mut crash)?;
+
     let json = folder.join("senderless.json");
     let mut senderless = run("loadtest/tests/senderless.toml", &json, &html);
     shell::say("$ palabre-loadtest run loadtest/tests/senderless.toml (must fail)");

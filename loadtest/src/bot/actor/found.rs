@@ -71,6 +71,7 @@ impl Actor {
             joins: self.joins.clone(),
             returns: self.returns.iter().chain(&senses.returns).copied().collect(),
             back_at: self.knocks.back_at,
+            signaling_alone: self.config.stack == crate::bot::Stack::Signaling,
             refused: self.knocks.refused,
             times: senses.listener.times(),
             speech: senses.listener.speech.clone(),

@@ -1,6 +1,7 @@
 //! A scenario: who comes, what they do when, what must be true. Parsed once; past that nothing is
 //! checked again. Errors name the line.
 
+pub(super) mod fault;
 pub(super) mod step;
 
 use std::ops::Range;
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub sampled: u16,
     /// Whether each bot's UDP goes through a relay of its own.
     pub relay: bool,
+    /// Whether it starts a server of its own, which its faults may strike.
+    pub own_server: bool,
     /// The seats taken by hostile bots, which join only when a step says so.
     pub hostile: Vec<Seat>,
     /// How rooms come.
@@ -66,6 +69,14 @@ pub struct Expectation {
     pub at_most: Option<f64>,
     /// The least it may be.
     pub at_least: Option<f64>,
+}
+
+/// Whose server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    /// One that is started for the scenario.
+    Own,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +106,7 @@ struct File {
     sampled: u16,
     #[serde(default)]
     relay: bool,
+    server: Option<Place>,
     #[serde(default)]
     hostile: Vec<Seat>,
     load: Option<Spanned<toml::Table>>,
@@ -131,11 +143,23 @@ pub struct Overrides {
     pub length: Option<Duration>,
     /// What carries the bots' media.
     pub bots: Option<Stack>,
-    /// How often each rebinding is repeated.
+    /// How often each fault is repeated.
     pub repeat: Option<u32>,
 }
 
 impl Scenario {
+    /// So long it may take, with all its faults: a server of its own ends after that.
+    #[must_use]
+    pub fn at_most(&self) -> Duration {
+        /// From a fault to everybody being back and the room compared, and what a start takes.
+        const MENDED: Duration = Duration::from_secs(80);
+        let faults = self.steps.iter().filter_map(|step| match &step.what {
+            Act::Fault(fault) => Some((fault.every + fault.away + MENDED) * fault.times),
+            _ => None,
+        });
+        self.length + faults.sum::<Duration>() + 2 * MENDED
+    }
+
     /// Parses a scenario file.
     ///
     /// # Errors
@@ -169,9 +193,22 @@ impl Scenario {
             let line = line_of(text, span.start);
             let mut step = Step::parse(step.into_inner(), line, people)
                 .with_context(|| format!("line {line}"))?;
-            if let Act::Rebind(rebinding) = &mut step.what {
-                ensure!(file.relay, "line {line}: a rebinding takes `relay = true`");
-                rebinding.times = over.repeat.unwrap_or(rebinding.times);
+            match &mut step.what {
+                Act::Fault(fault) => {
+                    let what = fault.what;
+                    let relay = !what.takes_a_relay() || file.relay;
+                    ensure!(relay, "line {line}: this fault takes `relay = true`");
+                    let own = !what.is_of_the_server() || file.server.is_some();
+                    ensure!(own, "line {line}: this fault takes `server = \"own\"`");
+                    let media =
+                        !what.takes_media() || over.bots.unwrap_or(file.bots) != Stack::Signaling;
+                    ensure!(media, "line {line}: this fault takes bots with media");
+                    fault.times = over.repeat.unwrap_or(fault.times);
+                }
+                Act::Network(..) => {
+                    ensure!(file.relay, "line {line}: a network takes `relay = true`");
+                }
+                _ => {}
             }
             ensure!(step.at <= length, "line {line}: after the end of the scenario");
             steps.push(step);
@@ -200,6 +237,10 @@ impl Scenario {
             !load.is_planned() || steps.is_empty(),
             "[[at]]: rooms that come and go by a plan have no script"
         );
+        ensure!(
+            !load.is_planned() || file.server.is_none(),
+            "`server`: rooms that come and go by a plan take a server that is there"
+        );
         for seat in &file.hostile {
             ensure!(seat.0 < people, "hostile: seat {seat} has nobody");
         }
@@ -219,6 +260,7 @@ impl Scenario {
             bots: over.bots.unwrap_or(file.bots),
             sampled: file.sampled,
             relay: file.relay,
+            own_server: file.server.is_some(),
             hostile: file.hostile,
             load,
             steps,
@@ -234,6 +276,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bot::Order;
 
     const HEAD: &str = "name = \"x\"\ntemplate = \"plain-meeting\"\nseconds = 20\n";
 
@@ -254,6 +297,13 @@ mod tests {
             include_str!("../../../scenarios/soak-8h.toml"),
             include_str!("../../../scenarios/find-limit.toml"),
             include_str!("../../../scenarios/growth.toml"),
+            include_str!("../../../scenarios/server-crash.toml"),
+            include_str!("../../../scenarios/signaling-lost.toml"),
+            include_str!("../../../scenarios/udp-blocked.toml"),
+            include_str!("../../../scenarios/storm.toml"),
+            include_str!("../../../scenarios/drain.toml"),
+            include_str!("../../../scenarios/bad-network.toml"),
+            include_str!("../../../tests/crash.toml"),
         ] {
             Scenario::parse(text, Overrides::default()).expect("valid");
         }
@@ -263,9 +313,34 @@ mod tests {
     fn steps_are_in_order_of_time() {
         let scenario =
             parse("[[at]]\nsecond = 9\nmark = true\n[[at]]\nsecond = 1.5\nseat = 0\ndo = \"next_phase\"\n").expect("valid");
-        assert!(matches!(scenario.steps[0].what, Act::Tell(Seat(0), _)));
+        assert!(matches!(&scenario.steps[0].what, Act::Tell(seats, _) if *seats == [Seat(0)]));
         assert_eq!(scenario.roles[..3], [Role::Facilitator, Role::Client, Role::Consultant]);
         assert_eq!(scenario.roles.len(), 8);
+    }
+
+    #[test]
+    fn a_fault_strikes_seats_or_the_server_as_often_as_asked() {
+        let text = "relay = true\nserver = \"own\"\n\
+            [[at]]\nsecond = 1\nfault = \"server_kill\"\naway = 2\ntimes = 3\n\
+            [[at]]\nsecond = 2\nseats = [1, 4]\nfault = \"udp_blocked\"\n\
+            [[at]]\nsecond = 3\nseats = \"all\"\nfault = \"network\"\nloss = 0.05\nway = \"up\"\n\
+            [[at]]\nsecond = 4\nseats = [2, 3]\ndo = \"drop\"\nhow = \"signaling\"\n";
+        let scenario = parse(text).expect("valid");
+        assert!(scenario.own_server);
+        let Act::Fault(kill) = &scenario.steps[0].what else { panic!("a fault") };
+        assert_eq!((kill.times, kill.away.as_secs(), kill.seats.len()), (3, 2, 8));
+        let Act::Fault(blocked) = &scenario.steps[1].what else { panic!("a fault") };
+        assert_eq!((blocked.times, &blocked.seats[..]), (1, &[Seat(1), Seat(4)][..]));
+        let Act::Network(seats, conditions) = &scenario.steps[2].what else { panic!("a network") };
+        assert_eq!((seats.len(), conditions.loss), (8, 0.05));
+        let Act::Tell(seats, line) = &scenario.steps[3].what else { panic!("an order") };
+        assert_eq!(seats[..], [Seat(2), Seat(3)]);
+        assert!(matches!(step::order(line, Seat(3)), Ok(Order::Drop(_))));
+        let over = Overrides { repeat: Some(100), ..Overrides::default() };
+        let scenario = Scenario::parse(&format!("{HEAD}{text}"), over).expect("valid");
+        let Act::Fault(kill) = &scenario.steps[0].what else { panic!("a fault") };
+        assert_eq!(kill.times, 100);
+        assert!(scenario.at_most() > Duration::from_secs(300), "a server must outlive its faults");
     }
 
     #[test]
@@ -284,6 +359,24 @@ mod tests {
                 "line 5",
                 "unknown fault",
             ),
+            ("[[at]]\nsecond = 1\nfault = \"server_kill\"\n", "line 4", "own"),
+            (
+                "server = \"own\"\n[[at]]\nsecond = 1\nseat = 1\nfault = \"drain\"\n",
+                "line 5",
+                "everybody",
+            ),
+            (
+                "relay = true\n[[at]]\nsecond = 1\nseat = 1\nfault = \"network\"\nloss = 2.0\n",
+                "line 5",
+                "loss",
+            ),
+            (
+                "bots = \"signaling\"\nrelay = true\n[[at]]\nsecond = 1\nseat = 1\nfault = \"rebinding\"\n",
+                "line 6",
+                "media",
+            ),
+            ("[[at]]\nsecond = 1\nseat = 1\nseats = [2]\ndo = \"pass\"\n", "line 4", "both"),
+            ("server = \"mine\"\n", "line 4", "mine"),
             ("people = 1\n", "line 4", "people"),
             ("play = \"yes\"\n", "line 4", "play"),
             ("peeple = 8\n", "line 4", "peeple"),

@@ -5,9 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use palabre_ids::Seat;
 
+use super::fault::{self, Fault, Parsed};
 use crate::bot::Order;
 use crate::control::{self, Line};
 use crate::hostile::Attack;
+use crate::relay::path::Conditions;
 
 /// Something at a time.
 #[derive(Debug)]
@@ -23,29 +25,20 @@ pub(in crate::run) struct Step {
 /// What can happen.
 #[derive(Debug)]
 pub(in crate::run) enum Act {
-    /// A bot is told something, as by `bots --control`.
-    Tell(Seat, String),
+    /// Some bots are told something, as by `bots --control`.
+    Tell(Vec<Seat>, String),
     /// A hostile bot attacks.
     Attack(Seat, Attack),
-    /// A bot's address changes, again and again.
-    Rebind(Rebinding),
+    /// Something breaks, again and again.
+    Fault(Fault),
+    /// The network of some is like this from now on.
+    Network(Vec<Seat>, Conditions),
     /// The gaps in what is heard are measured from here.
     Mark,
     /// What was heard without since the last mark is a gap with that cause.
     Gap(String),
     /// Something must be true now.
     Check(Check),
-}
-
-/// Changes of a bot's address, as by a translator at home.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::run) struct Rebinding {
-    /// Whose.
-    pub(in crate::run) seat: Seat,
-    /// How often.
-    pub(in crate::run) times: u32,
-    /// From one to the next.
-    pub(in crate::run) every: Duration,
 }
 
 /// What must be true of every listener at a time.
@@ -79,28 +72,32 @@ impl Step {
             _ => bail!("a step says at which `second` it happens"),
         };
         let at = seconds(second)?;
-        let seat = match table.get("seat") {
-            None => None,
-            Some(seat) => {
-                let seat: u8 = seat.clone().try_into().context("`seat` is a number")?;
-                ensure!(seat < people, "seat {seat} has nobody");
-                Some(Seat(seat))
-            }
-        };
         let what = if let Some(attack) = table.remove("attack") {
             let attack: Attack = attack.try_into().context("an unknown attack")?;
-            Act::Attack(seat.context("which `seat` attacks")?, attack)
-        } else if let Some(fault) = table.remove("fault") {
-            Act::Rebind(parse_fault(&fault, seat, table)?)
+            let seats = fault::take_seats(&mut table, people)?;
+            let [seat] = seats[..] else { bail!("which one `seat` attacks") };
+            Act::Attack(seat, attack)
+        } else if let Some(name) = table.remove("fault") {
+            match fault::parse(name, table, people)? {
+                Parsed::Fault(fault) => Act::Fault(fault),
+                Parsed::Network(seats, conditions) => Act::Network(seats, conditions),
+            }
         } else if table.remove("mark").is_some() {
             Act::Mark
         } else if let Some(cause) = table.remove("gap") {
             Act::Gap(cause.try_into().context("`gap` names its cause")?)
         } else if table.contains_key("do") {
+            // The seats that a bot shows belong to the order.
+            let shows = table.get("do").and_then(toml::Value::as_str) == Some("view");
+            let own = if shows { table.remove("seats") } else { None };
+            let seats = fault::take_seats(&mut table, people)?;
+            table.extend(own.map(|own| ("seats".to_owned(), own)));
             let line = serde_json::to_string(&table)?;
-            // Parsed for its errors here; told again to each room's bot.
-            match control::parse(&line)? {
-                Line::Bot(seat, _) => Act::Tell(seat, line),
+            let first = seats.first().copied();
+            ensure!(first.is_some(), "which `seat`, or `seats`, is to do it");
+            // Parsed for its errors here; told again to each room's bots.
+            match parse_line(&table, first)? {
+                Line::Bot(..) => Act::Tell(seats, line),
                 Line::Attack(seat, attack) => Act::Attack(seat, attack),
                 Line::Report(_) | Line::Quit => bail!("a scenario reports and ends by itself"),
             }
@@ -118,27 +115,6 @@ pub(super) fn seconds(value: f64) -> Result<Duration> {
         "seconds are between 0 and 86,400"
     );
     Ok(Duration::from_secs_f64(value))
-}
-
-fn parse_fault(
-    fault: &toml::Value,
-    seat: Option<Seat>,
-    mut table: toml::Table,
-) -> Result<Rebinding> {
-    ensure!(fault.as_str() == Some("rebinding"), "an unknown fault {fault} (one of: rebinding)");
-    table.remove("seat");
-    let times = table.remove("times").map_or(Ok(1), toml::Value::try_into);
-    let times: u32 = times.context("`times` is a whole number")?;
-    ensure!((1..=100_000).contains(&times), "`times` is 1 to 100,000");
-    let every = match table.remove("every") {
-        None => 1.0,
-        Some(every) => every.try_into().context("`every` is in seconds")?,
-    };
-    if let Some(key) = table.keys().next() {
-        bail!("unknown key `{key}` (one of: fault, seat, times, every)");
-    }
-    let seat = seat.context("which `seat` is struck")?;
-    Ok(Rebinding { seat, times, every: seconds(every)? })
 }
 
 fn parse_check(mut table: toml::Table) -> Result<Check> {
@@ -181,12 +157,21 @@ fn parse_check(mut table: toml::Table) -> Result<Check> {
     Ok(check)
 }
 
-/// The order of a step.
+/// What a seat is told by a line's table.
+fn parse_line(table: &toml::Table, seat: Option<Seat>) -> Result<Line> {
+    let mut line = serde_json::to_value(table)?;
+    if let (Some(seat), Some(fields)) = (seat, line.as_object_mut()) {
+        fields.insert("seat".to_owned(), seat.0.into());
+    }
+    control::parse(&line.to_string())
+}
+
+/// The order of a step to one seat.
 ///
 /// # Errors
 /// Never for the text of a parsed step.
-pub(in crate::run) fn order(line: &str) -> Result<Order> {
-    match control::parse(line)? {
+pub(in crate::run) fn order(line: &str, seat: Seat) -> Result<Order> {
+    match parse_line(&serde_json::from_str(line)?, Some(seat))? {
         Line::Bot(_, order) => Ok(*order),
         Line::Attack(..) | Line::Report(_) | Line::Quit => bail!("no order to a bot"),
     }

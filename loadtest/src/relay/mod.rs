@@ -1,12 +1,19 @@
 //! What stands between a bot and the server's media port: an address translator whose port changes when
-//! it is told to, as one at home does, and a firewall that lets no UDP through.
+//! it is told to, as one at home does, a firewall that lets no UDP through, and a network as bad as
+//! `path` makes it.
 
+pub mod path;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
+
+use self::path::{Conditions, Path, Ways};
 
 /// The largest datagram.
 const MTU: usize = 2_048;
@@ -31,7 +38,21 @@ pub enum Network {
 pub struct Relay {
     server: SocketAddr,
     inside: SocketAddr,
-    changes: mpsc::Sender<(Network, oneshot::Sender<()>)>,
+    changes: mpsc::Sender<(Change, oneshot::Sender<()>)>,
+}
+
+/// What a relay is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Change {
+    /// The network changes.
+    Network(Network),
+    /// It is so from now on. `stream` tells apart the schedules of one seed.
+    Conditions {
+        /// How it is.
+        conditions: Conditions,
+        /// Whose schedule.
+        stream: u64,
+    },
 }
 
 impl Relay {
@@ -68,9 +89,9 @@ impl Relay {
     ///
     /// # Errors
     /// When the relay has ended.
-    pub async fn change(&self, network: Network) -> Result<()> {
+    pub async fn change(&self, change: Change) -> Result<()> {
         let (done, made) = oneshot::channel();
-        self.changes.send((network, done)).await.context("the relay has ended")?;
+        self.changes.send((change, done)).await.context("the relay has ended")?;
         made.await.context("the relay has ended")
     }
 
@@ -110,41 +131,130 @@ async fn open(server: SocketAddr) -> Result<UdpSocket> {
     Ok(socket)
 }
 
+/// Datagrams that a relay holds: beyond, a network drops them, too.
+const HELD: usize = 20_000;
+
+/// A datagram on its way.
+enum Bound {
+    Up(Vec<u8>),
+    Down(Vec<u8>),
+}
+
+/// What is on its way, by when it arrives and the order in which it was sent.
+#[derive(Default)]
+struct Held {
+    datagrams: BTreeMap<(Instant, u64), Bound>,
+    sent: u64,
+}
+
+impl Held {
+    fn hold(&mut self, at: Instant, bound: Bound) {
+        self.sent += 1;
+        if self.datagrams.len() < HELD {
+            self.datagrams.insert((at, self.sent), bound);
+        }
+    }
+
+    /// When the first one arrives.
+    fn due(&self) -> Option<Instant> {
+        self.datagrams.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    fn arrived(&mut self, now: Instant) -> Option<Bound> {
+        self.datagrams
+            .first_entry()
+            .filter(|first| first.key().0 <= now)
+            .map(|first| first.remove())
+    }
+}
+
+/// Both ways, where they are bad.
+#[derive(Default)]
+struct Paths {
+    up: Option<Path>,
+    down: Option<Path>,
+}
+
+impl Paths {
+    fn new(conditions: Conditions, stream: u64) -> Self {
+        let way = |bad: bool, way| bad.then(|| Path::new(conditions, 2 * stream + way));
+        Self { up: way(conditions.way != Ways::Down, 0), down: way(conditions.way != Ways::Up, 1) }
+    }
+}
+
 async fn pass(
     server: SocketAddr,
     inside: UdpSocket,
     mut outside: UdpSocket,
-    mut orders: mpsc::Receiver<(Network, oneshot::Sender<()>)>,
+    mut orders: mpsc::Receiver<(Change, oneshot::Sender<()>)>,
 ) -> Result<()> {
     let (mut up, mut down) = (vec![0; MTU], vec![0; MTU]);
     let mut bot = None;
     let mut blocked = false;
+    let (mut paths, mut held) = (Paths::default(), Held::default());
     loop {
+        let due = held.due();
+        let arrival = async {
+            match due {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             order = orders.recv() => {
-                let Some((network, done)) = order else { return Ok(()) };
-                match network {
+                let Some((change, done)) = order else { return Ok(()) };
+                match change {
                     // The new socket is there before the old one is closed: its port is another.
-                    Network::Rebind => outside = open(server).await?,
-                    Network::Block => blocked = true,
-                    Network::Open => blocked = false,
+                    Change::Network(Network::Rebind) => outside = open(server).await?,
+                    Change::Network(Network::Block) => blocked = true,
+                    Change::Network(Network::Open) => blocked = false,
+                    Change::Conditions { conditions, stream } => {
+                        paths = Paths::new(conditions, stream);
+                    }
                 }
                 // Who asked may have gone.
                 let _ = done.send(());
             }
+            () = arrival => {
+                while let Some(bound) = held.arrived(Instant::now()) {
+                    // What the kernel refuses is lost, as on any network.
+                    match (bound, bot) {
+                        _ if blocked => {}
+                        (Bound::Up(datagram), _) => drop(outside.send(&datagram).await),
+                        (Bound::Down(datagram), Some(bot)) => {
+                            drop(inside.send_to(&datagram, bot).await);
+                        }
+                        (Bound::Down(_), None) => {}
+                    }
+                }
+            }
             received = inside.recv_from(&mut up) => {
                 let (length, from) = received?;
                 bot = Some(from);
-                if !blocked {
-                    // What the kernel refuses is lost, as on any network.
-                    let _ = outside.send(&up[..length]).await;
+                let datagram = &up[..length];
+                match &mut paths.up {
+                    _ if blocked => {}
+                    None => drop(outside.send(datagram).await),
+                    Some(path) => {
+                        if let Some(at) = path.pass(Instant::now(), length) {
+                            held.hold(at, Bound::Up(datagram.to_vec()));
+                        }
+                    }
                 }
             }
             received = outside.recv(&mut down) => {
                 // A server that is gone is told by ICMP: the bot hears nothing, and that is all.
                 let Ok(length) = received else { continue };
-                if let Some(bot) = bot.filter(|_| !blocked) {
-                    let _ = inside.send_to(&down[..length], bot).await;
+                let datagram = &down[..length];
+                match (&mut paths.down, bot) {
+                    (_, None) => {}
+                    _ if blocked => {}
+                    (None, Some(bot)) => drop(inside.send_to(datagram, bot).await),
+                    (Some(path), Some(_)) => {
+                        if let Some(at) = path.pass(Instant::now(), length) {
+                            held.hold(at, Bound::Down(datagram.to_vec()));
+                        }
+                    }
                 }
             }
         }
@@ -153,6 +263,8 @@ async fn pass(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -164,7 +276,7 @@ mod tests {
         let mut buffer = [0; 16];
         bot.send(b"one").await.expect("sent");
         let (_, before) = server.recv_from(&mut buffer).await.expect("received");
-        relay.change(Network::Rebind).await.expect("made");
+        relay.change(Change::Network(Network::Rebind)).await.expect("made");
         // The server does not know yet: this is lost.
         server.send_to(b"lost", before).await.expect("sent");
         bot.send(b"two").await.expect("sent");
@@ -174,16 +286,50 @@ mod tests {
         let length = bot.recv(&mut buffer).await.expect("received");
         assert_eq!(&buffer[..length], b"back");
         // Blocked: only what is sent after it is opened again comes.
-        relay.change(Network::Block).await.expect("made");
+        relay.change(Change::Network(Network::Block)).await.expect("made");
         bot.send(b"blocked").await.expect("sent");
         bot.send(b"blocked").await.expect("sent");
-        relay.change(Network::Rebind).await.expect("made");
-        relay.change(Network::Open).await.expect("made");
+        relay.change(Change::Network(Network::Rebind)).await.expect("made");
+        relay.change(Change::Network(Network::Open)).await.expect("made");
         bot.send(b"open").await.expect("sent");
         loop {
             let (length, _) = server.recv_from(&mut buffer).await.expect("received");
             // The three may wait inside until it is opened: their order stays.
             if &buffer[..length] == b"open" {
+                break;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bad_network_holds_datagrams_back_and_loses_them() {
+        let server = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        let relay = Relay::start(server.local_addr().expect("bound")).await.expect("starts");
+        let bot = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+        bot.connect(relay.inside()).await.expect("connected");
+        let slow = Conditions { delay_ms: 30.0, ..Conditions::default() };
+        let change = Change::Conditions { conditions: slow, stream: 3 };
+        relay.change(change).await.expect("made");
+        let (mut buffer, sent) = ([0; 16], Instant::now());
+        bot.send(b"one").await.expect("sent");
+        let (length, outside) = server.recv_from(&mut buffer).await.expect("received");
+        assert_eq!(&buffer[..length], b"one");
+        assert!(sent.elapsed() >= Duration::from_millis(30));
+        // Nothing passes up; what comes down is as before.
+        let deaf = Conditions { loss: 1.0, way: Ways::Up, ..Conditions::default() };
+        let change = Change::Conditions { conditions: deaf, stream: 3 };
+        relay.change(change).await.expect("made");
+        bot.send(b"lost").await.expect("sent");
+        server.send_to(b"down", outside).await.expect("sent");
+        let length = bot.recv(&mut buffer).await.expect("received");
+        assert_eq!(&buffer[..length], b"down");
+        let good = Change::Conditions { conditions: Conditions::default(), stream: 3 };
+        relay.change(good).await.expect("made");
+        bot.send(b"again").await.expect("sent");
+        loop {
+            let (length, _) = server.recv_from(&mut buffer).await.expect("received");
+            // What was sent before may have waited inside for the change: its order stays.
+            if &buffer[..length] == b"again" {
                 break;
             }
         }

@@ -18,6 +18,9 @@ fn next(data: &Path, within: &str) -> Palabre {
     Palabre::start(data, &["--no-demo", "--take-over", "--take-over-within", within])
 }
 
+/// How long a process is stopped at least: longer than everything that waits for a word of another one.
+const STOPPED: Duration = Duration::from_secs(10);
+
 /// A room in which the client has the floor, by their turn: nobody may interrupt them.
 struct Session {
     tokens: [String; 2],
@@ -198,15 +201,19 @@ async fn a_server_that_is_stopped_keeps_its_rooms_and_no_other_has_them() {
     let new = next(data.path(), "3600");
     hands_over(&old);
     old.signal("-STOP");
-    let mut page = new.page(&session.tokens[1]).await;
-    assert_eq!(
-        page.next().await.expect("a word")["reason"],
-        "restarting",
-        "it is not let in anywhere"
-    );
-    let metrics = new.metrics();
-    assert_eq!(metrics.value("palabre_rooms_taken_over_total"), 0.0);
-    assert_eq!(metrics.value("palabre_media_rooms"), 0.0, "nothing is forwarded here");
+    let stopped = Instant::now();
+    // Each page waits some seconds for its room; they come one after the other.
+    while stopped.elapsed() < STOPPED {
+        let mut page = new.page(&session.tokens[1]).await;
+        assert_eq!(
+            page.next().await.expect("a word")["reason"],
+            "restarting",
+            "it is not let in anywhere"
+        );
+        let metrics = new.metrics();
+        assert_eq!(metrics.value("palabre_rooms_taken_over_total"), 0.0);
+        assert_eq!(metrics.value("palabre_media_rooms"), 0.0, "nothing is forwarded here");
+    }
     old.signal("-CONT");
     session.is_at(&new).await;
     let (well, _) = tokio::task::spawn_blocking(move || old.ended()).await.expect("joined");

@@ -118,6 +118,36 @@ async fn what_is_not_framed_ends_its_connection_and_no_other() {
 }
 
 #[tokio::test]
+async fn connections_that_break_off_in_a_frame_leave_nothing_behind() {
+    let (sfu, answer) = plane(Ipv4Addr::LOCALHOST.into()).await;
+    let mut honest = connect(&sfu);
+    honest.write_all(&framed(&check(&answer))).expect("sent");
+    read_frame(&mut honest);
+    for proven in [false, true] {
+        for at in 0..4 {
+            let mut stream = connect(&sfu);
+            if proven {
+                stream.write_all(&framed(&check(&answer))).expect("sent");
+                read_frame(&mut stream);
+            }
+            let whole = framed(&check(&answer));
+            let cut = [1, 2, 3, whole.len() - 1][at];
+            stream.write_all(&whole[..cut]).expect("sent");
+            // Closed so, it is reset, and what is on its way is lost.
+            let now = Some(std::time::Duration::ZERO);
+            socket2::SockRef::from(&stream).set_linger(now).expect("set");
+        }
+    }
+    while stats(&sfu).await.accepted < 9 || stats(&sfu).await.connections > 1 {
+        tokio::task::yield_now().await;
+    }
+    honest.write_all(&framed(&check(&answer))).expect("sent");
+    read_frame(&mut honest);
+    assert_eq!(stats(&sfu).await.unframed, 0);
+    sfu.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_connection_that_proves_nothing_is_closed() {
     let (sfu, answer) = plane(Ipv4Addr::LOCALHOST.into()).await;
     let mut honest = connect(&sfu);

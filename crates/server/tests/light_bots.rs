@@ -79,6 +79,7 @@ async fn found_by(bots: Stack, server: Server) -> Summary {
         server,
         // The other room's packets are in the server's figures, too.
         private: None,
+        own: None,
         process: None,
         progress: Arc::new(|_| ()),
         each_second: Arc::new(|_: &_| ()),

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -279,7 +280,12 @@ async fn without_a_server_to_take_over_from_it_serves() {
 #[tokio::test]
 async fn an_order_to_drain_starts_the_next_server() {
     let data = tempfile::tempdir().expect("dir");
-    let mut old = first(data.path());
+    // As systemd does it: its socket, and who is the main process from then on.
+    let supervisor = data.path().join("notify.sock");
+    let told = UnixDatagram::bind(&supervisor).expect("bound");
+    told.set_read_timeout(Some(PATIENCE)).expect("set");
+    let supervisor = [("NOTIFY_SOCKET", supervisor.to_str().expect("text"))];
+    let mut old = Palabre::start_with(data.path(), &["--no-demo"], &supervisor);
     let session = Session::begin(&old).await;
     let (status, _, words) = old.post_private("/drain", r#"{"within_seconds":"soon"}"#);
     assert_eq!(status, 400, "{words}");
@@ -290,6 +296,9 @@ async fn an_order_to_drain_starts_the_next_server() {
     let (exited, mut old) =
         tokio::task::spawn_blocking(move || (old.exits(), old)).await.expect("joined");
     assert!(exited, "it ends once it has handed over");
+    let mut words = [0; 64];
+    let length = told.recv(&mut words).expect("the supervisor was told");
+    assert_eq!(words[..length], *format!("MAINPID={pid}").as_bytes());
     // Who serves the port now was started by the old one: nobody else ends it.
     session.is_at(&old).await;
     assert!(

@@ -1,6 +1,7 @@
 //! The whole suite: every check and test, in the order in which they fail fastest.
 
 mod loadtest;
+mod planted;
 mod rules;
 
 use std::time::Instant;
@@ -43,6 +44,7 @@ const STEPS: &[Step] = &[
         run: || shell::run(shell::cargo().args(["test", "--locked", "--workspace"])),
     },
     Step { name: "doc", run: doc },
+    Step { name: "planted", run: planted::check },
     Step { name: "loadtest", run: loadtest::check },
     Step { name: "e2e", run: e2e },
 ];

@@ -55,7 +55,7 @@ pub(super) fn check() -> Result<()> {
     Ok(())
 }
 
-fn read(json: &Path) -> Result<Value> {
+pub(super) fn read(json: &Path) -> Result<Value> {
     let text = std::fs::read_to_string(json).with_context(|| format!("{}", json.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{}", json.display()))
 }

@@ -2,23 +2,25 @@
 
 mod door;
 mod found;
+mod session;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use palabre_wire::{
-    ClientMessage, ClosingReason, Command, CommandId, IceCredentials, MediaAnswer, MediaOffer,
-    MediaPlan, NextIce, ServerMessage, Welcome,
+    ClientMessage, ClosingReason, Command, CommandId, IceCredentials, MediaPlan, NextIce,
+    ServerMessage, Welcome,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::door::{Knocks, opened, rung};
+use self::door::{Absence, Knocks, Rung, opened};
 use super::listener::{Attention, Listener};
 use super::media::{Media, News};
 use super::mouth::Mouth;
-use super::plan::SlotMap;
 use super::player::Player;
 use super::pulse::Counts;
 use super::room::Room;
@@ -26,7 +28,7 @@ use super::senses::{Senses, SharedSenses, lock};
 use super::tap::Tapped;
 use super::{BotConfig, Drop, Note, Order, Return, RoomState, Stack};
 use crate::backoff;
-use crate::relay::{self, Change, Relay};
+use crate::relay::{Change, Relay};
 use crate::signaling::{Incoming, Outgoing};
 
 /// The wire wants a ping every 2 s.
@@ -64,7 +66,7 @@ pub(super) async fn run(
         config,
         notes,
         wire: Wire::Away { retry: Some(now), how: Return::Anew },
-        away: None,
+        absence: Absence::None,
         knocks: Knocks::default(),
         last_heard: now,
         place: None,
@@ -117,8 +119,7 @@ struct Actor {
     config: BotConfig,
     notes: mpsc::Sender<Note>,
     wire: Wire,
-    /// Since when it is away, and by which rung it comes back.
-    away: Option<(Instant, &'static str)>,
+    absence: Absence,
     knocks: Knocks,
     /// When the server last said something.
     last_heard: Instant,
@@ -249,14 +250,14 @@ impl Actor {
             Order::View(seats) => self.say(&ClientMessage::View { seats }).await?,
             Order::Drop(how) => self.leave(how).await,
             Order::Return(how) => {
-                let since = self.away.map_or(now, |(since, _)| since);
-                self.away = Some((since, rung(how)));
+                // How long the script let it wait is nobody's to measure.
+                self.absence = Absence::Out(now);
                 self.wire = Wire::Away { retry: Some(now), how };
             }
             Order::ReturnByItself => {
-                let pause = self.pause(now);
-                if let Wire::Away { retry: retry @ None, .. } = &mut self.wire {
-                    *retry = Some(now + pause);
+                if let Wire::Away { retry: None, how } = self.wire {
+                    self.absence = Absence::Out(now);
+                    self.wire = Wire::Away { retry: Some(now + self.pause(now)), how };
                 }
             }
             Order::Network(network) => {
@@ -292,7 +293,7 @@ impl Actor {
             }
             Order::State(answer) => {
                 let _ = answer.send(match (&self.wire, &self.place) {
-                    (Wire::Open { .. }, Some(place)) if self.away.is_none() => {
+                    (Wire::Open { .. }, Some(place)) if !self.absence.is_out() => {
                         Some(RoomState::of(&place.room)?)
                     }
                     _ => None,
@@ -342,7 +343,7 @@ impl Actor {
             Drop::Leave => Wire::Ended,
             Drop::Signaling | Drop::Everything => Wire::Away { retry: None, how: Return::Resume },
         };
-        self.away = Some((Instant::now(), rung(Return::Resume)));
+        self.absence = Absence::Out(Instant::now());
         self.knocks.attempts = 0;
         if how == Drop::Everything {
             self.media = None;
@@ -357,7 +358,7 @@ impl Actor {
         match message {
             ServerMessage::Welcome(welcome) => self.welcomed(*welcome, now).await?,
             ServerMessage::Resumed(missed) => {
-                self.back(now);
+                self.back(Rung::Resume, now);
                 let place = self.place.as_mut().context("resumed without having been welcomed")?;
                 for event in &missed.events {
                     place.room.apply(event)?;
@@ -420,7 +421,7 @@ impl Actor {
                     _ => None,
                 };
                 if let Some(least) = pause {
-                    self.knocks.refused += u64::from(self.away.is_some());
+                    self.knocks.refused += u64::from(self.absence.is_out());
                     let asked = Duration::from_millis(after.map_or(0, |after| after.0));
                     self.disconnected(now, asked.min(backoff::LONGEST_PAUSE).max(least));
                 } else {
@@ -433,7 +434,7 @@ impl Actor {
     }
 
     async fn welcomed(&mut self, welcome: Welcome, now: Instant) -> Result<()> {
-        self.back(now);
+        self.back(Rung::NewTransport, now);
         let room = Room::new(&welcome);
         self.note(Note::Welcomed { stage: room.stage().to_owned(), holder: room.holder() });
         self.place = Some(Place {
@@ -445,72 +446,6 @@ impl Actor {
         });
         // A welcome means that the server has no media session of ours, or that we kept none.
         self.offer_anew(now).await
-    }
-
-    async fn offer_anew(&mut self, now: Instant) -> Result<()> {
-        if self.config.stack == Stack::Signaling {
-            return Ok(());
-        }
-        let place = self.place.as_ref().context("an offer before the welcome")?;
-        let camera = self.config.camera.unwrap_or_default();
-        // The old session, if any, goes without goodbye: the server replaces it.
-        let media = Media::new(self.config.stack, &place.plan, camera, &self.senses, now).await?;
-        self.media = Some(media);
-        self.offer().await
-    }
-
-    async fn restart_ice(&mut self) -> Result<()> {
-        let media = self.media.as_mut().context("no media session to restart")?;
-        media.restart_ice().await?;
-        self.offer().await
-    }
-
-    async fn offer(&mut self) -> Result<()> {
-        let media = self.media.as_mut().context("no media session to offer")?;
-        let sdp = media.offer().await?;
-        self.generation += 1;
-        self.say(&ClientMessage::MediaOffer(MediaOffer { generation: self.generation, sdp })).await
-    }
-
-    async fn media_answered(&mut self, answer: MediaAnswer, now: Instant) -> Result<()> {
-        if answer.generation != self.generation {
-            return Ok(());
-        }
-        let sdp =
-            if self.config.relay { self.relayed(&answer.sdp).await? } else { answer.sdp.clone() };
-        let (Some(place), Some(media)) = (&self.place, &mut self.media) else {
-            bail!("an answer to no offer");
-        };
-        let map = SlotMap::from_answer(&place.plan, &sdp)?;
-        {
-            let mut senses = lock(&self.senses);
-            if media.fresh {
-                senses.listener.session(map, now, &place.room);
-                senses.mouth.restart(now);
-                senses.mouth.rights = place.room.rights(self.config.link.seat);
-            } else {
-                senses.listener.same_session(map);
-            }
-        }
-        media.accept(sdp).await?;
-        self.next_ice(answer.next_ice);
-        Ok(())
-    }
-
-    fn next_ice(&self, next: Option<IceCredentials>) {
-        if let (Some(media), Some(next)) = (&self.media, next) {
-            media.next_ice(next);
-        }
-    }
-
-    /// The answer with the bot's relay in the server's place.
-    async fn relayed(&mut self, sdp: &str) -> Result<String> {
-        let server = relay::server_of(sdp).context("the answer has no UDP candidate to relay")?;
-        let relay = match self.relay.take().filter(|relay| relay.server() == server) {
-            Some(relay) => relay,
-            None => Relay::start(server).await?,
-        };
-        Ok(self.relay.insert(relay).rewrite(sdp))
     }
 
     /// What is due.
@@ -551,26 +486,5 @@ impl Actor {
             outgoing.send(&ClientMessage::Ping { at: 0 }).await?;
         }
         Ok(())
-    }
-
-    fn connection_state(&mut self, now: Instant) {
-        let Some(media) = &mut self.media else { return };
-        let connected = media.is_connected();
-        if connected == media.connected {
-            return;
-        }
-        media.connected = connected;
-        if !connected {
-            self.note(Note::MediaLost);
-            return;
-        }
-        let since = match &self.wire {
-            Wire::Open { opened, .. } => (*opened).min(media.began),
-            Wire::Opening { .. } | Wire::Away { .. } | Wire::Ended => media.began,
-        };
-        let after = now.saturating_duration_since(since).as_secs_f64();
-        self.joins.push(after);
-        lock(&self.senses).mouth.resume(now);
-        self.note(Note::Connected { after });
     }
 }

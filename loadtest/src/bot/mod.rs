@@ -351,7 +351,8 @@ pub struct Report {
     /// Seconds from opening the WebSocket to connected media, at each session.
     #[serde(skip)]
     pub joins: Vec<f64>,
-    /// Seconds from a drop to being back, by rung.
+    /// Seconds from a drop, or from the order to come back from one, to being back, by the rung that
+    /// the server's answer was: `new_transport` ends with connected media, where there are any.
     #[serde(skip)]
     pub returns: Vec<(&'static str, f64)>,
     /// Whether it has no media by its part.
@@ -363,6 +364,9 @@ pub struct Report {
     /// How often the server answered and did not let it in.
     #[serde(skip)]
     pub refused: u64,
+    /// How often it let it in.
+    #[serde(skip)]
+    pub let_in: u64,
     /// What it measured.
     #[serde(skip)]
     pub times: Times,

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Actor, PING_EVERY, Wire};
 use crate::backoff;
-use crate::bot::{Note, Return};
+use crate::bot::{Note, Return, Stack};
 use crate::signaling::{self, Incoming, Outgoing};
 
 /// What became of its attempts to get in.
@@ -19,16 +19,59 @@ pub(super) struct Knocks {
     pub(super) attempts: u32,
     /// Attempts that the server answered by turning it away.
     pub(super) refused: u64,
+    /// Times that the server let it in.
+    pub(super) let_in: u64,
     /// When it was last let in again.
     pub(super) back_at: Option<Instant>,
+}
+
+/// What is between a loss and being back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absence {
+    /// Nothing was lost, or all is back.
+    None,
+    /// It is not let in. Since the loss; of a loss that the script made, since it may come back.
+    Out(Instant),
+    /// It is in anew, and its media are not connected yet. Since the same moment.
+    WithoutMedia(Instant),
+}
+
+impl Absence {
+    pub(super) fn is_out(self) -> bool {
+        matches!(self, Self::Out(_))
+    }
+
+    fn since(self) -> Option<Instant> {
+        match self {
+            Self::None => None,
+            Self::Out(since) | Self::WithoutMedia(since) => Some(since),
+        }
+    }
+}
+
+/// By which way back it is in again. The server's word for it, not what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rung {
+    Resume,
+    NewTransport,
+}
+
+impl Rung {
+    /// The wire's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::NewTransport => "new_transport",
+        }
+    }
 }
 
 impl Actor {
     /// The connection broke: the bot comes back by itself, not before `pause` has gone by.
     pub(super) fn disconnected(&mut self, now: Instant, pause: Duration) {
         self.note(Note::Disconnected);
-        if self.away.is_none() {
-            self.away = Some((now, rung(Return::Resume)));
+        if !self.absence.is_out() {
+            self.absence = Absence::Out(self.absence.since().unwrap_or(now));
             self.knocks.attempts = 0;
         }
         self.wire =
@@ -37,7 +80,8 @@ impl Actor {
 
     /// How long a page would wait before it tries again.
     pub(super) fn pause(&self, now: Instant) -> Duration {
-        let away = self.away.map_or(Duration::ZERO, |(since, _)| now.duration_since(since));
+        let away = self.absence.since();
+        let away = away.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let own = Some(self.config.link.seat);
         let first = self
             .place
@@ -46,12 +90,30 @@ impl Actor {
         backoff::delay(self.knocks.attempts + 1, away, rand::random(), first)
     }
 
-    pub(super) fn back(&mut self, now: Instant) {
-        if let Some((since, rung)) = self.away.take() {
-            self.returns.push((rung, now.saturating_duration_since(since).as_secs_f64()));
-            self.knocks.back_at = Some(now);
-        }
+    /// The server let it in, by that way.
+    pub(super) fn back(&mut self, rung: Rung, now: Instant) {
         self.knocks.attempts = 0;
+        self.knocks.let_in += 1;
+        if let Absence::Out(since) = self.absence {
+            self.knocks.back_at = Some(now);
+            self.absence = Absence::WithoutMedia(since);
+            let has_media = self.config.stack != Stack::Signaling;
+            if rung == Rung::Resume || !has_media {
+                self.returned(rung, now);
+            }
+        }
+    }
+
+    /// Its media are connected.
+    pub(super) fn carries(&mut self, now: Instant) {
+        self.returned(Rung::NewTransport, now);
+    }
+
+    fn returned(&mut self, rung: Rung, now: Instant) {
+        if let Absence::WithoutMedia(since) = self.absence {
+            self.absence = Absence::None;
+            self.returns.push((rung.name(), now.saturating_duration_since(since).as_secs_f64()));
+        }
     }
 
     pub(super) fn knock(&mut self, how: Return, now: Instant) {
@@ -98,14 +160,6 @@ impl Actor {
         self.last_heard = now;
         self.next_ping = now + PING_EVERY;
         Ok(())
-    }
-}
-
-/// The wire's name of a way back.
-pub(super) fn rung(how: Return) -> &'static str {
-    match how {
-        Return::Resume => "resume",
-        Return::Anew => "new_transport",
     }
 }
 

@@ -73,6 +73,7 @@ impl Actor {
             back_at: self.knocks.back_at,
             signaling_alone: self.config.stack == crate::bot::Stack::Signaling,
             refused: self.knocks.refused,
+            let_in: self.knocks.let_in,
             times: senses.listener.times(),
             speech: senses.listener.speech.clone(),
             freezes: senses.listener.freezes(),

@@ -211,6 +211,26 @@ describe('a lost connection', () => {
     expect(sent(run.do({ type: 'opened', now: GIVE_UP_AFTER + 2 }))[0]).toHaveProperty('resume');
   });
 
+  test('a network that is back after that needs nobody, unless the seat is taken or given up', () => {
+    const stopped = new Run();
+    stopped.join();
+    stopped.lose(0);
+    stopped.tick(0);
+    stopped.lose(GIVE_UP_AFTER);
+    const now = 2 * GIVE_UP_AFTER;
+    expect(stopped.do({ type: 'online', now })).toEqual([{ do: 'open' }]);
+    expect(sent(stopped.do({ type: 'opened', now }))[0]).toHaveProperty('resume');
+    // And it is tried for as long again.
+    stopped.lose(now + GIVE_UP_AFTER - 1);
+    expect(stopped.state.phase.kind).toBe('waiting');
+    for (const reason of ['taken_over', 'left'] as const) {
+      const run = new Run();
+      run.join();
+      run.hear({ type: 'closing', reason }, 1);
+      expect(run.do({ type: 'online', now: 2 })).toEqual([]);
+    }
+  });
+
   test('a flood of commands while away is bounded', () => {
     const run = new Run();
     run.join();

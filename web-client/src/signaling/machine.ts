@@ -63,7 +63,7 @@ export type Phase =
   | { kind: 'joined'; place: Place; lastHeard: number; nextPing: number }
   /** Between two attempts. */
   | { kind: 'waiting'; attempt: number; lostAt: number; retryAt: number; place: Place | null }
-  /** Tried for long enough: the person decides. */
+  /** Tried for long enough: the person decides, or a network that comes back. */
   | { kind: 'stopped'; place: Place | null }
   | { kind: 'closed'; reason: ClosingReason };
 
@@ -153,7 +153,8 @@ export function transition(state: State, input: Input): Step {
     case 'socket_closed':
       return lost(state, input.now, input.jitter);
     case 'online':
-      // The browser has a network again: no reason to sit out the delay.
+      // The browser has a network again: no reason to sit out the delay, nor to wait for a click.
+      if (state.phase.kind === 'stopped') return connect(state, input.now, 1, input.now, state.phase.place);
       if (state.phase.kind !== 'waiting') return stay(state);
       return connect(state, input.now, state.phase.attempt, state.phase.lostAt, state.phase.place);
     case 'suspect':

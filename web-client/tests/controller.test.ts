@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { LEAVES_AFTER, MediaController, type Condition, type MediaMeans } from '../src/media/controller.ts';
-import { FRESH_AFTER, TUNNEL_AFTER } from '../src/media/machine.ts';
+import { MediaController, type Condition, type MediaMeans } from '../src/media/controller.ts';
+import { FRESH_AFTER, LEAVES_AFTER, TUNNEL_AFTER } from '../src/media/ladder.ts';
 import { DEAD_AFTER, SAMPLE_AGAIN, SAMPLE_EVERY } from '../src/media/pathwatch.ts';
 import { preferred, type Incoming, type Outgoing } from '../src/media/peer.ts';
 import { answerAhead } from '../src/media/sdp.ts';
@@ -198,6 +198,60 @@ describe('the controller', () => {
     controller.dispose();
   });
 
+  test('uses whichever carries first, a slow restart or the new connection beside it', async () => {
+    const { controller, peers, told, go, up } = made();
+    await up(AHEAD);
+    await go(DEAD_AFTER + FRESH_AFTER.ahead + 2 * SAMPLE_EVERY, false);
+    expect(peers.map(({ closed }) => closed)).toEqual([false, false]);
+    expect(told.condition).toMatchObject({ at: 'offered', carrier: 'none', mending: true });
+    // Both are heard: whichever has sound.
+    const heard = () => told.incoming.map((one) => one.track.kind);
+    expect(heard()).toEqual(['peer 1', 'peer 2']);
+    peers[0]!.received++;
+    await go(SAMPLE_EVERY, false);
+    expect(told.condition).toMatchObject({ at: 'offered', carrier: 'udp', mending: false });
+    expect(told.recovered).toMatchObject([{ rung: 'ice_restart', cause: 'path_dead' }]);
+    controller.answered({ generation: told.offers.at(-1)!.generation, sdp: 'answer' });
+    await vi.advanceTimersByTimeAsync(0);
+    for (let at = 0; at < LEAVES_AFTER + 300; at += SAMPLE_EVERY) {
+      peers[0]!.received++;
+      await go(SAMPLE_EVERY);
+    }
+    expect(peers.map(({ closed }) => closed)).toEqual([true, false]);
+    expect(heard()).toEqual(['peer 2']);
+    expect(told.recovered).toHaveLength(1);
+    controller.dispose();
+  });
+
+  test('goes back to the restart that carries when the new connection fails', async () => {
+    const { controller, peers, told, go, up } = made();
+    await up(AHEAD);
+    await go(DEAD_AFTER + FRESH_AFTER.ahead + 2 * SAMPLE_EVERY, false);
+    peers[0]!.received++;
+    await go(SAMPLE_EVERY, false);
+    peers[1]!.fail();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(peers.map(({ closed }) => closed)).toEqual([false, true]);
+    expect(told.condition).toMatchObject({ at: 'up', carrier: 'udp', mending: false });
+    expect(told.incoming.map((one) => one.track.kind)).toEqual(['peer 1']);
+    // Its path is the one that is watched again.
+    await go(DEAD_AFTER + SAMPLE_EVERY, false);
+    expect(told.condition).toMatchObject({ carrier: 'none', mending: true });
+    controller.dispose();
+  });
+
+  test('lets go of the restart at once when the new connection carries', async () => {
+    const { controller, peers, told, go, up } = made();
+    await up(AHEAD);
+    await go(DEAD_AFTER + FRESH_AFTER.ahead + 2 * SAMPLE_EVERY, false);
+    controller.answered({ generation: told.offers.at(-1)!.generation, sdp: 'answer' });
+    await vi.advanceTimersByTimeAsync(0);
+    await go(SAMPLE_EVERY);
+    expect(peers.map(({ closed }) => closed)).toEqual([true, false]);
+    expect(told.incoming.map((one) => one.track.kind)).toEqual(['peer 2']);
+    controller.dispose();
+  });
+
   test('keeps no connection that dies, or that the server has ended', async () => {
     const { controller, peers, told, go, up } = made();
     await up();
@@ -227,7 +281,7 @@ describe('the controller', () => {
     expect(told.tunnel).toEqual([true]);
     expect(tunnels).toHaveLength(1);
     // What WebRTC receives is shown until the server has said yes.
-    expect(told.incoming[0]!.track.kind).toBe('peer 2');
+    expect(told.incoming.map((one) => one.track.kind)).toEqual(['peer 1', 'peer 2']);
     tunnels[0]!.write(new Uint8Array([1]));
     expect(told.frames).toEqual([]);
     controller.step({ type: 'tunnel_said', on: true });
@@ -317,6 +371,14 @@ describe('statistics', () => {
     // What comes on another pair than the one that the browser sends on says nothing of that one.
     const deaf = new Map<string, object>(chromium).set('P', { ...chromium.get('P'), packetsReceived: 4 });
     expect(quickLook(deaf, know(deaf)).received).toBe(4);
+    // A handshake is no path yet.
+    for (const [dtlsState, received] of [
+      ['connecting', 0],
+      ['connected', 7],
+    ] as const) {
+      const shaking = new Map<string, object>(chromium).set('T', { ...chromium.get('T'), dtlsState });
+      expect(quickLook(shaking, know(shaking)).received).toBe(received);
+    }
     const empty = reports();
     expect(quickLook(empty, know(empty))).toEqual({ received: 0, via: 'udp' });
     // A transport that counts nothing is passed over for the pairs.

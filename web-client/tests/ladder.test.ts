@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import {
-  carries,
+  carrierOf,
   FRESH_AFTER,
-  initialMedia,
-  mediaTransition,
+  HOLDS_AFTER,
   PATIENCE,
   PAUSE_TUNNELLED,
   soundless,
@@ -12,54 +11,9 @@ import {
   TUNNEL_AGAIN,
   TUNNEL_ENDS_WITHIN,
   WRITING_AFTER,
-  type MediaEffect,
   type MediaInput,
-} from '../src/media/machine.ts';
-
-const AHEAD = { ufrag: 'next', password: 'secret' };
-const LATER = { ufrag: 'later', password: 'secret' };
-
-/** A page's media, told the time. */
-class Run {
-  state;
-  now = 0;
-  constructor(tunnels = true) {
-    this.state = initialMedia(tunnels);
-  }
-  do(input: MediaInput, at = this.now): MediaEffect[] {
-    this.now = at;
-    const step = mediaTransition(this.state, input, at);
-    this.state = step.state;
-    return step.effects;
-  }
-  /** Lets time go by in looks of 150 ms, and gives what was asked for and when. */
-  wait(until: number): [number, MediaEffect][] {
-    const asked: [number, MediaEffect][] = [];
-    for (let at = this.now + 150; at <= until; at += 150) {
-      for (const effect of this.do({ type: 'tick' }, at)) asked.push([at, effect]);
-    }
-    return asked;
-  }
-  up(ahead?: typeof AHEAD): void {
-    this.do({ type: 'joined', again: false });
-    this.do({ type: 'answered', generation: this.state.generation, ...(ahead ? { ahead } : {}) });
-    this.do({ type: 'answer_applied' });
-    expect(this.do({ type: 'path_alive', via: 'udp' })).toEqual([]);
-    expect(this.state.stage).toEqual({ at: 'up', via: 'udp' });
-    expect(this.state.trouble).toBeNull();
-  }
-  /** The path dies at `at`, after a silence of 600 ms. */
-  die(at = 5000, slept = false): MediaEffect[] {
-    return this.do({ type: 'path_dead', heardAt: at - 600, slept }, at);
-  }
-  answer(): void {
-    this.do({ type: 'answered', generation: this.state.generation });
-    this.do({ type: 'answer_applied' });
-  }
-}
-
-const offer = (way: 'restart' | 'fresh', generation: number) => ({ do: 'offer', way, generation });
-const recovered = (rung: string, cause: string, gap: number) => ({ do: 'recovered', rung, cause, gap });
+} from '../src/media/ladder.ts';
+import { AHEAD, beside, LATER, offer, recovered, Run } from './climb.ts';
 
 describe('entering', () => {
   test('offers afresh on joining, and takes only the awaited answer', () => {
@@ -96,7 +50,7 @@ describe('entering', () => {
     ]);
     // It is no loss: nothing is reported.
     expect(run.do({ type: 'tunnel_said', on: true })).toEqual([]);
-    expect(carries(run.state)).toBe(true);
+    expect(carrierOf(run.state)).toBe('tunnel');
   });
 });
 
@@ -149,7 +103,7 @@ describe('a path that dies', () => {
     run.do({ type: 'answer_applied' });
     const asked = run.wait(6000 + WRITING_AFTER + 150);
     expect(asked.slice(0, 2)).toEqual([
-      [6000 + 600, offer('fresh', 3)],
+      [6000 + 600, beside(3)],
       [6000 + 2400, { do: 'tunnel', on: true }],
     ]);
     expect(TUNNEL_AFTER).toBeLessThanOrEqual(2400);
@@ -166,12 +120,12 @@ describe('a path that dies', () => {
       run.die();
       run.do({ type: 'answer_applied' });
       expect(run.do({ type: 'path_alive', via }, 5900)).toEqual([recovered(via, 'udp_blocked', 1500)]);
-      expect(run.state.stage).toEqual({ at: 'up', via });
+      expect(run.state.stage).toMatchObject({ at: 'up', via });
       // From TCP to TCP, the network is what it was.
       run.do({ type: 'next_ice', ahead: LATER });
-      run.die(9000);
+      run.die(12_000);
       run.do({ type: 'answer_applied' });
-      expect(run.do({ type: 'path_alive', via }, 9400)).toEqual([
+      expect(run.do({ type: 'path_alive', via }, 12_400)).toEqual([
         recovered('ice_restart', 'path_dead', 1000),
       ]);
     }
@@ -215,7 +169,7 @@ describe('a path that dies', () => {
     run.do({ type: 'answer_applied' });
     expect(run.do({ type: 'network_changed' }, 7000)).toEqual([{ do: 'restart', credentials: AHEAD }]);
     run.do({ type: 'resumed', mediaAlive: true }, 7100);
-    expect(run.do({ type: 'network_changed' }, 7200)).toEqual([offer('fresh', 4)]);
+    expect(run.do({ type: 'network_changed' }, 7200)).toEqual([beside(4)]);
     // A path that is well is left alone.
     const well = new Run();
     well.up();
@@ -285,7 +239,7 @@ describe('the tunnel', () => {
     for (let i = 2; i < offers.length; i++) {
       expect(offers[i]![0] - offers[i - 1]![0]).toBeGreaterThanOrEqual(PATIENCE + PAUSE_TUNNELLED - 150);
     }
-    expect(carries(run.state)).toBe(true);
+    expect(carrierOf(run.state)).toBe('tunnel');
     expect(soundless(run.state, run.now)).toBe(false);
   });
 
@@ -334,7 +288,7 @@ describe('the tunnel', () => {
   test('is asked for again by a page that resumes', () => {
     const run = tunnelled();
     run.do({ type: 'signaling_lost' }, 9000);
-    expect(carries(run.state)).toBe(false);
+    expect(carrierOf(run.state)).toBe('none');
     run.do({ type: 'resumed', mediaAlive: true }, 9500);
     expect(run.do({ type: 'tick' }, 9501)).toContainEqual({ do: 'tunnel', on: true });
   });
@@ -350,17 +304,6 @@ describe('the tunnel', () => {
   });
 });
 
-test('a person who asks gets a new transport at once, beside one that is well and no other', () => {
-  const run = new Run();
-  run.up(AHEAD);
-  expect(run.do({ type: 'asked' }, 3000)).toEqual([{ ...offer('fresh', 2), beside: true }]);
-  expect(run.do({ type: 'asked' }, 3000)).toEqual([offer('fresh', 3)]);
-  run.answer();
-  expect(run.do({ type: 'path_alive', via: 'udp' }, 3300)).toEqual([
-    recovered('new_transport', 'asked', 300),
-  ]);
-});
-
 test('in whatever order things happen, no offer leaves without signaling, and troubles end with a path', () => {
   const inputs: MediaInput[] = [
     { type: 'joined', again: true },
@@ -374,6 +317,8 @@ test('in whatever order things happen, no offer leaves without signaling, and tr
     { type: 'path_alive', via: 'udp' },
     { type: 'path_alive', via: 'tcp' },
     { type: 'path_dead', heardAt: 0, slept: false },
+    { type: 'before_alive', via: 'tcp' },
+    { type: 'before_dead', heardAt: 0 },
     { type: 'hiccup', gap: 500 },
     { type: 'tunnel_said', on: true },
     { type: 'tunnel_said', on: false },
@@ -397,21 +342,30 @@ test('in whatever order things happen, no offer leaves without signaling, and tr
         next(8) === 0
           ? { type: 'answered' as const, generation: run.state.generation - next(2) }
           : inputs[next(inputs.length)]!;
+      const was = run.state;
       const effects = run.do(input, run.now + next(900));
       for (const effect of effects) {
         if (effect.do === 'offer') {
           expect(run.state.signaling).toBe(true);
           expect(effect.generation).toBeGreaterThan(generation);
           generation = effect.generation;
+          // A seat has two at most: nothing that carries is pushed out by what comes.
+          if (effect.beside) expect(was.before.at).not.toBe('carrying');
         }
+        if (effect.do === 'return') expect(['carrying', 'restarting']).toContain(was.before.at);
         if (effect.do === 'tunnel' && effect.on) {
           expect(run.state.signaling).toBe(true);
-          expect(run.state.stage.at).not.toBe('up');
+          expect(carrierOf(run.state)).toBe('none');
         }
         if (effect.do === 'recovered') expect(effect.gap).toBeGreaterThanOrEqual(0);
       }
-      if (run.state.stage.at === 'up') expect(run.state.trouble).toBeNull();
-      else expect(run.state.trouble).not.toBeNull();
+      const { stage, before, trouble } = run.state;
+      if (stage.at !== 'up') expect(trouble).not.toBeNull();
+      else if (run.now - stage.since >= HOLDS_AFTER) expect(trouble).toBeNull();
+      // Who carries or leaves has a successor.
+      if (before.at === 'leaving') expect(stage.at).toBe('up');
+      if (before.at === 'carrying' || before.at === 'restarting')
+        expect(['offered', 'connecting', 'pausing']).toContain(stage.at);
       if (!run.state.signaling) expect(run.state.tunnel.at).toBe('closed');
       if (!run.state.tunnels) expect(run.state.tunnel.at).toBe('closed');
     }
@@ -423,5 +377,7 @@ test('in whatever order things happen, no offer leaves without signaling, and tr
       run.do({ type: 'path_alive', via: 'udp' });
     }
     expect(run.state.stage.at, `seed ${seed}`).toBe('up');
+    run.wait(run.now + HOLDS_AFTER + 150);
+    expect(run.state, `seed ${seed}`).toMatchObject({ before: { at: 'none' }, trouble: null });
   }
 });

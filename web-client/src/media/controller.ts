@@ -2,14 +2,14 @@
 import type { MediaAnswer, MediaOffer, MediaPlan, Missed, NextIce, Recovered } from '../wire/index.ts';
 import { readFrame } from './frames.ts';
 import {
-  carries,
+  carrierOf,
   initialMedia,
-  mediaTransition,
   soundless,
   type MediaEffect,
   type MediaInput,
   type MediaState,
-} from './machine.ts';
+} from './ladder.ts';
+import { mediaTransition } from './machine.ts';
 import { hiccup, observe, SAMPLE_AGAIN, SAMPLE_EVERY, suspect, type PathState } from './pathwatch.ts';
 import type { Incoming, Outgoing, Peer, PeerFactory } from './peer.ts';
 import type { CloseLook, Via } from './stats.ts';
@@ -18,12 +18,6 @@ import { fairWeather, lostBetween, weather, type Weather } from './weak.ts';
 
 /** How often everything is looked at, in milliseconds: the judge of a weak network needs no more. */
 const LOOK_CLOSELY_EVERY = 1000;
-
-/**
- * A transport that was replaced while it was well goes on for so long after its successor came up, in
- * milliseconds: the server hears it until sound comes by the new one, whose pictures need a moment.
- */
-export const LEAVES_AFTER = 500;
 
 /** How the media fare, for the screen and for the server. */
 export interface Condition {
@@ -82,12 +76,10 @@ interface Carried {
 }
 
 /** A peer that goes on beside its successor. */
-interface Leaving extends Carried {
+interface Earlier extends Carried {
   path: PathState;
   /** All that is shown: its own, and the successor's voices. The server sends each packet by one alone. */
   shown: Incoming[];
-  /** When it ends; nothing until its successor is up. */
-  until: number | null;
 }
 
 /** A tunnel, which takes a moment to open. */
@@ -103,7 +95,7 @@ export class MediaController {
   #weather: Weather = fairWeather(0);
   #closely: { at: number; look: CloseLook } | null = null;
   #peer: Carried | null = null;
-  #before: Leaving | null = null;
+  #before: Earlier | null = null;
   #tunnel: Opening | null = null;
   #shown: Incoming[] = [];
   #condition = NO_CONDITION;
@@ -129,8 +121,6 @@ export class MediaController {
   /** The room is joined; `again` when it was joined before by this page. */
   joined(plan: MediaPlan, again: boolean, back: { cause?: Recovered['cause']; heardAt?: number } = {}): void {
     this.#plan = plan;
-    // The server has ended what was before.
-    this.#endBefore();
     this.step({ type: 'joined', again, ...back });
   }
 
@@ -211,19 +201,23 @@ export class MediaController {
     for (const effect of effects) this.#perform(effect);
     if (state.tunnel.at === 'closed' && was.tunnel.at !== 'closed') this.#closeTunnel();
     if (state.stage.at === 'off' && was.stage.at !== 'off') this.#closePeer();
-    if (state.stage.at === 'up' && this.#before) this.#before.until ??= this.#means.now() + LEAVES_AFTER;
-    if (input.type === 'media_lost') this.#endBefore();
+    if (state.before.at === 'none') this.#endBefore();
     this.#show();
     this.#tell();
   }
 
-  /** The one before its successor: it ends when it has died, or has been there for long enough. */
-  async #lookBefore(before: Leaving): Promise<void> {
-    const { received } = await before.peer.look();
-    const now = this.#means.now();
-    before.path = observe(before.path, received, now);
-    const over = before.path.path === 'dead' || (before.until !== null && now >= before.until);
-    if (over && before === this.#before) this.#endBefore();
+  /** What goes on beside its successor. */
+  async #lookBefore(before: Earlier): Promise<void> {
+    // A restart brings paths that only a closer look knows.
+    const restarting = this.#state.before.at === 'restarting';
+    const look = restarting ? await before.peer.lookClosely() : await before.peer.look();
+    if (before !== this.#before) return;
+    const was = before.path;
+    const path = observe(was, look.received, this.#means.now());
+    before.path = path;
+    if (path.path === was.path) return;
+    if (path.path === 'alive') this.step({ type: 'before_alive', via: look.via });
+    if (path.path === 'dead') this.step({ type: 'before_dead', heardAt: path.heardAt });
   }
 
   async #look(peer: Peer): Promise<void> {
@@ -266,6 +260,8 @@ export class MediaController {
       case 'offer':
         if (effect.beside) this.#keep();
         return void this.#offer(effect.way === 'fresh', effect.generation);
+      case 'return':
+        return this.#return();
       case 'restart':
         return void this.#try(async (peer) => {
           await peer.restart(effect.credentials);
@@ -280,8 +276,8 @@ export class MediaController {
         if (effect.on) this.#openTunnel();
         return this.#handlers.tunnel(effect.on);
       case 'recovered': {
-        const { rung, cause, gap } = effect;
-        return this.#handlers.recovered({ rung, cause, took: gap, gap: this.#before ? 0 : gap });
+        const { rung, cause, took, gap } = effect;
+        return this.#handlers.recovered({ rung, cause, took, gap });
       }
     }
   }
@@ -312,8 +308,18 @@ export class MediaController {
   /** What there is goes on beside what comes. */
   #keep(): void {
     this.#endBefore();
-    if (this.#peer) this.#before = { ...this.#peer, path: this.#path, shown: [], until: null };
+    if (this.#peer) this.#before = { ...this.#peer, path: this.#path, shown: [] };
     this.#peer = null;
+  }
+
+  /** What was kept is what there is again. */
+  #return(): void {
+    if (!this.#before) return;
+    this.#peer?.peer.close();
+    this.#peer = this.#before;
+    this.#path = this.#before.path;
+    this.#closely = null;
+    this.#before = null;
   }
 
   #endBefore(): void {
@@ -380,13 +386,14 @@ export class MediaController {
   }
 
   #tell(): void {
-    const { stage, tunnel, trouble, via } = this.#state;
+    const { stage, tunnel, trouble } = this.#state;
+    const carrier = carrierOf(this.#state);
     const tunnelled = tunnel.at === 'open' || tunnel.at === 'ending';
     const next: Condition = {
       at: stage.at,
-      carrier: stage.at === 'up' ? stage.via : tunnelled ? 'tunnel' : this.#before ? via : 'none',
-      mending: trouble !== null && trouble.cause !== null && !carries(this.#state) && !this.#before,
-      soundless: soundless(this.#state, this.#means.now()) && !this.#before,
+      carrier,
+      mending: trouble !== null && trouble.cause !== null && carrier === 'none',
+      soundless: soundless(this.#state, this.#means.now()),
       weak: stage.at === 'up' && this.#weather.mode === 'sound',
       asleep: tunnelled && this.#tunnel?.open?.awake() === false,
     };

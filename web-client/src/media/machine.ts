@@ -6,151 +6,35 @@
  * | from the trouble on | what is tried |
  * |---|---|
  * | at once | an ICE restart, the old path kept until the new one carries: with the credentials that the server held out ahead, and without a word to it; else by an offer |
- * | `FRESH_AFTER` | a new transport in the same seat |
+ * | `FRESH_AFTER` | a new transport in the same seat, beside the restart: whichever carries first is used |
  * | `TUNNEL_AFTER` | voices through the signaling connection, while new transports go on being tried |
  * | `WRITING_AFTER` | nothing else: the person is told that they read and write (`soundless`) |
  *
- * TCP and relays are the browser's own choice inside a new transport, or a restart.
+ * TCP and relays are the browser's own choice inside a new transport, or a restart. A trouble is over once
+ * a path has held: a firewall may let each handshake pass, and nothing after it.
  */
-import type { DropCause, IceCredentials, Rung } from '../wire/index.ts';
+import type { DropCause, Rung } from '../wire/index.ts';
+import {
+  FRESH_AFTER,
+  PATIENCE,
+  TUNNEL_AFTER,
+  TUNNEL_AFTER_ENTERING,
+  TUNNEL_AGAIN,
+  TUNNEL_ENDS_WITHIN,
+  HOLDS_AFTER,
+  LEAVES_AFTER,
+  PAUSES,
+  PAUSE_TUNNELLED,
+  type Way,
+  type Stage,
+  type Before,
+  type TunnelStage,
+  type Trouble,
+  type MediaState,
+  type MediaInput,
+  type MediaEffect,
+} from './ladder.ts';
 import type { Via } from './stats.ts';
-
-/**
- * A restart that has not led to a living path within this gives way to a new transport, in milliseconds.
- * One without a word to the server takes a round trip, one by an offer takes two, and the first packet is
- * seen up to 150 ms later: lower would cut them short on slow networks. Higher costs that much sound
- * where UDP is blocked, for Chromium holds on to its old pair for seconds before it checks TCP in a
- * restart, and has no such past in a new transport (docs/adr/0006).
- */
-export const FRESH_AFTER = { ahead: 600, restart: 1200 } as const;
-/** A new transport that does not come alive within this is tried again: it needs more round trips. */
-export const PATIENCE = 4000;
-/**
- * A trouble that lasts so long opens the tunnel too. With the detection before it and its opening after
- * it, a voice is back in 3 to 3.5 s, and within 4 s on a busy machine; lower opens it for networks that
- * TCP or a relay would have served, with pictures.
- */
-export const TUNNEL_AFTER = 2300;
-/** The same on entering, when nothing was heard yet and a first handshake may be slow. */
-export const TUNNEL_AFTER_ENTERING = 4500;
-/** A tunnel that the server does not answer, or refuses, is asked for again after this. */
-export const TUNNEL_AGAIN = 5000;
-/** The server closes the tunnel once WebRTC carries; if it does not within this, the page does. */
-export const TUNNEL_ENDS_WITHIN = 2000;
-/** Without any sound for so long, the person is told to read, to write and to telephone. */
-export const WRITING_AFTER = 8000;
-/** Pauses before new transports 1, 2, 3…; the last repeats. The server takes one offer in 2 s. */
-export const PAUSES = [0, 500, 1000, 2000, 3000, 5000] as const;
-/** With voices in the tunnel there is no hurry: each try costs both ends a handshake. */
-export const PAUSE_TUNNELLED = 8000;
-
-/** How a path is made: with credentials held out ahead, by an offer, or with a new transport. */
-export type Way = 'ahead' | 'restart' | 'fresh';
-
-/** Where the one peer connection stands. */
-export type Stage =
-  | { at: 'off' }
-  /** An offer is out (or being made). */
-  | { at: 'offered'; way: Way; since: number }
-  /** Answered; nothing has come over the path yet. */
-  | { at: 'connecting'; way: Way; since: number }
-  | { at: 'up'; via: Via }
-  /** Something failed; the next offer leaves at `until`, or once signaling is back. */
-  | { at: 'pausing'; way: 'restart' | 'fresh'; until: number };
-
-/** Where the voices in the signaling connection stand. */
-export type TunnelStage =
-  | { at: 'closed'; notBefore: number }
-  | { at: 'asked'; since: number }
-  | { at: 'open' }
-  /** WebRTC carries again; the server's word is awaited, so that nothing is missed in between. */
-  | { at: 'ending'; since: number };
-
-/** A loss, from its beginning to the path that ends it. */
-export interface Trouble {
-  since: number;
-  /** When something was last heard: the gap is counted from there. */
-  heardAt: number;
-  /** None on entering, which is no loss. */
-  cause: DropCause | null;
-  /** The way back was reported: it is not reported twice. */
-  told: boolean;
-}
-
-/** The whole state; times are the page's clock, in milliseconds. */
-export interface MediaState {
-  stage: Stage;
-  tunnel: TunnelStage;
-  trouble: Trouble | null;
-  /** Of the last offer; a late answer to an earlier one is told by it. */
-  generation: number;
-  /** New transports in a row that did not lead to a living path. */
-  attempt: number;
-  /** How the last living path went. */
-  via: Via;
-  /** The credentials held out for the next path, until one used them. */
-  ahead: IceCredentials | null;
-  /** The user name fragment of those that were used last: they are kept for another try, and no longer. */
-  spent: string | null;
-  signaling: boolean;
-  /** Whether this browser can take part in a tunnel. */
-  tunnels: boolean;
-}
-
-/** What happens to the media. */
-export type MediaInput =
-  /** In the room; `again` when this page was before. `cause` and `heardAt` when it is a way back. */
-  | { type: 'joined'; again: boolean; cause?: DropCause; heardAt?: number }
-  | { type: 'resumed'; mediaAlive: boolean; ahead?: IceCredentials }
-  | { type: 'signaling_lost' }
-  | { type: 'answered'; generation: number; ahead?: IceCredentials }
-  | { type: 'answer_applied' }
-  | { type: 'refused'; generation: number }
-  | { type: 'next_ice'; ahead: IceCredentials }
-  /** The peer connection itself gave up. */
-  | { type: 'failed' }
-  | { type: 'media_lost' }
-  | { type: 'path_alive'; via: Via }
-  | { type: 'path_dead'; heardAt: number; slept: boolean }
-  /** The path was silent, and came back by itself. */
-  | { type: 'hiccup'; gap: number }
-  | { type: 'tunnel_said'; on: boolean }
-  /** This browser could not open its end of it, whatever it promised. */
-  | { type: 'tunnel_failed' }
-  /** The machine has another network, or has one again. */
-  | { type: 'network_changed' }
-  /** The person asks for a new connection. */
-  | { type: 'asked' }
-  /** The session is over: media are no more. */
-  | { type: 'over' }
-  | { type: 'tick' };
-
-/** What the machine asks of its hands. */
-export type MediaEffect =
-  /** `beside`: the transport there is goes on until this one carries. */
-  | { do: 'offer'; way: 'restart' | 'fresh'; generation: number; beside?: true }
-  /** An ICE restart without a word to the server. */
-  | { do: 'restart'; credentials: IceCredentials }
-  /** The answer that was awaited: apply it. */
-  | { do: 'apply' }
-  /** Ask the server for the tunnel, or end it. */
-  | { do: 'tunnel'; on: boolean }
-  /** A way back worked: `gap` is how long nothing was heard, which is as long as the trouble was. */
-  | { do: 'recovered'; rung: Rung; cause: DropCause; gap: number };
-
-/** Before the room is joined. */
-export const initialMedia = (tunnels: boolean): MediaState => ({
-  stage: { at: 'off' },
-  tunnel: { at: 'closed', notBefore: 0 },
-  trouble: null,
-  generation: 0,
-  attempt: 0,
-  via: 'udp',
-  ahead: null,
-  spent: null,
-  signaling: false,
-  tunnels,
-});
 
 type Step = { state: MediaState; effects: MediaEffect[] };
 
@@ -161,18 +45,20 @@ const then = ({ state, effects }: Step, next: (state: MediaState) => Step): Step
 };
 
 /** The next state, and what to do. */
-export function mediaTransition(state: MediaState, input: MediaInput, now: number): Step {
-  const { stage } = state;
+export function mediaTransition(given: MediaState, input: MediaInput, now: number): Step {
+  const state = held(given, input.type === 'path_dead' ? input.heardAt : now);
+  const { stage, before } = state;
   switch (input.type) {
     case 'joined': {
       // A whole new welcome: the server has ended the session before it, and the tunnel with it.
       const cause = input.cause ?? (input.again ? 'server_restarted' : null);
-      const trouble = begin(state, cause, now, input.heardAt);
-      return offer({ ...state, trouble, tunnel: CLOSED, ahead: null, signaling: true }, 'fresh', now);
+      const anew = { ...settled(state), before: NONE, tunnel: CLOSED, ahead: null, signaling: true };
+      return offer({ ...anew, trouble: begin(anew, cause, now, input.heardAt) }, 'fresh', now);
     }
     case 'resumed': {
       const resumed = { ...state, signaling: true, ahead: input.ahead ?? state.ahead };
-      if (!input.mediaAlive) return offer(troubled(resumed, 'path_dead', now), 'fresh', now);
+      if (!input.mediaAlive)
+        return offer(troubled(settled(alone(resumed, now)), 'path_dead', now), 'fresh', now);
       switch (stage.at) {
         case 'off':
           return offer({ ...resumed, trouble: begin(state, null, now) }, 'fresh', now);
@@ -184,8 +70,15 @@ export function mediaTransition(state: MediaState, input: MediaInput, now: numbe
           return stay(resumed);
       }
     }
-    case 'signaling_lost':
-      return stay({ ...state, signaling: false, tunnel: CLOSED });
+    case 'signaling_lost': {
+      const away = { ...state, signaling: false, tunnel: CLOSED };
+      // The answer that the successor needs will not come: what is there without it is all there is.
+      const waits = stage.at === 'pausing' || (stage.at === 'offered' && stage.way === 'fresh');
+      if (!waits || (before.at !== 'carrying' && before.at !== 'restarting')) return stay(away);
+      return then(back(away, before, now), (after) =>
+        after.stage.at === 'up' || !after.ahead ? stay(after) : mend(after, now),
+      );
+    }
     case 'answered':
       if (stage.at !== 'offered' || input.generation !== state.generation) return stay(state);
       return { state: { ...state, ahead: input.ahead ?? null }, effects: [{ do: 'apply' }] };
@@ -197,23 +90,37 @@ export function mediaTransition(state: MediaState, input: MediaInput, now: numbe
     }
     case 'refused':
       if (stage.at !== 'offered' || input.generation !== state.generation) return stay(state);
-      return again(state, now);
+      return pause(state, now);
     case 'next_ice':
       return stay({ ...state, ahead: input.ahead });
     case 'failed':
       if (stage.at === 'off' || stage.at === 'pausing') return stay(state);
       return again(troubled(state, 'path_dead', now), now);
-    case 'media_lost':
+    case 'media_lost': {
       if (stage.at === 'off') return stay(state);
+      const lost = alone(state, now);
       // The answer to an offer that is out will be for the new session: nothing to add to it.
-      if (stage.at === 'offered' && stage.way === 'fresh') return stay(state);
-      return offer({ ...troubled(state, 'path_dead', now), ahead: null }, 'fresh', now);
+      if (stage.at === 'offered' && stage.way === 'fresh') return stay(lost);
+      return offer({ ...troubled(lost, 'path_dead', now), ahead: null }, 'fresh', now);
+    }
     case 'path_alive':
       return pathAlive(state, input.via, now);
     case 'path_dead': {
       if (stage.at !== 'up') return stay(state);
-      return mend(troubled(state, input.slept ? 'suspended' : 'path_dead', now, input.heardAt), now);
+      const awake = input.slept ? settled(state) : state;
+      const dead = troubled(awake, input.slept ? 'suspended' : 'path_dead', now, input.heardAt);
+      const lost = { ...dead, before: NONE };
+      // The server has heard nothing by it either: voices go on in the tunnel, and there is no hurry.
+      if (lost.tunnel.at === 'ending') return pause({ ...lost, tunnel: { at: 'open' } }, now);
+      return mend(lost, now);
     }
+    case 'before_alive': {
+      if (before.at !== 'restarting') return stay(state);
+      const { state: after, effects } = cameBack(state, before.way, input.via, now);
+      return { state: { ...after, before: { at: 'carrying', via: input.via, since: now } }, effects };
+    }
+    case 'before_dead':
+      return before.at === 'restarting' ? stay(state) : stay(alone(state, input.heardAt));
     case 'hiccup':
       if (stage.at !== 'up') return stay(state);
       return { state, effects: [recovered('rebind', 'path_dead', input.gap)] };
@@ -225,34 +132,69 @@ export function mediaTransition(state: MediaState, input: MediaInput, now: numbe
     }
     case 'network_changed':
       if (!state.trouble || stage.at === 'off' || stage.at === 'up') return stay(state);
+      if (before.at === 'carrying') return stay(state);
       // What is being tried was begun on the network before: this one deserves its own try at once.
-      if (state.signaling) return offer(state, 'fresh', now);
+      if (state.signaling) return fresh(state, now);
+      // One that was never answered cannot be restarted.
+      if (stage.at === 'offered' && stage.way === 'fresh') return stay(state);
       return state.ahead ? mend(state, now) : stay(state);
     case 'asked':
-      if (stage.at === 'off') return stay(state);
-      return offer(troubled(state, 'asked', now), 'fresh', now, stage.at === 'up');
-    case 'over':
-      return stay({ ...state, stage: { at: 'off' }, trouble: null, tunnel: CLOSED, ahead: null });
-    case 'tick':
-      return then(tickPath(state, now), (after) => tickTunnel(after, now));
+      // Without signaling what there is must do: it comes back by itself.
+      if (stage.at === 'off' || !state.signaling) return stay(state);
+      return fresh(troubled(settled(state), 'asked', now), now);
+    case 'over': {
+      const over: Stage = { at: 'off' };
+      return stay({ ...state, stage: over, before: NONE, trouble: null, tunnel: CLOSED, ahead: null });
+    }
+    case 'tick': {
+      const left = before.at === 'leaving' && now >= before.until;
+      const ticked = left ? { ...state, before: NONE } : state;
+      return then(tickPath(ticked, now), (after) => tickTunnel(after, now));
+    }
   }
 }
 
 const CLOSED: TunnelStage = { at: 'closed', notBefore: 0 };
+const NONE: Before = { at: 'none' };
 
-const recovered = (rung: Rung, cause: DropCause, gap: number): MediaEffect => ({
+const recovered = (rung: Rung, cause: DropCause, took: number, gap = took): MediaEffect => ({
   do: 'recovered',
   rung,
   cause,
+  took: Math.max(0, Math.round(took)),
   gap: Math.max(0, Math.round(gap)),
 });
+
+/** What is up is well: what was the matter is over. */
+const settled = (state: MediaState): MediaState =>
+  state.stage.at === 'up' ? { ...state, trouble: null, attempt: 0 } : state;
+
+/** A path that has held by `at` ends the trouble that it came up from. */
+const held = (state: MediaState, at: number): MediaState =>
+  state.trouble && state.stage.at === 'up' && at - state.stage.since >= HOLDS_AFTER ? settled(state) : state;
 
 /** The trouble that begins now, or the one there is: its beginning stays, and a weightier cause is kept. */
 function begin(state: MediaState, cause: DropCause | null, now: number, heardAt = now): Trouble {
   const before = state.trouble;
   if (!before) return { since: now, heardAt, cause, told: false };
   const silent = before.cause === null || before.cause === 'path_dead';
-  return { ...before, cause: silent ? (cause ?? before.cause) : before.cause };
+  const trouble = { ...before, cause: silent ? (cause ?? before.cause) : before.cause };
+  return state.stage.at === 'up' ? goesOn(trouble, state.stage.since, heardAt) : trouble;
+}
+
+/** A trouble that goes on at `heardAt`, after something carried from `since` on. */
+const goesOn = (trouble: Trouble, since: number, heardAt: number): Trouble => ({
+  ...trouble,
+  since: trouble.since + Math.max(0, heardAt - since),
+  heardAt,
+});
+
+/** Without the peer before, which was heard until then: if it was all that carried, something is lost. */
+function alone(state: MediaState, heardAt: number): MediaState {
+  const { before, trouble } = state;
+  if (before.at !== 'carrying' || !trouble) return { ...state, before: NONE };
+  const cause = trouble.cause === 'asked' ? 'path_dead' : trouble.cause;
+  return { ...state, before: NONE, trouble: { ...goesOn(trouble, before.since, heardAt), cause } };
 }
 
 function troubled(state: MediaState, cause: DropCause, now: number, heardAt?: number): MediaState {
@@ -275,6 +217,16 @@ function mend(state: MediaState, now: number): Step {
   };
 }
 
+/** A new transport; what carries, or may carry again, goes on beside it. */
+function fresh(state: MediaState, now: number): Step {
+  const { stage } = state;
+  let before = state.before;
+  if (stage.at === 'up') before = { at: 'carrying', via: stage.via, since: now };
+  else if ((stage.at === 'offered' || stage.at === 'connecting') && stage.way !== 'fresh')
+    before = { at: 'restarting', way: stage.way };
+  return offer({ ...state, before }, 'fresh', now, before !== state.before);
+}
+
 function offer(state: MediaState, way: 'restart' | 'fresh', now: number, beside = false): Step {
   // An offer needs the signaling connection: without it the wish is kept.
   if (!state.signaling) return stay({ ...state, stage: { at: 'pausing', way, until: now } });
@@ -286,38 +238,61 @@ function offer(state: MediaState, way: 'restart' | 'fresh', now: number, beside 
   };
 }
 
-/** After a failure: a new transport, after a pause that grows. */
+/** After a failure: what carries beside it, or else a new transport. */
 function again(state: MediaState, now: number): Step {
+  if (state.before.at === 'carrying') return back(state, state.before, now);
+  return pause({ ...state, before: NONE }, now);
+}
+
+/** A new transport, after a pause that grows. */
+function pause(state: MediaState, now: number): Step {
   const pause = PAUSES[Math.min(state.attempt, PAUSES.length - 1)] ?? 0;
   const until = now + (state.tunnel.at === 'open' ? Math.max(pause, PAUSE_TUNNELLED) : pause);
   return stay({ ...state, stage: { at: 'pausing', way: 'fresh', until } });
 }
 
+/** Back to the peer before. */
+function back(
+  state: MediaState,
+  before: Extract<Before, { at: 'carrying' | 'restarting' }>,
+  now: number,
+): Step {
+  const carries = before.at === 'carrying';
+  return {
+    state: {
+      ...state,
+      stage: carries
+        ? { at: 'up', via: before.via, since: before.since }
+        : { at: 'connecting', way: before.way, since: now },
+      before: NONE,
+      trouble: carries && state.trouble?.cause === 'asked' ? null : state.trouble,
+      via: carries ? before.via : state.via,
+      // What came with an answer was for the successor.
+      ahead: state.stage.at === 'connecting' ? null : state.ahead,
+    },
+    effects: [{ do: 'return' }],
+  };
+}
+
 function pathAlive(state: MediaState, via: Via, now: number): Step {
-  const { stage, trouble, tunnel } = state;
+  const { stage, before, tunnel } = state;
   switch (stage.at) {
     case 'up':
-      return stage.via === via ? stay(state) : stay({ ...state, via, stage: { at: 'up', via } });
+      return stage.via === via ? stay(state) : stay({ ...state, via, stage: { ...stage, via } });
     case 'off':
     // An answer is on its way for the path after this one: it decides.
     case 'offered':
       return stay(state);
     default: {
-      const effects: MediaEffect[] = [];
-      if (trouble?.cause && !trouble.told) {
-        const rung = rungOf(stage, via, state.via);
-        const blocked = (rung === 'tcp' || rung === 'turn') && trouble.cause === 'path_dead';
-        effects.push(recovered(rung, blocked ? 'udp_blocked' : trouble.cause, now - trouble.heardAt));
-      }
-      const used = state.ahead?.ufrag === state.spent;
+      const way = stage.at === 'connecting' ? stage.way : null;
+      const { state: after, effects } = cameBack(state, way, via, now);
+      const unbroken = before.at === 'carrying';
       return {
         state: {
-          ...state,
-          stage: { at: 'up', via },
-          via,
-          trouble: null,
-          attempt: 0,
-          ahead: used ? null : state.ahead,
+          ...after,
+          stage: { at: 'up', via, since: now },
+          before: unbroken ? { at: 'leaving', until: now + LEAVES_AFTER } : NONE,
+          trouble: unbroken && after.trouble?.cause === 'asked' ? null : after.trouble,
           // One that the server closed for this path may be asked for at once when it dies.
           tunnel:
             tunnel.at === 'open' ? { at: 'ending', since: now } : tunnel.at === 'closed' ? CLOSED : tunnel,
@@ -328,11 +303,27 @@ function pathAlive(state: MediaState, via: Via, now: number): Step {
   }
 }
 
+/** A path carries: by which way is told once in each trouble. */
+function cameBack(state: MediaState, way: Way | null, via: Via, now: number): Step {
+  const { trouble } = state;
+  const used = state.ahead?.ufrag === state.spent;
+  const after = { ...state, via, ahead: used ? null : state.ahead };
+  if (!trouble?.cause || trouble.told) return stay(after);
+  const rung = rungOf(way, via, state.via);
+  const blocked = (rung === 'tcp' || rung === 'turn') && trouble.cause === 'path_dead';
+  const took = now - trouble.heardAt;
+  const gap = state.before.at === 'carrying' ? 0 : took;
+  return {
+    state: { ...after, trouble: { ...trouble, told: true } },
+    effects: [recovered(rung, blocked ? 'udp_blocked' : trouble.cause, took, gap)],
+  };
+}
+
 /** The rung that a path came back by. */
-function rungOf(stage: Stage, via: Via, before: Via): Rung {
+function rungOf(way: Way | null, via: Via, before: Via): Rung {
   if (via !== 'udp' && via !== before) return via;
-  if (stage.at !== 'connecting') return 'rebind';
-  return stage.way === 'fresh' ? 'new_transport' : 'ice_restart';
+  if (way === null) return 'rebind';
+  return way === 'fresh' ? 'new_transport' : 'ice_restart';
 }
 
 function tickPath(state: MediaState, now: number): Step {
@@ -345,7 +336,7 @@ function tickPath(state: MediaState, now: number): Step {
   if (!state.signaling)
     return stage.way === 'ahead' && state.ahead && waited >= PATIENCE ? mend(state, now) : stay(state);
   if (stage.way === 'fresh') return waited >= PATIENCE ? again(begun(state, now), now) : stay(state);
-  return waited >= FRESH_AFTER[stage.way] ? offer(begun(state, now), 'fresh', now) : stay(state);
+  return waited >= FRESH_AFTER[stage.way] ? fresh(begun(state, now), now) : stay(state);
 }
 
 const begun = (state: MediaState, now: number): MediaState =>
@@ -355,8 +346,9 @@ function tickTunnel(state: MediaState, now: number): Step {
   const { trouble, tunnel, signaling, stage } = state;
   switch (tunnel.at) {
     case 'closed': {
-      if (!trouble || !signaling || !state.tunnels || stage.at === 'off' || stage.at === 'up')
-        return stay(state);
+      if (!trouble || !signaling || !state.tunnels || stage.at === 'off') return stay(state);
+      // The server ends what is up for a tunnel.
+      if (stage.at === 'up' || state.before.at === 'carrying') return stay(state);
       const after = trouble.cause === null ? TUNNEL_AFTER_ENTERING : TUNNEL_AFTER;
       if (now - trouble.since < after || now < tunnel.notBefore) return stay(state);
       return {
@@ -378,7 +370,7 @@ function tickTunnel(state: MediaState, now: number): Step {
 }
 
 function tunnelSaid(state: MediaState, on: boolean, now: number): Step {
-  const { tunnel, trouble, stage } = state;
+  const { tunnel, stage } = state;
   if (!on) {
     // Refused, or closed because the server sees WebRTC up: its first packet may be on its way.
     if (tunnel.at === 'closed') return stay(state);
@@ -388,7 +380,8 @@ function tunnelSaid(state: MediaState, on: boolean, now: number): Step {
   if (tunnel.at !== 'asked') return stay(state);
   if (stage.at === 'up')
     return { state: { ...state, tunnel: CLOSED }, effects: [{ do: 'tunnel', on: false }] };
-  const open: MediaState = { ...state, tunnel: { at: 'open' } };
+  const open: MediaState = { ...alone(state, now), tunnel: { at: 'open' } };
+  const { trouble } = open;
   if (!trouble?.cause || trouble.told) return stay(open);
   const cause = trouble.cause === 'path_dead' ? 'udp_blocked' : trouble.cause;
   return {
@@ -396,11 +389,3 @@ function tunnelSaid(state: MediaState, on: boolean, now: number): Step {
     effects: [recovered('tunnel', cause, now - trouble.heardAt)],
   };
 }
-
-/** Whether voices come and go, by whatever way. */
-export const carries = ({ stage, tunnel }: MediaState): boolean =>
-  stage.at === 'up' || tunnel.at === 'open' || tunnel.at === 'ending';
-
-/** Whether every way was tried for long enough that the person should know. */
-export const soundless = (state: MediaState, now: number): boolean =>
-  state.trouble !== null && !carries(state) && now - state.trouble.since >= WRITING_AFTER;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use palabre_ids::Seat;
+use serde_json::Value;
 
 use super::compare::differences;
 use super::scenario::fault::{Fault, What};
@@ -132,9 +133,12 @@ impl Struck<'_> {
         gaps: &mut Gaps,
     ) -> Result<()> {
         self.back(fault, before, mended.over).await?;
+        let back = Instant::now();
         self.measure(fault, before, mended, results, gaps).await?;
         if !self.plays {
-            let found = self.compare(before).await?;
+            let states = before.states.iter().map(|(seat, state)| (*seat, state.json())).collect();
+            let comparison = Comparison::begin(states, before.began, back);
+            let found = self.compare(&comparison).await?;
             results.compared += 1;
             results.differences.extend(found.into_iter().take(TOLD));
         }
@@ -329,23 +333,15 @@ impl Struck<'_> {
         Ok(())
     }
 
-    /// What differs from before, once the room is settled.
-    async fn compare(&self, before: &Before) -> Result<Vec<String>> {
-        let deadline = Instant::now() + SETTLING;
+    /// What still differs from before once the room is settled.
+    async fn compare(&self, comparison: &Comparison<'_>) -> Result<Vec<String>> {
         loop {
-            let mut found = Vec::new();
+            let mut now = BTreeMap::new();
             for (seat, bot) in self.bots {
-                let Some(old) = before.states.get(seat) else { continue };
-                match bot.state().await? {
-                    None => found.push(format!("seat {seat} is away")),
-                    Some(new) => {
-                        let lasted = before.began.elapsed();
-                        let seen = differences(old.json(), new.json(), lasted);
-                        found.extend(seen.into_iter().map(|what| format!("seat {seat}: {what}")));
-                    }
-                }
+                now.insert(*seat, bot.state().await?);
             }
-            if found.is_empty() || Instant::now() >= deadline {
+            let seen = now.iter().map(|(seat, state)| (*seat, state.as_ref().map(RoomState::json)));
+            if let Some(found) = comparison.look(Instant::now(), seen) {
                 return Ok(found);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -353,6 +349,68 @@ impl Struck<'_> {
     }
 }
 
+/// A room is compared with what it was before a fault, until it is the same or should be.
+struct Comparison<'a> {
+    before: BTreeMap<Seat, &'a Value>,
+    /// Only so long may clocks have stood: what they do later has no excuse.
+    lasted: Duration,
+    until: Instant,
+}
+
+impl<'a> Comparison<'a> {
+    /// Everybody is back at `now`.
+    fn begin(before: BTreeMap<Seat, &'a Value>, began: Instant, now: Instant) -> Self {
+        Self { before, lasted: now.saturating_duration_since(began), until: now + SETTLING }
+    }
+
+    /// What differs, once that is certain. Who is away has no state.
+    fn look<'b>(
+        &self,
+        now: Instant,
+        states: impl Iterator<Item = (Seat, Option<&'b Value>)>,
+    ) -> Option<Vec<String>> {
+        let mut found = Vec::new();
+        for (seat, state) in states {
+            let Some(old) = self.before.get(&seat) else { continue };
+            match state {
+                None => found.push(format!("seat {seat} is away")),
+                Some(new) => {
+                    let seen = differences(old, new, self.lasted);
+                    found.extend(seen.into_iter().map(|what| format!("seat {seat}: {what}")));
+                }
+            }
+        }
+        (found.is_empty() || now >= self.until).then_some(found)
+    }
+}
+
 fn longer(gap: &Silence) -> Duration {
     gap.length
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_moved_by_more_than_the_fault_is_not_excused_by_looking_again() {
+        let at = |deadline: u64| json!({"clock": {"deadline": deadline}});
+        let (before, began) = (at(100_000), Instant::now());
+        let back = began + Duration::from_secs(2);
+        for (deadline, ends, differs) in [(102_900, 0, false), (103_100, 6, true)] {
+            let comparison = Comparison::begin(BTreeMap::from([(Seat(1), &before)]), began, back);
+            let after = at(deadline);
+            let looks = (0..=6).map(|second| {
+                let now = back + Duration::from_secs(second);
+                comparison.look(now, [(Seat(1), Some(&after))].into_iter())
+            });
+            let looks: Vec<_> = looks.collect();
+            let first = looks.iter().position(Option::is_some);
+            assert_eq!(first, Some(ends), "{deadline}: {looks:?}");
+            let found = looks[ends].as_ref().expect("it ends there");
+            assert_eq!(!found.is_empty(), differs, "{deadline}: {found:?}");
+        }
+    }
 }

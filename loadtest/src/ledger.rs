@@ -5,7 +5,7 @@
 //! what a hostile bot sends is entered as *forbidden*, and a forbidden fragment that arrives anywhere
 //! leaked, whatever slot it hides in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,6 +35,18 @@ pub struct Sent {
     pub forbidden: bool,
 }
 
+/// A pause in what a seat says that is longer ends its speech: what it says next is another one.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A seat that says something, again and again without a long pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speech {
+    /// Since when.
+    pub since: Instant,
+    /// When it last said something.
+    pub last: Instant,
+}
+
 /// The record, cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger(Arc<Mutex<Entries>>);
@@ -43,6 +55,7 @@ pub struct Ledger(Arc<Mutex<Entries>>);
 struct Entries {
     allowed: HashMap<u64, Sent>,
     forbidden: HashMap<u64, Sent>,
+    speech: BTreeMap<Seat, Speech>,
 }
 
 /// `of` tells apart what several seats send alike: every camera shows the same pictures.
@@ -60,6 +73,14 @@ fn digest(of: Option<Seat>, fragment: &[u8]) -> Option<u64> {
 impl Ledger {
     /// A bot sends a fragment of speech, which nobody else says.
     pub fn said(&self, seat: Seat, at: Instant, fragment: &[u8]) {
+        {
+            let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let speech = entries.speech.entry(seat).or_insert(Speech { since: at, last: at });
+            if at.saturating_duration_since(speech.last) > PAUSE {
+                speech.since = at;
+            }
+            speech.last = at;
+        }
         self.enter(digest(None, fragment), Sent { seat, at, forbidden: false });
     }
 
@@ -98,6 +119,12 @@ impl Ledger {
         let allowed = |digest: u64| entries.allowed.get(&digest).copied().filter(fresh);
         let shown = || of.and_then(|seat| digest(Some(seat), fragment)).and_then(allowed);
         entries.forbidden.get(&said).copied().or_else(|| allowed(said)).or_else(shown)
+    }
+
+    /// Who said something so far, and when.
+    #[must_use]
+    pub fn speech(&self) -> BTreeMap<Seat, Speech> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).speech.clone()
     }
 
     /// How many different fragments nobody may receive were sent.

@@ -4,7 +4,7 @@ mod found;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use palabre_ids::{MediaKind, Seat};
 
-pub use self::found::{HeardReport, Leaks, SlotReport, Speech, Times};
+pub use self::found::{HeardReport, Leaks, OpenStream, SlotReport, Speech, Times};
 use super::plan::{Slot, SlotMap};
 use super::room::Room;
 use crate::ledger::Ledger;
@@ -68,7 +68,8 @@ pub struct Attention {
 /// What the room lets come to a listener.
 #[derive(Debug, Default)]
 struct Reach {
-    open: BTreeSet<Slot>,
+    /// What is open, and since when.
+    open: BTreeMap<Slot, Instant>,
     /// Who shares the screen.
     screen: Option<Seat>,
 }
@@ -184,9 +185,9 @@ impl Listener {
 
     /// The room's rights may have changed; `cause` is when a bot here asked for it, if one did.
     pub fn rights_changed(&mut self, now: Instant, cause: Option<Instant>, room: &Room) {
-        self.reach = Reach::of(room);
+        self.reach.becomes(Reach::of(room, now));
         for (slot, state) in &mut self.slots {
-            let open = self.reach.open.contains(slot);
+            let open = self.reach.open.contains_key(slot);
             match (state.gate, open) {
                 (Gate::Closed { .. }, true) => {
                     let cause = cause.unwrap_or(now);
@@ -364,9 +365,23 @@ impl Listener {
 
     /// What was measured since this was last asked.
     pub fn take_recent(&mut self) -> Times {
-        let recent = std::mem::take(&mut self.recent);
+        let mut recent = std::mem::take(&mut self.recent);
         self.before.merge(&recent);
+        recent.open = self.open_streams();
         recent
+    }
+
+    /// Every microphone that may be heard, whether or not anything ever came of it.
+    fn open_streams(&self) -> Vec<OpenStream> {
+        let open = self.reach.open.iter().filter_map(|(slot, opened)| match slot {
+            Slot::Audio(of) => Some(OpenStream {
+                of: *of,
+                opened: *opened,
+                last: self.slots.get(slot).and_then(|state| state.gap.last()),
+            }),
+            Slot::Video(_) | Slot::Screen => None,
+        });
+        open.collect()
     }
 
     /// Pictures that stood still, and for how long in all, in milliseconds, over all sessions.
@@ -487,7 +502,7 @@ impl Listener {
 
 impl SlotState {
     fn new(slot: Slot, packet: Arrival, reach: &Reach) -> Self {
-        let gate = if reach.open.contains(&slot) {
+        let gate = if reach.open.contains_key(&slot) {
             Gate::Open { cause: None }
         } else {
             // Closed for longer than the leeway: a first packet is early, or a leak.
@@ -573,16 +588,24 @@ impl AudioSlot {
 }
 
 impl Reach {
-    fn of(room: &Room) -> Self {
-        let mut open = BTreeSet::new();
+    fn of(room: &Room, now: Instant) -> Self {
+        let mut open = BTreeMap::new();
         for (seat, _) in room.view.floor.rights.iter().copied() {
             let rights = room.reaches(seat);
-            open.extend(rights.audio.then_some(Slot::Audio(seat)));
-            open.extend(rights.video.then_some(Slot::Video(seat)));
+            open.extend(rights.audio.then_some((Slot::Audio(seat), now)));
+            open.extend(rights.video.then_some((Slot::Video(seat), now)));
         }
         let screen = room.view.state.screen;
-        open.extend(screen.filter(|seat| room.reaches(*seat).screen).map(|_| Slot::Screen));
+        open.extend(screen.filter(|seat| room.reaches(*seat).screen).map(|_| (Slot::Screen, now)));
         Self { open, screen }
+    }
+
+    /// What was open before and still is has been since it was opened.
+    fn becomes(&mut self, next: Self) {
+        let before = std::mem::replace(self, next);
+        for (slot, since) in &mut self.open {
+            *since = before.open.get(slot).copied().unwrap_or(*since);
+        }
     }
 
     fn seat_of(&self, slot: Slot) -> Option<Seat> {

@@ -172,7 +172,7 @@ impl<'a> Hall<'a> {
         )
         .await?;
         self.next += 1;
-        self.roster.enter(index, room.pulsers());
+        self.roster.enter(index, room.playing());
         let (end, ended) = watch::channel(false);
         self.open.push(end);
         let roster = self.roster.clone();

@@ -36,6 +36,9 @@ pub struct Level {
     pub audio_latency_ms: Distribution,
     /// Packets lost, of 100.
     pub lost_percent: f64,
+    /// Streams of sound of which nothing came for a second, summed over the seconds.
+    #[serde(default)]
+    pub silent_streams: u64,
     /// Processors the server kept busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpus: Option<f64>,
@@ -94,6 +97,7 @@ impl Level {
             people: u64::from(rooms) * people as u64,
             connected: mean(&|second| Some(second.connected as f64)).unwrap_or_default(),
             audio_latency_ms: audio.distribution(),
+            silent_streams: seconds.iter().map(|second| second.silent_streams).sum(),
             lost_percent: lost.max(0) as f64 / expected.max(1) as f64 * 100.0,
             server_cpus,
             server_cpu_ns_per_forwarded_packet: server_cpus
@@ -124,6 +128,8 @@ impl Level {
             format!("{:.0} of {} people were connected", self.connected, self.people)
         } else if self.audio_latency_ms.count == 0 {
             "nothing was heard".to_owned()
+        } else if self.silent_streams > 0 {
+            format!("{} times a second went by without a stream", self.silent_streams)
         } else if p99 > audio_latency_p99_ms {
             format!("audio_latency_ms.p99 was {p99:.1}, above {audio_latency_p99_ms}")
         } else if self.lost_percent > loss_percent {
@@ -310,7 +316,11 @@ mod tests {
     }
 
     fn level(connected: u64, latency: f64, lost: i64, late: f64, cpus: f64) -> Level {
-        let second = Second {
+        judged(second(connected, latency, lost, late, cpus))
+    }
+
+    fn second(connected: u64, latency: f64, lost: i64, late: f64, cpus: f64) -> Second {
+        Second {
             connected,
             audio_latency_ms: [latency].into_iter().collect(),
             send_late_ms: [late].into_iter().collect(),
@@ -319,7 +329,10 @@ mod tests {
             server_cpus: Some(0.5),
             server_forwarded: Some(10_000.0),
             ..Second::default()
-        };
+        }
+    }
+
+    fn judged(second: Second) -> Level {
         let mut level = Level::of(2, 8, &[second], None);
         level.judge(Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 }, 2);
         level
@@ -339,6 +352,13 @@ mod tests {
         assert!(broke(level(9, 10.0, 0, 1.0, 0.5)).0.contains("9 of 16 people"));
         assert!(broke(level(16, 60.0, 9, 30.0, 0.5)).1, "its own lateness explains it");
         assert!(broke(level(16, 60.0, 9, 1.0, 1.95)).1, "it had no processor left");
+    }
+
+    #[test]
+    fn one_room_that_is_heard_does_not_stand_for_all() {
+        let silent = Second { streams: 112, silent_streams: 56, ..second(16, 10.0, 0, 1.0, 0.5) };
+        let broke = judged(silent).broke.unwrap_or_default();
+        assert!(broke.contains("56 times"), "{broke}");
     }
 
     #[test]

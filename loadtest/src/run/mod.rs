@@ -16,6 +16,7 @@ mod scenario;
 mod scrape;
 pub mod series;
 mod server;
+mod streams;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,6 +24,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
+use crate::bot::{Microphone, Stack};
 use crate::link::Server;
 use crate::media::speech;
 use crate::own::OwnServer;
@@ -132,6 +134,9 @@ fn tested(scenario: &Scenario) -> Tested {
         template: scenario.template.clone(),
         mode: scenario.load.name().to_owned(),
         people: scenario.roles.len(),
+        voices: scenario.bots != Stack::Signaling
+            && scenario.microphone != Microphone::Off
+            && scenario.speakers > 0,
         incomparable: incomparable(scenario).to_owned(),
     }
 }

@@ -20,7 +20,7 @@ use crate::samples::Samples;
 const FORMAT: u32 = 1;
 
 /// The mode in which rooms are pushed beyond the limit.
-const FIND_LIMIT: &str = "find_limit";
+pub(super) const FIND_LIMIT: &str = "find_limit";
 
 /// What was tested.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Tested {
     pub mode: String,
     /// People in each room.
     pub people: usize,
+    /// Whether bots speak.
+    #[serde(default)]
+    pub voices: bool,
     /// Why what bots sent and what the server counted need not be the same; empty when they must be.
     pub incomparable: String,
 }

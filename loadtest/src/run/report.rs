@@ -12,7 +12,7 @@ use super::limit::{Level, Limit};
 use super::raw::RawRun;
 use super::scenario::Expectation;
 use super::series::Second;
-use super::{agreement, drift};
+use super::{agreement, drift, streams};
 use crate::bot::Report;
 use crate::bot::listener::Speech;
 pub use crate::samples::Distribution;
@@ -102,6 +102,10 @@ pub struct SecondSummary {
     pub audio_latency_ms: Distribution,
     /// Latency of pictures in this second.
     pub video_latency_ms: Distribution,
+    /// Streams of sound that should have flowed, one for each speaker at each listener.
+    pub streams: u64,
+    /// Of these, streams of which nothing came for a second, and which no fault explains.
+    pub silent_streams: u64,
     /// Packets found missing in it; below 0 when late ones came.
     pub packets_lost: i64,
     /// Media sessions connected in it.
@@ -128,6 +132,8 @@ impl SecondSummary {
             connected: second.connected,
             audio_latency_ms: second.audio_latency_ms.distribution(),
             video_latency_ms: second.video_latency_ms.distribution(),
+            streams: second.streams,
+            silent_streams: second.silent_streams,
             packets_lost: second.counts.lost,
             joins: second.counts.joins,
             reconnections: second.counts.reconnections,
@@ -202,6 +208,10 @@ pub struct Summary {
     pub packets_received: u64,
     /// Packets missing.
     pub packets_lost: u64,
+    /// Streams of sound that should have flowed, summed over the seconds.
+    pub streams: u64,
+    /// Of these, streams of which nothing came for a second, and which no fault explains.
+    pub silent_streams: u64,
     /// Packets received that a bot was too slow to count.
     pub packets_overflow: u64,
     /// All that leaked.
@@ -274,6 +284,8 @@ impl Summary {
             packets_expected: totals.packets_expected,
             packets_received: totals.packets_received,
             packets_lost: totals.packets_lost,
+            streams: run.series.iter().map(|second| second.streams).sum(),
+            silent_streams: run.series.iter().map(|second| second.silent_streams).sum(),
             packets_overflow: totals.packets_overflow,
             leaked_packets: totals.leaked(),
             leaks: totals.leaks.clone(),
@@ -305,6 +317,7 @@ impl Summary {
                 .map(|second| SecondSummary::of(second, run.began_at_ms))
                 .collect(),
         };
+        summary.assertions.extend(streams::judge(run));
         summary.assertions.extend(agreement::judge(run));
         if run.tested.mode == "soak" {
             summary.assertions.extend(drift::judge(&run.series));
@@ -378,13 +391,16 @@ impl Summary {
         }
         let _ = writeln!(
             out,
-            "packets: sent {} expected {} received {} lost {} leaked {} (of {} forbidden fragments sent)",
+            "packets: sent {} expected {} received {} lost {} leaked {} (of {} forbidden fragments sent); \
+             streams silent {} of {} looked at",
             self.packets_sent,
             self.packets_expected,
             self.packets_received,
             self.packets_lost,
             self.leaked_packets,
-            self.forbidden_fragments_sent
+            self.forbidden_fragments_sent,
+            self.silent_streams,
+            self.streams
         );
         let _ = writeln!(
             out,

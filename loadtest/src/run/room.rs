@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -13,10 +14,10 @@ use super::fault::Struck;
 use super::report::{Assertion, RoomResult};
 use super::scenario::Scenario;
 use super::scenario::step::{Act, Check, Whom, order};
+use super::series::Playing;
 use super::server::SharedServer;
 use crate::bot::listener::HeardReport;
 use crate::bot::peer::Camera;
-use crate::bot::pulse::Pulser;
 use crate::bot::{Bot, BotConfig, Causes, Microphone, Order, Play, Report, Stack};
 use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
@@ -39,6 +40,10 @@ pub(super) struct RoomRun {
     bots: BTreeMap<Seat, Bot>,
     hostile: BTreeMap<Seat, HostileBot>,
     ledger: Ledger,
+    /// Those that the script sent away and has not called back.
+    away: BTreeSet<Seat>,
+    /// Whether something is broken on purpose.
+    strained: Arc<AtomicBool>,
     start: Instant,
     progress: Progress,
 }
@@ -102,17 +107,32 @@ impl RoomRun {
             tokio::spawn(async move { while notes.recv().await.is_some() {} });
             bots.insert(*seat, bot);
         }
-        Ok(Self { index, scenario, own, bots, hostile, ledger, start: Instant::now(), progress })
+        Ok(Self {
+            index,
+            scenario,
+            own,
+            bots,
+            hostile,
+            ledger,
+            away: BTreeSet::new(),
+            strained: Arc::default(),
+            start: Instant::now(),
+            progress,
+        })
     }
 
-    /// A way to ask each bot what it did.
-    pub(super) fn pulsers(&self) -> Vec<Pulser> {
-        self.bots.values().map(Bot::pulser).collect()
+    /// What is watched of it while it plays.
+    pub(super) fn playing(&self) -> Playing {
+        Playing {
+            bots: self.bots.iter().map(|(seat, bot)| (*seat, bot.pulser())).collect(),
+            ledger: self.ledger.clone(),
+            strained: self.strained.clone(),
+        }
     }
 
     /// Does what the scenario says, and gathers what came of it.
     /// With a planned load it plays until `end` says so.
-    pub(super) async fn run(self, mut end: watch::Receiver<bool>) -> RoomResult {
+    pub(super) async fn run(mut self, mut end: watch::Receiver<bool>) -> RoomResult {
         let mut result = RoomResult::default();
         let scenario = self.scenario.clone();
         let silent = |seat: &Seat| seat.0 >= scenario.speakers && !scenario.cameras;
@@ -183,7 +203,7 @@ impl RoomRun {
         result
     }
 
-    async fn step(&self, what: &Act, result: &mut RoomResult) -> Result<()> {
+    async fn step(&mut self, what: &Act, result: &mut RoomResult) -> Result<()> {
         (self.progress)(&format!(
             "{:5.1} s  room {}  {}",
             self.start.elapsed().as_secs_f64(),
@@ -193,7 +213,13 @@ impl RoomRun {
         match what {
             Act::Tell(seats, line) => {
                 for seat in seats {
-                    self.bot(*seat)?.order(order(line, *seat)?).await;
+                    let order = order(line, *seat)?;
+                    match order {
+                        Order::Drop(_) => self.away.insert(*seat),
+                        Order::Return(_) => self.away.remove(seat),
+                        _ => false,
+                    };
+                    self.bot(*seat)?.order(order).await;
                 }
             }
             Act::Attack(seat, attack) => {
@@ -210,12 +236,17 @@ impl RoomRun {
                     plays: self.scenario.play.is_some(),
                     media: self.scenario.bots != Stack::Signaling,
                 };
-                struck.suffer(fault, &mut result.faults, &mut result.gaps).await?;
+                let strained = self.strained.swap(true, Ordering::Relaxed);
+                let outcome = struck.suffer(fault, &mut result.faults, &mut result.gaps).await;
+                // Whoever was struck came anew, and is not missed at once.
+                self.strained.store(strained, Ordering::Relaxed);
+                outcome?;
             }
             Act::Network(seats, conditions) => {
                 for seat in seats {
                     self.bot(*seat)?.order(Order::Conditions(*conditions)).await;
                 }
+                self.strained.store(true, Ordering::Relaxed);
             }
             Act::Mark => {
                 for bot in self.bots.values() {
@@ -253,7 +284,7 @@ impl RoomRun {
             for (seat, bot) in &self.bots {
                 reports.insert(*seat, bot.report().await?);
             }
-            match judge(check, &reports, &self.scenario.hostile) {
+            match judge(check, &reports, &self.away, &self.scenario.hostile) {
                 Ok(()) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(_) => tokio::time::sleep(LOOK_EVERY).await,
@@ -306,13 +337,31 @@ fn whom(whom: &Whom) -> String {
     }
 }
 
-fn judge(check: &Check, reports: &BTreeMap<Seat, Report>, hostile: &[Seat]) -> Result<()> {
+/// What a bot lacks to tell what a check asks, which may be of media.
+fn lacks(welcomed: bool, connected: bool, media: bool) -> Option<&'static str> {
+    match (welcomed, connected) {
+        (false, _) => Some("is not in the room"),
+        (true, false) if media => Some("has no media"),
+        _ => None,
+    }
+}
+
+/// Everybody is looked at but those who are `away` by the script.
+fn judge(
+    check: &Check,
+    reports: &BTreeMap<Seat, Report>,
+    away: &BTreeSet<Seat>,
+    hostile: &[Seat],
+) -> Result<()> {
     let mut listeners = 0;
     // A session that is over has no media, and is still seen.
     let media = check.heard.is_some() || check.seen.is_some();
-    let looks = |report: &Report| report.online && (report.connected || !media);
-    for (seat, report) in reports.iter().filter(|(_, report)| looks(report)) {
+    for (seat, report) in reports.iter().filter(|(seat, _)| !away.contains(seat)) {
         listeners += 1;
+        let welcomed = report.online && report.stage.is_some();
+        if let Some(lacks) = lacks(welcomed, report.connected, media) {
+            bail!("seat {seat} {lacks}");
+        }
         if let Some(stage) = &check.stage
             && report.stage.as_ref() != Some(stage)
         {
@@ -398,4 +447,23 @@ fn seen(report: &Report, hostile: &[Seat]) -> BTreeSet<Seat> {
 
 fn seats(seats: &BTreeSet<Seat>) -> String {
     format!("{:?}", seats.iter().map(|seat| seat.0).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_who_is_not_there_is_not_passed_over() {
+        for (welcomed, connected, media, found) in [
+            (true, true, true, None),
+            // A session that is over has no media, and is still seen.
+            (true, false, false, None),
+            (true, false, true, Some("has no media")),
+            (false, true, false, Some("is not in the room")),
+            (false, false, true, Some("is not in the room")),
+        ] {
+            assert_eq!(lacks(welcomed, connected, media), found, "{welcomed} {connected} {media}");
+        }
+    }
 }

@@ -1,16 +1,20 @@
 //! What happened second by second: bots and server are asked once a second while a run lasts.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use palabre_ids::Seat;
 use serde::{Deserialize, Serialize};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::process::ServerProcess;
 use super::scrape::{Scrape, now_ms};
+use super::streams::Presence;
 use crate::bot::pulse::{Asked, Counts, Pulser};
+use crate::ledger::Ledger;
 use crate::link::Server;
 use crate::samples::Samples;
 
@@ -29,6 +33,10 @@ pub struct Second {
     pub bots: u64,
     /// Of these, bots whose media is connected.
     pub connected: u64,
+    /// Streams of sound that should flow, one for each speaker at each listener.
+    pub streams: u64,
+    /// Of these, streams of which nothing came for a second, and which no fault explains.
+    pub silent_streams: u64,
     /// What they counted.
     pub counts: Counts,
     /// Latency of sound, in milliseconds.
@@ -56,6 +64,8 @@ impl Second {
         self.rooms += other.rooms;
         self.bots += other.bots;
         self.connected += other.connected;
+        self.streams += other.streams;
+        self.silent_streams += other.silent_streams;
         self.counts += other.counts;
         self.audio_latency_ms.merge(&other.audio_latency_ms);
         self.video_latency_ms.merge(&other.video_latency_ms);
@@ -76,6 +86,8 @@ impl Second {
         self.rooms = next.rooms;
         self.bots = next.bots;
         self.connected = next.connected;
+        self.streams = next.streams;
+        self.silent_streams = self.silent_streams.max(next.silent_streams);
         self.counts += next.counts;
         self.audio_latency_ms.merge(&next.audio_latency_ms);
         self.video_latency_ms.merge(&next.video_latency_ms);
@@ -90,22 +102,31 @@ impl Second {
     }
 }
 
-/// The bots that play, room by room.
+/// A room that plays.
+#[derive(Debug, Clone)]
+pub(super) struct Playing {
+    pub(super) bots: Vec<(Seat, Pulser)>,
+    /// What is said in it.
+    pub(super) ledger: Ledger,
+    /// Whether something is broken on purpose.
+    pub(super) strained: Arc<AtomicBool>,
+}
+
+/// The rooms that play.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Roster(Arc<Mutex<BTreeMap<u16, Vec<Pulser>>>>);
+pub(super) struct Roster(Arc<Mutex<BTreeMap<u16, Playing>>>);
 
 impl Roster {
-    pub(super) fn enter(&self, room: u16, bots: Vec<Pulser>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(room, bots);
+    pub(super) fn enter(&self, room: u16, playing: Playing) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(room, playing);
     }
 
     pub(super) fn leave(&self, room: u16) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
     }
 
-    fn all(&self) -> (usize, Vec<Pulser>) {
-        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (rooms.len(), rooms.values().flatten().cloned().collect())
+    fn all(&self) -> BTreeMap<u16, Playing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -189,20 +210,45 @@ impl Watch {
         let own = ServerProcess { pid: std::process::id() };
         let (mut generator, mut cpu, mut forwarded) =
             (Odometer::default(), Odometer::default(), Odometer::default());
+        let mut present: BTreeMap<u16, Presence> = BTreeMap::new();
         loop {
             beat.tick().await;
-            let (rooms, bots) = self.roster.all();
+            let rooms = self.roster.all();
+            present.retain(|room, _| rooms.contains_key(room));
+            // What is said from here on is not expected to have been heard.
+            let asked_at = Instant::now();
+            let speech: BTreeMap<_, _> =
+                rooms.iter().map(|(room, playing)| (*room, playing.ledger.speech())).collect();
+            let asking = rooms.iter().flat_map(|(room, playing)| {
+                let bots = playing.bots.iter();
+                bots.map(|(seat, bot)| async { ((*room, *seat), bot.pulse().await) })
+            });
             let scrape = async {
                 match &self.private {
                     Some(private) => Scrape::take(private).await.ok(),
                     None => None,
                 }
             };
-            let (asked, scrape) = tokio::join!(join_all(bots.iter().map(Pulser::pulse)), scrape);
+            let (asked, scrape) = tokio::join!(join_all(asking), scrape);
             let now = Instant::now();
             let mut second =
-                Second { at: now_ms() / 1_000, rooms: rooms as u64, ..Second::default() };
-            for asked in asked {
+                Second { at: now_ms() / 1_000, rooms: rooms.len() as u64, ..Second::default() };
+            let mut answers: BTreeMap<u16, Vec<_>> = BTreeMap::new();
+            for ((room, seat), asked) in &asked {
+                if let Asked::Pulse(pulse) = asked {
+                    answers.entry(*room).or_default().push((*seat, &**pulse));
+                }
+            }
+            for (room, playing) in &rooms {
+                let bots = answers.get(room).into_iter().flatten().copied();
+                let presence = present.entry(*room).or_default();
+                let streams = presence.look(asked_at, bots, &speech[room]);
+                if !playing.strained.load(Ordering::Relaxed) {
+                    second.streams += streams.due;
+                    second.silent_streams += streams.silent;
+                }
+            }
+            for (_, asked) in asked {
                 match asked {
                     Asked::Pulse(pulse) => {
                         second.bots += 1;

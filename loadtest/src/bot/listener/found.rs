@@ -1,5 +1,7 @@
 //! What a listener found, in the words of reports.
 
+use std::time::Instant;
+
 use palabre_ids::{MediaKind, Seat};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,17 @@ impl Leaks {
     }
 }
 
+/// A microphone that a listener may hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenStream {
+    /// Whose.
+    pub of: Seat,
+    /// Since when, as the room says.
+    pub opened: Instant,
+    /// When its last packet came, in whatever session; none when none ever did.
+    pub last: Option<Instant>,
+}
+
 /// Durations measured by a listener, in milliseconds.
 #[derive(Debug, Clone, Default)]
 pub struct Times {
@@ -37,6 +50,8 @@ pub struct Times {
     pub grant: Samples,
     /// From what ended a right to the last packet under it.
     pub revoke: Samples,
+    /// What may be heard at the end of that time.
+    pub open: Vec<OpenStream>,
 }
 
 impl Times {

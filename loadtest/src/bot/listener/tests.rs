@@ -109,3 +109,24 @@ fn with_hostile_bots_about_a_light_listener_looks_into_every_packet() {
     let usual = hears(16);
     assert_eq!((usual.leaks.forbidden, usual.packets()), (0, (10, 10, 0)), "one in 16 is opened");
 }
+
+#[test]
+fn a_microphone_that_may_be_heard_is_told_of_though_nothing_ever_came() {
+    let (open, closed, start) = (room(true), room(false), Instant::now());
+    let at = |ms| start + Duration::from_millis(ms);
+    let stream = |opened, last: Option<u64>| {
+        vec![OpenStream { of: SPEAKER, opened: at(opened), last: last.map(at) }]
+    };
+    let mut listener = listener();
+    listener.session(map(10), start, &open);
+    assert_eq!(listener.take_recent().open, stream(0, None));
+    listener.packet(sound(10, 7, at(20)), payload()).expect("taken");
+    // What else changes in the room opens it no later.
+    listener.rights_changed(at(500), None, &open);
+    listener.session(map(20), at(900), &open);
+    assert_eq!(listener.take_recent().open, stream(0, Some(20)));
+    listener.rights_changed(at(2_000), None, &closed);
+    assert_eq!(listener.take_recent().open, []);
+    listener.rights_changed(at(3_000), None, &open);
+    assert_eq!(listener.take_recent().open, stream(3_000, None));
+}

@@ -17,13 +17,11 @@ pub(crate) struct Need {
 /// What building and serving needs.
 pub(crate) const RUN: &[Need] = &[
     Need { program: "cc", package: "build-essential", why: "compiles the cryptography library" },
-    Need { program: "npm", package: "npm", why: "builds the web client" },
 ];
 
 /// What the tests need beyond [`RUN`].
 pub(crate) const TEST: &[Need] = &[
     Need { program: "cc", package: "build-essential", why: "compiles the cryptography library" },
-    Need { program: "npm", package: "npm", why: "builds the web client" },
     Need { program: "cmake", package: "cmake", why: "builds the Opus library of the load test" },
     Need {
         program: "chromium",

@@ -83,6 +83,7 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<()> {
     match command {
         Command::Run { release, serve } => {
+            web::need_node()?;
             machine::need(machine::RUN)?;
             web::build()?;
             let mut cargo = shell::cargo();

@@ -58,6 +58,7 @@ pub(crate) fn run(only: &[String], skip: &[String]) -> Result<()> {
     if let Some(unknown) = only.iter().chain(skip).find(|name| !names.contains(&name.as_str())) {
         bail!("no step is called `{unknown}`; the steps are {}", names.join(", "));
     }
+    web::need_node()?;
     machine::need(machine::TEST)?;
     let wanted = |step: &&Step| {
         let named = |list: &[String]| list.iter().any(|name| name == step.name);

@@ -5,13 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use palabre_ids::{MediaSession, RoomId, Seat};
+use palabre_ids::{MediaSession, OpenedTunnel, RoomId, Seat};
 use palabre_sfu_core::engine::tunnel::Voice;
 use palabre_sfu_core::engine::{self, Engine, EngineConfig, Negotiated};
 use palabre_sfu_core::negotiate::Offer;
 use palabre_sfu_core::transport::dtls::Certificate;
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
-use rustix::time::{ClockId, clock_gettime};
 use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
 
@@ -267,7 +266,7 @@ impl SfuHandle {
         self.in_room(room, move |shard, now| shard.engine.close_seat(now, &id, seat)).await
     }
 
-    /// Opens a seat's tunnel in place of its session; `ear` takes what it hears. `None` when there is no
+    /// Opens a seat's tunnel in place of its session, one that is being set up excepted; `ear` takes what it hears. `None` when there is no
     /// such seat.
     ///
     /// # Errors
@@ -277,7 +276,7 @@ impl SfuHandle {
         room: &RoomId,
         seat: Seat,
         ear: Ear,
-    ) -> Result<Option<MediaSession>, Stopped> {
+    ) -> Result<Option<OpenedTunnel>, Stopped> {
         let Some(shard) = self.shard_of(room) else { return Ok(None) };
         let id = room.clone();
         self.on(shard, move |shard, now| shard.open_tunnel(now, id, seat, ear)).await
@@ -319,13 +318,7 @@ impl SfuHandle {
     pub async fn stats(&self) -> Result<Vec<ShardStats>, Stopped> {
         let mut stats = Vec::new();
         for shard in 0..self.inner.shards.len() {
-            let count = |shard: &mut Shard, _| ShardStats {
-                engine: shard.engine.stats(),
-                io: shard.io,
-                tcp: shard.tcp.stats(),
-                busy_nanos: busy_nanos(),
-            };
-            stats.push(self.on(shard, count).await?);
+            stats.push(self.on(shard, |shard, _| shard.stats()).await?);
         }
         Ok(stats)
     }
@@ -385,13 +378,6 @@ impl SfuHandle {
         });
         if posted { result.await.map_err(|_| Stopped) } else { Err(Stopped) }
     }
-}
-
-/// The processor time of the calling thread.
-fn busy_nanos() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
-        + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
 #[cfg(test)]

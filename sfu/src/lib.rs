@@ -74,15 +74,19 @@ pub struct ShardStats {
     pub io: IoStats,
     /// What its TCP connections count.
     pub tcp: TcpStats,
+    /// The most jobs that waited for its thread at once, since this was last asked.
+    pub deepest_inbox: u64,
     /// The processor time of its thread, in nanoseconds.
     pub busy_nanos: u64,
 }
 
-/// What a shard's TCP connections count; `connections` is what there is now.
+/// What a shard's TCP connections count; `connections` and `queued_bytes` are what there is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpStats {
     /// Connections that are open.
     pub connections: u64,
+    /// Bytes that wait for them to take them.
+    pub queued_bytes: u64,
     /// Connections that were accepted.
     pub accepted: u64,
     /// Connections that were turned away because there were too many, or nothing left for them.

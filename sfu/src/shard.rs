@@ -7,19 +7,20 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use palabre_ids::{MediaSession, RoomId, Seat};
+use palabre_ids::{MediaSession, OpenedTunnel, RoomId, Seat};
 use palabre_sfu_core::MediaEvent;
 use palabre_sfu_core::engine::Engine;
 use palabre_sfu_core::engine::tunnel::Voice;
 use palabre_sfu_core::outbox::Outbox;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
+use rustix::time::{ClockId, clock_gettime};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::IoStats;
 use crate::batch::Plan;
 use crate::ears::{Ear, Ears};
 use crate::sys::{BATCH, Incoming, Outgoing, Sent, tell_local_address};
 use crate::tcp::Tcp;
+use crate::{IoStats, ShardStats};
 
 /// What the kernel may keep for us of what comes: half a second of 64 Mbit/s. Less loses packets
 /// when the thread is late; more only makes them older.
@@ -116,6 +117,8 @@ pub(crate) struct Shard {
     ears: Ears,
     plan: Plan,
     outgoing: Outgoing,
+    /// The most jobs that waited at once, since it was last told.
+    deepest_inbox: u64,
     /// Whether the kernel takes segmented messages.
     segmentation: bool,
     stopping: bool,
@@ -143,8 +146,20 @@ impl Shard {
             ears: Ears::default(),
             plan: Plan::default(),
             outgoing: Outgoing::default(),
+            deepest_inbox: 0,
             segmentation: true,
             stopping: false,
+        }
+    }
+
+    /// What passed through since it started.
+    pub(crate) fn stats(&mut self) -> ShardStats {
+        ShardStats {
+            engine: self.engine.stats(),
+            io: self.io,
+            tcp: self.tcp.stats(),
+            deepest_inbox: std::mem::take(&mut self.deepest_inbox),
+            busy_nanos: busy_nanos(),
         }
     }
 
@@ -172,10 +187,10 @@ impl Shard {
         room: RoomId,
         seat: Seat,
         ear: Ear,
-    ) -> Option<MediaSession> {
-        let tunnel = self.engine.open_tunnel(now, &room, seat)?;
-        self.ears.add(&self.engine, tunnel, (room, seat), ear);
-        Some(tunnel)
+    ) -> Option<OpenedTunnel> {
+        let opened = self.engine.open_tunnel(now, &room, seat)?;
+        self.ears.add(&self.engine, opened.tunnel, (room, seat), ear);
+        Some(opened)
     }
 
     /// Works until it is told to stop, or until nobody is left to tell it anything.
@@ -229,13 +244,18 @@ impl Shard {
 
     fn do_jobs(&mut self) {
         // Silenced before the mailbox is looked into: what comes later rings again.
-        let _was_silent = rustix::io::read(&self.jobs.bell, &mut [0; 8]);
+        let mut rings = [0; 8];
+        // Each job rings once: the bell has counted those that wait.
+        if rustix::io::read(&self.jobs.bell, &mut rings).is_ok() {
+            self.deepest_inbox = self.deepest_inbox.max(u64::from_ne_bytes(rings));
+        }
         for _ in 0..JOBS {
             match self.jobs.jobs.try_recv() {
                 Ok(job) => {
                     job(self, Instant::now());
-                    // What one job lets through is not overtaken by the next one's gate.
+                    // What one job lets through has left before the next one's gate is in force.
                     self.ears.deliver(&mut self.engine);
+                    self.send_out();
                 }
                 Err(mpsc::TryRecvError::Empty) => return,
                 Err(mpsc::TryRecvError::Disconnected) => return self.stop(),
@@ -386,6 +406,13 @@ impl Shard {
             }
         }
     }
+}
+
+/// The processor time of the calling thread.
+fn busy_nanos() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -351,7 +351,7 @@ impl Tcp {
         let Some(connection) = self.connections.get_mut(&number) else { return Ok(()) };
         let mut full = false;
         while !full {
-            let waiting = connection.queue.waiting();
+            let waiting = connection.queue.waiting(now);
             if waiting.is_empty() {
                 break;
             }
@@ -362,6 +362,7 @@ impl Tcp {
                 Err(_) => return Err(End::Gone),
             }
         }
+        self.stats.dropped += connection.queue.take_outdated();
         if connection.awaits_room != full {
             let data = epoll::EventData::new_u64(u64::from(number));
             let room = if full { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
@@ -425,7 +426,9 @@ impl Tcp {
 
     /// What was counted, and how many there are.
     pub(crate) fn stats(&self) -> TcpStats {
-        TcpStats { connections: self.connections.len() as u64, ..self.stats }
+        let queued = self.connections.values().map(|connection| connection.queue.len() as u64);
+        let connections = self.connections.len() as u64;
+        TcpStats { connections, queued_bytes: queued.sum(), ..self.stats }
     }
 }
 

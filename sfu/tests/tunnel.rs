@@ -34,7 +34,7 @@ async fn open(sfu: &SfuHandle, seat: Seat) -> (MediaSession, mpsc::Receiver<(Sea
         let _gone = ear.send((speaker, voice));
     });
     let tunnel = sfu.open_tunnel(&room("the-first-room"), seat, ear).await.expect("running");
-    (tunnel.expect("a seat"), heard)
+    (tunnel.expect("a seat").tunnel, heard)
 }
 
 #[tokio::test]

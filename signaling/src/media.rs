@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use palabre_ids::{Epoch, GateEntry, MediaSession, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, MediaSession, OpenedTunnel, RoomId, Seat};
 use palabre_wire::{IceCredentials, SeatView, frame};
 
 use crate::tunnel::Ear;
@@ -82,14 +82,15 @@ pub trait MediaPlane: Send + Sync {
     /// Ends a seat's session.
     fn close_seat<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()>;
 
-    /// Opens a seat's tunnel in place of its session, or says that it cannot. `ear` takes what it brings;
+    /// Opens a seat's tunnel in place of its session, one that is being set up excepted, or says that it
+    /// cannot. `ear` takes what it brings;
     /// nothing that a gate takes back comes there once [`MediaPlane::set_gate`] has said so.
     fn open_tunnel<'a>(
         &'a self,
         room: &'a RoomId,
         seat: Seat,
         ear: Ear,
-    ) -> MediaFuture<'a, Option<MediaSession>>;
+    ) -> MediaFuture<'a, Option<OpenedTunnel>>;
 
     /// Ends a seat's tunnel.
     fn close_tunnel<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()>;

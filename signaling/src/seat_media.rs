@@ -2,7 +2,7 @@
 //! things while the room does others, so that its words may be about what was replaced since: each
 //! names its session, and what is not of one that stands here is stale.
 
-use palabre_ids::MediaSession;
+use palabre_ids::{MediaSession, OpenedTunnel};
 use palabre_wire::{IceCredentials, NextIce};
 
 /// A session that a page's offer was answered with.
@@ -57,9 +57,16 @@ impl SeatMedia {
         ended
     }
 
-    /// A tunnel was opened; the plane ended whatever sessions there were.
-    pub(crate) fn opened(&mut self, tunnel: MediaSession) {
-        *self = Self::Tunnel { tunnel, coming: None };
+    /// A tunnel was opened; the plane ended whatever session was up.
+    pub(crate) fn opened(&mut self, OpenedTunnel { tunnel, coming }: OpenedTunnel) {
+        let known = match std::mem::take(self) {
+            Self::Session(last)
+            | Self::Changing { coming: last, .. }
+            | Self::Tunnel { coming: Some(last), .. } => Some(last),
+            Self::None | Self::Tunnel { coming: None, .. } => None,
+        };
+        let coming = known.filter(|known| coming == Some(known.session));
+        *self = Self::Tunnel { tunnel, coming };
     }
 
     /// A session is up, and alone from here on; gives whether it ended a tunnel.

@@ -55,11 +55,14 @@ impl Plane {
         (new, beside)
     }
 
-    fn open_tunnel(&mut self) -> MediaSession {
-        (self.standing, self.coming, self.up) = (None, None, false);
+    /// What is being set up goes on, in the place that it waited for.
+    fn open_tunnel(&mut self) -> OpenedTunnel {
+        let coming = self.coming.take();
+        let standing = std::mem::take(&mut self.standing).filter(|_| !self.up);
+        (self.standing, self.up) = (coming.or(standing), false);
         let tunnel = MediaSession(self.number());
         self.tunnel = Some(tunnel);
-        tunnel
+        OpenedTunnel { tunnel, coming: self.standing.as_ref().map(|coming| coming.session) }
     }
 
     fn close_tunnel(&mut self) {
@@ -226,7 +229,7 @@ proptest! {
 fn words_about_a_session_that_was_replaced_change_nothing() {
     // A tunnel was opened while the word that the session is up was on its way.
     let mut media = SeatMedia::Session(answered(1));
-    media.opened(MediaSession(2));
+    media.opened(OpenedTunnel { tunnel: MediaSession(2), coming: None });
     assert!(!media.up(MediaSession(1)) && !media.lost(MediaSession(1)));
     assert_eq!(media, SeatMedia::Tunnel { tunnel: MediaSession(2), coming: None });
 
@@ -252,7 +255,7 @@ fn a_new_session_that_fails_leaves_the_one_that_stands() {
     assert!(!media.lost(MediaSession(1)), "its page makes another already");
     assert!(media.lost(MediaSession(2)));
     assert_eq!(media, SeatMedia::Session(answered(1)));
-    media.opened(MediaSession(3));
+    media.opened(OpenedTunnel { tunnel: MediaSession(3), coming: None });
     assert!(!media.answered(answered(4), None));
     assert!(media.lost(MediaSession(4)));
     assert!(media.up(MediaSession(4)), "it may be up yet, and ends the tunnel then");

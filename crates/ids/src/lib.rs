@@ -63,6 +63,15 @@ impl Epoch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MediaSession(pub u32);
 
+/// A tunnel that was opened, and what goes on beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenedTunnel {
+    /// The tunnel.
+    pub tunnel: MediaSession,
+    /// The session that is being set up, which takes the tunnel's place once media come by it.
+    pub coming: Option<MediaSession>,
+}
+
 /// One turn at speaking; never reused in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

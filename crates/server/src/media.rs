@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use palabre_ids::{Epoch, GateEntry, MediaSession, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, MediaSession, OpenedTunnel, RoomId, Seat};
 use palabre_sfu::{NegotiateError, SfuHandle, Stopped};
 use palabre_sfu_core::engine::tunnel::Voice;
 use palabre_sfu_core::{GateTable, MediaEvent, ViewSize};
@@ -91,7 +91,7 @@ impl MediaPlane for SfuPlane {
         room: &'a RoomId,
         seat: Seat,
         ear: Ear,
-    ) -> MediaFuture<'a, Option<MediaSession>> {
+    ) -> MediaFuture<'a, Option<OpenedTunnel>> {
         let ear = Box::new(move |speaker, voice: Voice| {
             let Voice { sequence, timestamp, opus } = voice;
             ear.hear(&frame::Heard { seat: speaker, sequence, timestamp, opus: &opus });

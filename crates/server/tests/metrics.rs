@@ -6,7 +6,7 @@ use common::{Palabre, room, token};
 use serde_json::json;
 
 /// Labels that have few values, known beforehand. None of them is a room's or a person's.
-const LABELS: &[&str] = &["cause", "code", "le", "reason", "rung", "shard", "version"];
+const LABELS: &[&str] = &["by", "cause", "code", "le", "reason", "rung", "shard", "version"];
 
 #[tokio::test]
 async fn what_happens_is_counted_and_nobody_is_named() {

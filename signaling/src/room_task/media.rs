@@ -200,9 +200,9 @@ impl RoomTask {
             Line::Open { .. } | Line::None | Line::Lost { .. } => None,
         };
         let state = &mut self.seats[seat.index()];
-        if let (Some(tunnel), Line::Open { outbox, .. }) = (opened, &state.line) {
-            state.media.opened(tunnel);
-            outbox.voices().open(tunnel);
+        if let (Some(opened), Line::Open { outbox, .. }) = (opened, &state.line) {
+            state.media.opened(opened);
+            outbox.voices().open(opened.tunnel);
         }
         let detail = opened.is_none().then(|| "the room has no media now".to_owned());
         self.tell(seat, &ServerMessage::Tunnel { on: opened.is_some(), detail });

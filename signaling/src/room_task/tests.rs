@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use palabre_backup::{Answer, Change, Durable, Health, MemoryJournal, Taken, ValueName};
 use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaRights, Role};
+use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaRights, OpenedTunnel, Role};
 use palabre_room::{GateChange, PersonConfig, RoomConfig};
 use palabre_wire::{Command, Presence, RecordFate, SeatView, ServerMessage};
 
 use super::*;
 use crate::media::{MediaFuture, MediaStopped, Negotiated, OfferError};
 use crate::metrics::Counter;
-use crate::outbox::{OutboxReader, outbox};
+use crate::outbox::{End, OutboxReader, outbox};
 use crate::seat_media::Answered;
 use crate::tunnel::{Ear, TunnelLine};
 
@@ -69,8 +69,8 @@ impl MediaPlane for Plane {
         _: &'a RoomId,
         _: Seat,
         _: Ear,
-    ) -> MediaFuture<'a, Option<MediaSession>> {
-        done(Some(MediaSession(2)))
+    ) -> MediaFuture<'a, Option<OpenedTunnel>> {
+        done(Some(OpenedTunnel { tunnel: MediaSession(2), coming: None }))
     }
     fn close_tunnel<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, ()> {
         done(())
@@ -81,11 +81,12 @@ impl MediaPlane for Plane {
     }
 }
 
-/// A journal whose disk refuses to erase, the first time.
+/// A journal whose disk refuses to erase, and to let go, the first time.
 #[derive(Default)]
 struct Stubborn {
     journal: MemoryJournal,
     refused: AtomicBool,
+    kept: AtomicBool,
 }
 
 impl Journal for Stubborn {
@@ -100,6 +101,9 @@ impl Journal for Stubborn {
         self.journal.take(room)
     }
     fn release(&self, room: &RoomId) -> Answer<'_, ()> {
+        if !self.kept.swap(true, Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(JournalError::Write("no".to_owned()))));
+        }
         self.journal.release(room)
     }
     fn expire(&self, now: UnixMillis) -> Answer<'_, u64> {
@@ -361,4 +365,49 @@ async fn a_disk_that_refuses_to_erase_is_asked_until_it_does() {
     scene.command(Command::EndSession).await;
     assert!(journal.refused.load(Ordering::SeqCst));
     assert_eq!(journal.rooms().expect("read"), [], "when the command is done it is gone");
+}
+
+#[tokio::test]
+async fn a_room_that_cannot_be_let_go_tells_its_pages_that_their_media_are_gone() {
+    let mut scene = Scene::with(Arc::new(Stubborn::default())).await;
+    scene.task.tunnel(SEAT, true).await;
+    assert!(scene.page.voices.tunnel().is_some());
+    scene.task.prepare_to_move(UnixMillis(0));
+    assert!(!scene.task.move_out().await.expect("goes on"), "the disk refuses");
+    assert_eq!(scene.page.voices.tunnel(), None, "the plane that was closed has none");
+    let mut last = Vec::new();
+    while let Ok(text) = scene.page.messages.try_recv() {
+        let text = text.into_text().expect("text");
+        last.push(serde_json::from_str::<ServerMessage>(&text).expect("a message"));
+    }
+    let ended = [ServerMessage::Tunnel { on: false, detail: None }, ServerMessage::MediaLost];
+    assert!(last.ends_with(&ended), "{last:?}");
+    assert_eq!(scene.task.seats[SEAT.index()].media, crate::seat_media::SeatMedia::None);
+    scene.pass(1).await;
+    assert!(scene.task.move_out().await.expect("goes on"), "the next time it is let go");
+}
+
+#[tokio::test]
+async fn a_page_that_waited_longer_takes_nobodys_seat() {
+    let mut scene = Scene::new().await;
+    let mut join = async |connection| {
+        let (sender, page) = outbox(TunnelLine::new(Counter::default()));
+        let join = Join {
+            seat: SEAT,
+            connection: ConnectionId(connection),
+            language: Language::Fr,
+            resume: None,
+            outbox: sender,
+        };
+        scene.task.join(join).await.expect("journal");
+        page
+    };
+    // One page, whose later attempt went first.
+    let mut third = join(3).await;
+    let mut second = join(2).await;
+    assert_eq!(second.end.try_recv(), Ok(End::Closing(ClosingReason::TakenOver.into())));
+    assert!(second.messages.try_recv().is_err(), "it is shown nothing");
+    assert!(third.end.try_recv().is_err(), "who said hello last is left alone");
+    let _fourth = join(4).await;
+    assert_eq!(third.end.try_recv(), Ok(End::Closing(ClosingReason::TakenOver.into())));
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use palabre_backup::{Journal, MemoryJournal};
 use palabre_facilitation::Template;
-use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaSession, Role, RoomId, Seat};
+use palabre_ids::{
+    DisplayName, Epoch, GateEntry, Language, MediaSession, OpenedTunnel, Role, RoomId, Seat,
+};
 use palabre_room::{PersonConfig, RoomConfig};
 use palabre_signaling::{
     Ear, MediaFuture, MediaPlane, MediaStopped, Negotiated, OfferError, Service, ServiceConfig,
@@ -193,12 +195,12 @@ impl MediaPlane for FakeMedia {
         _: &'a RoomId,
         seat: Seat,
         ear: Ear,
-    ) -> MediaFuture<'a, Option<MediaSession>> {
+    ) -> MediaFuture<'a, Option<OpenedTunnel>> {
         Box::pin(async move {
             self.note(Call::OpenTunnel(seat));
             self.lose_session(seat);
             *self.ear.lock().expect("lock") = Some(ear);
-            Some(self.give())
+            Some(OpenedTunnel { tunnel: self.give(), coming: None })
         })
     }
     fn close_tunnel<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, ()> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use palabre_backup::Health;
 use palabre_sfu::ShardStats;
+use palabre_sfu_core::engine::{EngineStats, LOSS_BOUNDS, ROUND_TRIP_BOUNDS, Spread};
 use palabre_signaling::Service;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -107,6 +108,15 @@ impl Sampled {
         self.shards.iter().map(pick).fold(0, u64::saturating_add) as f64
     }
 
+    /// The spread of all shards together.
+    fn merged<const N: usize>(&self, pick: fn(&EngineStats) -> &Spread<N>) -> Spread<N> {
+        let mut all = Spread::default();
+        for shard in &self.shards {
+            all.merge(pick(&shard.engine));
+        }
+        all
+    }
+
     fn encode_media(&self, out: &mut Out<'_>) -> Result<(), Error> {
         let up = f64::from(!self.shards.is_empty());
         out.gauge("palabre_media_up", "Whether every media thread answers: 1 or 0", up)?;
@@ -134,6 +144,30 @@ impl Sampled {
                 ("unframed", self.sum(|shard| shard.tcp.unframed)),
                 ("useless", self.sum(|shard| shard.tcp.useless)),
             ],
+        )?;
+        out.counters(
+            "palabre_media_packets_asked_again_total",
+            "Lost packets that were asked for again (NACK), by who asked: receivers, or the server its publishers",
+            "by",
+            [
+                ("receiver", self.sum(|shard| shard.engine.packets_nacked_by_receivers)),
+                ("server", self.sum(|shard| shard.engine.packets_nacked)),
+            ],
+        )?;
+        let deepest = self.shards.iter().map(|shard| shard.deepest_inbox).max().unwrap_or(0);
+        let help = "The most messages that waited for one media thread, since the last scrape";
+        out.gauge("palabre_media_inbox_deepest", help, deepest as f64)?;
+        out.spread(
+            "palabre_media_round_trip_seconds",
+            "Round trips to receivers, as their reports tell",
+            (&ROUND_TRIP_BOUNDS, 1e6),
+            &self.merged(|engine| &engine.round_trips),
+        )?;
+        out.spread(
+            "palabre_media_receiver_loss_ratio",
+            "Shares of packets lost on the way to receivers, by stream and report",
+            (&LOSS_BOUNDS, 256.0),
+            &self.merged(|engine| &engine.losses),
         )?;
         let busy = self.shards.iter().enumerate();
         let busy: Vec<(String, f64)> =
@@ -173,6 +207,9 @@ const MEDIA_GAUGES: &[Media] = &[
         |s| s.engine.tunnels,
     ),
     ("palabre_media_tcp_connections", "TCP connections for media", |s| s.tcp.connections),
+    ("palabre_media_tcp_queued_bytes", "Bytes that wait for receivers by TCP", |s| {
+        s.tcp.queued_bytes
+    }),
 ];
 
 const MEDIA_COUNTERS: &[Media] = &[
@@ -211,6 +248,16 @@ const MEDIA_COUNTERS: &[Media] = &[
     ("palabre_media_keyframe_requests_total", "Keyframe requests sent to publishers", |s| {
         s.engine.keyframe_requests
     }),
+    (
+        "palabre_media_keyframe_requests_received_total",
+        "Keyframe requests that came from receivers",
+        |s| s.engine.keyframe_requests_by_receivers,
+    ),
+    (
+        "palabre_media_feedback_reports_total",
+        "Reports of arrival times sent to publishers, whose estimators live by them",
+        |s| s.engine.feedback_reports,
+    ),
     (
         "palabre_media_datagrams_refused_total",
         "Datagrams that belonged to nobody or failed authentication",
@@ -263,6 +310,23 @@ impl Out<'_> {
         self.0
             .encode_descriptor(without_total(name), help, None, MetricType::Counter)?
             .encode_counter::<NoLabelSet, _, f64>(&value, None)
+    }
+
+    /// A histogram; a value is so many `unit`s.
+    fn spread<const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        (bounds, unit): (&[u64; N], f64),
+        spread: &Spread<N>,
+    ) -> Result<(), Error> {
+        let within: u64 = spread.classes.iter().sum();
+        let bounds = bounds.iter().map(|bound| *bound as f64 / unit).chain([f64::MAX]);
+        let counts = spread.classes.into_iter().chain([spread.count - within]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
+        self.0
+            .encode_descriptor(name, help, None, MetricType::Histogram)?
+            .encode_histogram::<NoLabelSet>(spread.sum as f64 / unit, spread.count, &buckets, None)
     }
 
     fn counters<'v>(

@@ -86,10 +86,16 @@ impl Room {
         Some(taken)
     }
 
-    /// Whether a new session of a seat is to wait beside the one that it has.
+    /// Whether a session waits to take another's place.
+    pub(super) fn is_coming(&self, key: PeerKey) -> bool {
+        self.beside.iter().any(|it| it.part == Part::Coming && it.peer.key == key)
+    }
+
+    /// Whether a new session of a seat is to wait beside the one that it has. One by which no media came yet,
+    /// the seat's voice being in its tunnel, is not worth it.
     pub(super) fn keeps_standing(&self, seat: Seat) -> bool {
         let place = self.peers.get(seat.index()).and_then(Option::as_deref);
-        place.is_some_and(|peer| peer.is_up() && !peer.lost)
+        place.is_some_and(|peer| peer.is_up() && !peer.lost) && !self.has_tunnel(seat)
     }
 
     /// Has a new session wait beside the place of its seat; gives what was there.

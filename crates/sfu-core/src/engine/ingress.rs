@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use palabre_ids::MediaKind;
 
-use crate::engine::Engine;
 use crate::engine::peer::{Link, Peer, PeerKey};
 use crate::engine::room::{Forwarding, MAX_ASKED};
+use crate::engine::{Engine, EngineStats, LOSS_BOUNDS, ROUND_TRIP_BOUNDS};
 use crate::media::publication::Refusal;
 use crate::media::reception::{ReportBlock, SenderInfo};
 use crate::media::rtcp::{self, Packet};
@@ -122,8 +122,11 @@ impl Engine {
         let peer = self.peer(key)?;
         if certificate_error || peer.dtls.is_closed() {
             let up = peer.is_up() && !peer.lost;
-            let room = self.room_at(key.room)?.id.clone();
-            if up {
+            let room = self.room_at(key.room)?;
+            // Of one that was to take another's place signaling must know, too: that one goes on.
+            let told = up || room.is_coming(key);
+            let room = room.id.clone();
+            if told {
                 let (seat, session) = (key.seat, key.session());
                 self.events.push_back(MediaEvent::PeerLost { room, seat, session });
             }
@@ -142,19 +145,26 @@ impl Engine {
             peer.paths.prove(now, path);
             let room = self.room_at(key.room)?;
             let replaced = room.come_up(now, key);
-            // Its voice comes and goes by the session from here on.
-            let had_tunnel = room.close_tunnel(key.seat);
+            let tunnelled = room.has_tunnel(key.seat);
             let wake = room.steer(now, key.seat);
-            let room = room.id.clone();
-            self.stats.tunnels -= u64::from(had_tunnel);
-            let (seat, session) = (key.seat, key.session());
-            self.events.push_back(MediaEvent::PeerUp { room, seat, session });
+            if !tunnelled {
+                self.announce(key);
+            }
             self.wake(now, key.room, wake);
             if let Some(replaced) = replaced {
                 self.end_session(now, *replaced);
             }
         }
         Some(())
+    }
+
+    /// Media came by the session in a seat's place: its voice comes and goes by that from here on.
+    fn end_tunnel_of(&mut self, key: PeerKey) {
+        let had = self.room_at(key.room).is_some_and(|room| room.close_tunnel(key.seat));
+        if had {
+            self.stats.tunnels -= 1;
+            self.announce(key);
+        }
     }
 
     fn take_rtp(
@@ -178,6 +188,10 @@ impl Engine {
             let (stats, voices) = (&mut self.stats, &mut self.voices);
             return room.hear_leaving(now, key, packet, Forwarding { out, stats, voices });
         }
+        if room.has_tunnel(key.seat) {
+            self.end_tunnel_of(key);
+        }
+        let room = self.rooms.get_mut(key.room as usize)?.as_mut()?;
         let peer = room.peer(key.seat)?;
         self.stats.packets_in += 1;
         if !peer.paths.is_followed(path) && peer.publication.is_newest(header.ssrc, index) {
@@ -239,6 +253,11 @@ impl Engine {
             peer.heard = now;
             return Some(());
         }
+        if room.has_tunnel(key.seat) {
+            self.end_tunnel_of(key);
+        }
+        let room = self.rooms.get_mut(key.room as usize)?.as_mut()?;
+        let peer = room.peer(key.seat)?;
         let newest = peer.is_newest_rtcp(sender, index);
         if newest && !peer.paths.is_followed(path) {
             self.tables.learn_path(peer, path);
@@ -270,19 +289,21 @@ impl Engine {
                     layer.reception().sender_report(SenderInfo { ntp, rtp, at: now });
                 }
                 for block in blocks.iter() {
-                    note_report(now, peer, path, &block);
+                    note_report(now, peer, path, &block, &mut self.stats);
                 }
             }
             Packet::ReceiverReport { blocks } => {
                 for block in blocks.iter() {
-                    note_report(now, peer, path, &block);
+                    note_report(now, peer, path, &block, &mut self.stats);
                 }
             }
             Packet::Nack { media, lost } => {
                 let lost = lost.iter().take(*asked);
+                self.stats.packets_nacked_by_receivers += lost.clone().count() as u64;
                 *asked -= room.resend(now, key.seat, media, lost, out, &mut self.stats);
             }
             Packet::KeyframeRequest { media } => {
+                self.stats.keyframe_requests_by_receivers += 1;
                 if let Some(publisher) = room.want_keyframe(now, key.seat, media) {
                     let mut wake = SeatSet::default();
                     wake.add(publisher);
@@ -369,9 +390,19 @@ fn follow_to(now: Instant, peer: &mut Peer, path: Path) -> bool {
 }
 
 /// Notes what a receiver's report says of the path and its length.
-fn note_report(now: Instant, peer: &mut Peer, path: Path, block: &ReportBlock) {
-    let answers = peer.note_report(now, block.ssrc, block.last_report, block.delay);
-    if let Some(sent) = answers {
+fn note_report(
+    now: Instant,
+    peer: &mut Peer,
+    path: Path,
+    block: &ReportBlock,
+    stats: &mut EngineStats,
+) {
+    if !peer.receives(block.ssrc) {
+        return;
+    }
+    stats.losses.add(&LOSS_BOUNDS, u64::from(block.fraction_lost));
+    if let Some((sent, trip)) = peer.note_report(now, block.ssrc, block.last_report, block.delay) {
+        stats.round_trips.add(&ROUND_TRIP_BOUNDS, trip.as_micros() as u64);
         peer.paths.answered(now, path, sent);
     }
 }

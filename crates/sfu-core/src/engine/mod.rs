@@ -8,6 +8,7 @@ mod ingress;
 mod paths;
 mod peer;
 mod room;
+mod stats;
 mod tables;
 mod tick;
 mod trials;
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use palabre_ids::{MediaSession, RoomId, Seat};
+use palabre_ids::{MediaSession, OpenedTunnel, RoomId, Seat};
 
 use crate::media::seats::SeatSet;
 use crate::negotiate::{self, AnswerParams, Offer, OfferError};
@@ -30,6 +31,7 @@ use crate::transport::ice::IceAgent;
 use crate::{GateTable, MediaEvent, Path, ViewSize};
 use peer::{Peer, PeerKey};
 use room::{Forwarding, Room};
+pub use stats::{EngineStats, LOSS_BOUNDS, ROUND_TRIP_BOUNDS, Spread};
 use tables::Tables;
 use trials::Trials;
 use tunnel::{Tunnel, Voice};
@@ -86,44 +88,6 @@ pub enum NegotiateError {
     /// The offer asks for something else than a room has.
     #[error(transparent)]
     Offer(#[from] OfferError),
-}
-
-/// What passed through an engine since it was made; `rooms` and `peers` are what there is now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct EngineStats {
-    /// Rooms that are open.
-    pub rooms: u64,
-    /// Sessions, up or being set up.
-    pub peers: u64,
-    /// Authenticated media packets.
-    pub packets_in: u64,
-    /// Media packets forwarded, one for each receiver.
-    pub packets_out: u64,
-    /// Media packets the gate stopped.
-    pub packets_gated: u64,
-    /// Media packets above what a publisher may send.
-    pub packets_policed: u64,
-    /// Authenticated packets that came before, or too late: a publisher measures its path by sending
-    /// kept packets again.
-    pub packets_repeated: u64,
-    /// Authenticated packets of nothing but padding, which measure a path too.
-    pub packets_padding: u64,
-    /// Authenticated packets that no section of their sender accounts for.
-    pub packets_refused: u64,
-    /// Datagrams that belonged to nobody or failed authentication.
-    pub datagrams_refused: u64,
-    /// Times a peer's keys were tried on a packet from an unknown address.
-    pub trials: u64,
-    /// Packets sent again because a receiver asked.
-    pub packets_resent: u64,
-    /// Keyframe requests sent to publishers.
-    pub keyframe_requests: u64,
-    /// Times a peer was followed to another address.
-    pub address_changes: u64,
-    /// Tunnels that are open.
-    pub tunnels: u64,
-    /// Voice packets of tunnels that were malformed, out of order, or of no tunnel.
-    pub voices_refused: u64,
 }
 
 /// The media of the rooms of one shard.
@@ -245,21 +209,26 @@ impl Engine {
     }
 
     /// Opens the tunnel of a seat, in place of its session; `None` when there is no such seat. One that
-    /// is open begins anew. It ends when a session of the seat is up.
-    pub fn open_tunnel(&mut self, now: Instant, room: &RoomId, seat: Seat) -> Option<MediaSession> {
+    /// is open begins anew. A session that is being set up goes on; the tunnel ends when media come by it: a
+    /// handshake alone does not prove that they pass.
+    pub fn open_tunnel(&mut self, now: Instant, room: &RoomId, seat: Seat) -> Option<OpenedTunnel> {
         let serial = self.next_serial;
         let (_, room) = self.room(room)?;
-        let place = room.peers.get_mut(seat.index())?;
-        let before = place.take().into_iter().chain(room.take_beside(seat));
+        let place = room.peers.get(seat.index())?;
+        let standing = place.as_ref().filter(|peer| peer.is_up()).map(|peer| peer.key);
+        // One that waited beside it has the place then; one that was still heard ends too.
+        let standing = standing.and_then(|key| room.take_out(key));
+        let before = [standing, room.take_beside(seat)];
+        let coming = room.peer(seat).map(|peer| peer.key.session());
         room.speech.silence(seat);
         let had = room.close_tunnel(seat);
         room.tunnels.push(Tunnel::new(seat, serial));
         self.next_serial = self.next_serial.wrapping_add(1);
         self.stats.tunnels += u64::from(!had);
-        for peer in before {
+        for peer in before.into_iter().flatten() {
             self.end_session(now, *peer);
         }
-        Some(MediaSession(serial))
+        Some(OpenedTunnel { tunnel: MediaSession(serial), coming })
     }
 
     /// Whether a tunnel of a seat is open, and is this one.
@@ -272,8 +241,22 @@ impl Engine {
     /// Ends the tunnel of a seat.
     pub fn close_tunnel(&mut self, room: &RoomId, seat: Seat) {
         let Some((_, room)) = self.room(room) else { return };
-        let had = room.close_tunnel(seat);
-        self.stats.tunnels -= u64::from(had);
+        if !room.close_tunnel(seat) {
+            return;
+        }
+        // A session that was up beside it, without media yet, is what there is now.
+        let up = room.peer(seat).filter(|peer| peer.is_up() && !peer.lost).map(|peer| peer.key);
+        self.stats.tunnels -= 1;
+        if let Some(key) = up {
+            self.announce(key);
+        }
+    }
+
+    /// Tells signaling that a session is up.
+    fn announce(&mut self, key: PeerKey) {
+        let Some(room) = self.room_at(key.room) else { return };
+        let (room, seat, session) = (room.id.clone(), key.seat, key.session());
+        self.events.push_back(MediaEvent::PeerUp { room, seat, session });
     }
 
     /// Takes what a seat says through its tunnel; `level` is how loud it claims to be (RFC 6464).
@@ -541,6 +524,8 @@ impl Engine {
             wake = room.steer(now, key.seat);
             let done = tick::send_rtcp(room, key.seat.index(), now, &mut self.scratch, out);
             self.stats.keyframe_requests += done.keyframe_requests;
+            self.stats.packets_nacked += done.packets_nacked;
+            self.stats.feedback_reports += done.feedback_reports;
         }
         if let Some(seats) = room.speech.poll(now) {
             self.events.push_back(MediaEvent::Speaking { room: room.id.clone(), seats });

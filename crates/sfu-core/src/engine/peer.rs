@@ -372,15 +372,20 @@ impl Peer {
         rtx.is_none_or(|rtx| rtx.budget.is_empty(now))
     }
 
+    /// Whether a stream goes to this peer.
+    pub(super) fn receives(&self, ssrc: u32) -> bool {
+        self.downlinks.iter().any(|downlink| downlink.slot.ssrc == ssrc)
+    }
+
     /// Measures the round trip by a receiver's report about one of our streams; gives when the report
-    /// of ours that it answers was sent.
+    /// of ours that it answers was sent, and how long this one trip was.
     pub(super) fn note_report(
         &mut self,
         now: Instant,
         ssrc: u32,
         last_report: u32,
         delay: u32,
-    ) -> Option<Instant> {
+    ) -> Option<(Instant, Duration)> {
         let downlink = self.downlinks.iter().find(|d| d.slot.ssrc == ssrc)?;
         let (clock, sent) = downlink.reported.filter(|(clock, _)| *clock == last_report)?;
         let held = Duration::from_micros(u64::from(delay) * 1_000_000 / 65_536);
@@ -389,7 +394,7 @@ impl Peer {
         }
         let trip = now.saturating_duration_since(sent).saturating_sub(held);
         self.round_trip = (self.round_trip * 7 + trip) / 8;
-        Some(sent)
+        Some((sent, trip))
     }
 }
 

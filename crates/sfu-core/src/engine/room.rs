@@ -262,6 +262,11 @@ impl Room {
         true
     }
 
+    /// Whether a seat's voice comes and goes through a tunnel.
+    pub(super) fn has_tunnel(&self, seat: Seat) -> bool {
+        self.tunnels.iter().any(|tunnel| tunnel.seat == seat)
+    }
+
     pub(super) fn close_tunnel(&mut self, seat: Seat) -> bool {
         let before = self.tunnels.len();
         self.tunnels.retain(|tunnel| tunnel.seat != seat);

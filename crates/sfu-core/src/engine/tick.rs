@@ -57,6 +57,8 @@ impl Schedule {
 #[derive(Default)]
 pub(super) struct Composed {
     pub(super) keyframe_requests: u64,
+    pub(super) packets_nacked: u64,
+    pub(super) feedback_reports: u64,
 }
 
 /// Builds and sends the peer's RTCP that is due, in one datagram. `scratch` is storage.
@@ -92,6 +94,7 @@ pub(super) fn send_rtcp(
         if let Some(media) = media.filter(|_| scratch.len() + MAX_FEEDBACK < MAX_COMPOUND) {
             peer.schedule.feedback = now + FEEDBACK;
             peer.arrivals.report(local, media, scratch);
+            composed.feedback_reports += 1;
         }
     }
     if reporting || scratch.len() > bare || now >= peer.schedule.beacon {
@@ -176,6 +179,7 @@ fn write_requests(
         });
         if count > 0 {
             rtcp::write_nack(scratch, local, ssrc, &lost[..count]);
+            composed.packets_nacked += count as u64;
         }
         if layer.reception().take_cut() {
             layer.want_keyframe();

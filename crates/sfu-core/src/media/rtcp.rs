@@ -71,7 +71,7 @@ pub struct Lost<'a>(&'a [u8]);
 
 impl Lost<'_> {
     /// The sequence numbers, at most 17 for each of a packet's items.
-    pub fn iter(self) -> impl Iterator<Item = u16> {
+    pub fn iter(self) -> impl Iterator<Item = u16> + Clone {
         self.0.chunks_exact(4).flat_map(|item| {
             let first = u16::from_be_bytes([item[0], item[1]]);
             let mask = u16::from_be_bytes([item[2], item[3]]);

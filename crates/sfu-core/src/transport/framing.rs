@@ -19,8 +19,13 @@ const MAX_PICTURES: usize = 48 << 10;
 /// How many bytes of everything else wait: seconds of sound. Whoever is so far behind is not in the
 /// conversation any more.
 const MAX_VITAL: usize = 32 << 10;
+/// How long everything but pictures waits. A voice that is older belongs to a moment that has passed, and
+/// perhaps to a turn that is over: it would be heard beside the next one's.
+const MAX_WAIT: Duration = Duration::from_millis(300);
 /// How many bytes are handed to the socket at once.
 const CHUNK: usize = 16 << 10;
+/// How many of them are no pictures: what is in the chunk cannot be taken back. Less costs system calls.
+const VITAL_CHUNK: usize = 2 << 10;
 /// A receiver that has taken nothing for so long while something waited is stuck. Shorter cuts off
 /// whoever's radio pauses, longer keeps them from trying another way.
 pub const STUCK: Duration = Duration::from_secs(4);
@@ -103,27 +108,42 @@ pub struct FrameQueue {
     pictures: Frames,
     /// When the socket last took something, or had nothing to take.
     moved: Instant,
+    /// How many were dropped because they had waited for too long.
+    outdated: u64,
 }
 
 /// Datagrams of one urgency in order, in one buffer: once warm it allocates nothing.
 #[derive(Default)]
 struct Frames {
     bytes: VecDeque<u8>,
-    lens: VecDeque<u16>,
+    /// Their lengths, and since when they wait.
+    waiting: VecDeque<(u16, Instant)>,
 }
 
 impl Frames {
-    fn push(&mut self, datagram: &[u8], len: u16) {
+    fn push(&mut self, now: Instant, datagram: &[u8], len: u16) {
         self.bytes.extend(datagram);
-        self.lens.push_back(len);
+        self.waiting.push_back((len, now));
     }
 
-    /// Moves the first frame behind `chunk`, if it fits in `room`.
-    fn move_to(&mut self, chunk: &mut Vec<u8>, room: usize) -> bool {
-        let Some(&len) = self.lens.front().filter(|len| PREFIX + usize::from(**len) <= room) else {
-            return false;
-        };
-        self.lens.pop_front();
+    /// Drops what has waited for longer than `most`; gives how many that were.
+    fn drop_older(&mut self, now: Instant, most: Duration) -> u64 {
+        let mut dropped = 0;
+        while let Some(&(len, since)) = self.waiting.front()
+            && now.saturating_duration_since(since) > most
+        {
+            self.waiting.pop_front();
+            self.bytes.drain(..usize::from(len));
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Moves the first frame behind `chunk`, if that has at most `most` bytes then.
+    fn move_to(&mut self, chunk: &mut Vec<u8>, most: usize) -> bool {
+        let fits = |(len, _): &&(u16, Instant)| chunk.len() + PREFIX + usize::from(*len) <= most;
+        let Some(&(len, _)) = self.waiting.front().filter(fits) else { return false };
+        self.waiting.pop_front();
         chunk.extend_from_slice(&len.to_be_bytes());
         chunk.extend(self.bytes.drain(..usize::from(len)));
         true
@@ -140,12 +160,14 @@ impl FrameQueue {
             vital: Frames::default(),
             pictures: Frames::default(),
             moved: now,
+            outdated: 0,
         }
     }
 
     /// Puts a datagram in the queue, or drops it. Pictures are dropped when they fill their part of
     /// it, and all the rest when it fills its own.
     pub fn push(&mut self, now: Instant, urgency: Urgency, datagram: &[u8]) -> Queued {
+        self.outdated += self.vital.drop_older(now, MAX_WAIT);
         let (frames, most) = match urgency {
             Urgency::Vital => (&mut self.vital, MAX_VITAL),
             Urgency::Picture => (&mut self.pictures, MAX_PICTURES),
@@ -156,26 +178,23 @@ impl FrameQueue {
         let Some(len) = len.filter(|_| frames.bytes.len() + datagram.len() <= most) else {
             return Queued::Dropped;
         };
-        frames.push(datagram, len);
-        if self.at == self.chunk.len() && self.vital.lens.len() + self.pictures.lens.len() == 1 {
+        frames.push(now, datagram, len);
+        let waiting = self.vital.waiting.len() + self.pictures.waiting.len();
+        if self.at == self.chunk.len() && waiting == 1 {
             self.moved = now;
         }
         Queued::Kept
     }
 
     /// Bytes for the socket; none when nothing waits.
-    pub fn waiting(&mut self) -> &[u8] {
+    pub fn waiting(&mut self, now: Instant) -> &[u8] {
         if self.at == self.chunk.len() {
             self.chunk.clear();
             self.at = 0;
-            loop {
-                let room = CHUNK - self.chunk.len();
-                if !self.vital.move_to(&mut self.chunk, room)
-                    && !self.pictures.move_to(&mut self.chunk, room)
-                {
-                    break;
-                }
-            }
+            self.outdated += self.vital.drop_older(now, MAX_WAIT);
+            while self.vital.move_to(&mut self.chunk, VITAL_CHUNK) {}
+            // Sound that waits is not kept waiting by pictures.
+            while self.vital.waiting.is_empty() && self.pictures.move_to(&mut self.chunk, CHUNK) {}
         }
         &self.chunk[self.at..]
     }
@@ -191,7 +210,20 @@ impl FrameQueue {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.at == self.chunk.len() && self.vital.lens.is_empty() && self.pictures.lens.is_empty()
+        self.at == self.chunk.len()
+            && self.vital.waiting.is_empty()
+            && self.pictures.waiting.is_empty()
+    }
+
+    /// How many datagrams were dropped because they had waited for too long, since this was last asked.
+    pub fn take_outdated(&mut self) -> u64 {
+        std::mem::take(&mut self.outdated)
+    }
+
+    /// How many bytes wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chunk.len() - self.at + self.vital.bytes.len() + self.pictures.bytes.len()
     }
 
     /// Whether the receiver is [`STUCK`].

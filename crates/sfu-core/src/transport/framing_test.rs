@@ -42,7 +42,7 @@ fn framed(datagrams: &[Vec<u8>]) -> Vec<u8> {
 fn take(queue: &mut FrameQueue, now: Instant, mut most: usize) -> Vec<u8> {
     let mut taken = Vec::new();
     while most > 0 && !queue.is_empty() {
-        let waiting = queue.waiting();
+        let waiting = queue.waiting(now);
         let len = waiting.len().min(most);
         taken.extend_from_slice(&waiting[..len]);
         queue.sent(now, len);
@@ -87,20 +87,41 @@ fn a_receiver_that_takes_nothing_is_stuck_and_costs_no_more_than_so() {
     let mut queue = FrameQueue::new(start);
     // It was idle for long: that is not held against it.
     let begin = start + STUCK * 3;
-    let mut kept = 0;
     for n in 0..10_000_u32 {
         let urgency = if n % 4 == 0 { Urgency::Vital } else { Urgency::Picture };
         let now = begin + Duration::from_millis(n.into());
-        let bytes = if queue.push(now, urgency, &[9; 500]) == Queued::Kept { 500 } else { 0 };
-        kept += bytes;
+        queue.push(now, urgency, &[9; 500]);
         assert_eq!(queue.is_stuck(now), now >= begin + STUCK, "{n}");
-        queue.waiting();
+        queue.waiting(now);
+        assert!(queue.len() <= MAX_PICTURES + MAX_VITAL + CHUNK, "{}", queue.len());
     }
-    assert!(kept <= MAX_PICTURES + MAX_VITAL + CHUNK, "{kept}");
     // A byte a second is movement, and its end is not.
     queue.sent(begin + Duration::from_secs(20), 1);
     assert!(!queue.is_stuck(begin + Duration::from_secs(20)));
     assert!(queue.is_stuck(begin + Duration::from_secs(20) + STUCK));
+}
+
+#[test]
+fn a_voice_that_waited_for_too_long_is_not_said() {
+    let start = Instant::now();
+    let mut queue = FrameQueue::new(start);
+    // A second of one person's voice, of which the socket takes nothing.
+    for n in 0..50_u8 {
+        let now = start + Duration::from_millis(20 * u64::from(n));
+        assert_eq!(queue.push(now, Urgency::Vital, &[n; 120]), Queued::Kept);
+        queue.waiting(now);
+    }
+    queue.push(start, Urgency::Picture, &[200; 1_000]);
+    let now = start + Duration::from_millis(1_000);
+    let (frames, bad) = read(&take(&mut queue, now, usize::MAX), &[1_400]);
+    assert_eq!(bad, None);
+    let said: Vec<u8> = frames.iter().map(|frame| frame[0]).collect();
+    // What was begun, then what is young enough, then the picture.
+    assert_eq!(said[0], 0);
+    assert!(said[1..said.len() - 1].iter().all(|n| *n >= 35), "{said:?}");
+    assert_eq!((said[said.len() - 2], said[said.len() - 1]), (49, 200));
+    assert_eq!(queue.take_outdated() as usize, 51 - said.len());
+    assert_eq!((queue.take_outdated(), queue.len()), (0, 0));
 }
 
 proptest! {

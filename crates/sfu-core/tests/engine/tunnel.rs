@@ -1,6 +1,7 @@
 //! Voices without WebRTC: behind the same gate, in the same slots, to the same ears.
 
 use palabre_ids::{MediaRights, MediaSession, Seat};
+use palabre_sfu_core::MediaEvent;
 use palabre_sfu_core::engine::tunnel::{MAX_VOICE, Voice};
 use proptest::prelude::{any, prop_assert, proptest};
 
@@ -28,7 +29,7 @@ fn world() -> (World, MediaSession) {
 
 fn opened(world: &mut World) -> MediaSession {
     let room = world.room.clone();
-    world.engine.open_tunnel(world.now, &room, APART).expect("a seat")
+    world.engine.open_tunnel(world.now, &room, APART).expect("a seat").tunnel
 }
 
 fn says(world: &mut World, by: (Seat, MediaSession), voice: &Voice, level: u8) -> bool {
@@ -120,22 +121,81 @@ fn another_group_hears_nothing_and_is_not_heard() {
     assert_eq!(speakers, [Seat(2)]);
 }
 
+/// The sessions that signaling was told are up, since the last call.
+fn up(world: &mut World) -> Vec<MediaSession> {
+    let events = std::mem::take(&mut world.events);
+    events
+        .into_iter()
+        .filter_map(|event| match event {
+            MediaEvent::PeerUp { session, .. } => Some(session),
+            _ => None,
+        })
+        .collect()
+}
+
 #[test]
-fn a_session_that_is_up_ends_the_tunnel() {
+fn media_by_a_session_end_the_tunnel_and_a_handshake_alone_does_not() {
     let (mut world, tunnel) = world();
     let page = world.open_page(APART, false);
     world.pages[0] = page;
     assert!(says(&mut world, (APART, tunnel), &voice(0), 20), "until then it goes on");
     world.connect(0);
+    // A firewall may let a handshake pass and nothing behind it.
+    for n in 1..=50 {
+        assert!(says(&mut world, (APART, tunnel), &voice(n), 20));
+        world.send_packet(1, &Packet::audio(OTHER, n));
+        world.advance(20);
+    }
+    assert_eq!((world.voices.len(), world.engine.stats().tunnels), (50, 1));
+    assert_eq!(up(&mut world), []);
+    world.drain_all();
+    world.voices.clear();
+    world.send_packet(0, &Packet::audio(APART, 900));
+    assert_eq!(sounds(&mut world, 1), [Packet::audio(APART, 900).payload], "once, and by media");
+    assert_eq!(up(&mut world), [world.pages[0].session]);
     assert_eq!(world.engine.stats().tunnels, 0);
-    assert!(!says(&mut world, (APART, tunnel), &voice(1), 20));
+    assert!(!says(&mut world, (APART, tunnel), &voice(60), 20));
     world.advance(20);
     world.events.clear();
-    world.send_packet(1, &Packet::audio(OTHER, 7));
+    world.send_packet(1, &Packet::audio(OTHER, 60));
     world.advance(20);
     assert_eq!(world.voices, []);
     let slot = world.pages[0].slot(OTHER, false);
     assert_eq!(world.pages[0].drain(&slot).len(), 1);
+}
+
+#[test]
+fn a_session_that_is_being_set_up_goes_on_beside_a_tunnel_and_one_that_is_up_ends() {
+    let mut world = World::new(3, false);
+    world.open_gate();
+    let coming = world.open_page(APART, false);
+    world.pages.push(coming);
+    let at = world.pages.len() - 1;
+    let room = world.room.clone();
+    let opened = world.engine.open_tunnel(world.now, &room, APART).expect("a seat");
+    assert_eq!(opened.coming, Some(world.pages[at].session));
+    assert_eq!(world.engine.stats().peers, 3, "the one that was up has ended");
+    world.events.clear();
+    world.connect(at);
+    assert!(says(&mut world, (APART, opened.tunnel), &voice(0), 20));
+    world.send_packet(at, &Packet::audio(APART, 0));
+    assert_eq!(up(&mut world), [world.pages[at].session]);
+    // One by which media came is ended by a tunnel that is asked for again.
+    let again = world.engine.open_tunnel(world.now, &room, APART).expect("a seat");
+    assert_eq!((again.coming, world.engine.stats().peers), (None, 2));
+}
+
+#[test]
+fn a_tunnel_that_is_given_up_leaves_the_session_that_is_up() {
+    let (mut world, _) = world();
+    let page = world.open_page(APART, false);
+    world.pages[0] = page;
+    world.connect(0);
+    assert_eq!(up(&mut world), []);
+    let room = world.room.clone();
+    world.engine.close_tunnel(&room, APART);
+    world.advance(1);
+    assert_eq!(up(&mut world), [world.pages[0].session]);
 }
 
 #[test]

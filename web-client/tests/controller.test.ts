@@ -5,6 +5,7 @@ import { DEAD_AFTER, SAMPLE_AGAIN, SAMPLE_EVERY } from '../src/media/pathwatch.t
 import { preferred, type Incoming, type Outgoing } from '../src/media/peer.ts';
 import { answerAhead } from '../src/media/sdp.ts';
 import { closeLook, know, quickLook } from '../src/media/stats.ts';
+import { GIVE_UP_AFTER_BAD, SETTLES, TRY_AFTER_CLEAR } from '../src/media/weak.ts';
 import type { Voice } from '../src/media/frames.ts';
 import type { IceCredentials, MediaOffer, Recovered } from '../src/wire/index.ts';
 
@@ -80,6 +81,7 @@ function made() {
 
 class FakePeer {
   received = 0;
+  lost = 0;
   via: 'udp' | 'tcp' | 'turn' = 'udp';
   asked: string[] = [];
   closed = false;
@@ -107,7 +109,7 @@ class FakePeer {
     received: this.received,
     via: this.via,
     outgoing: null,
-    sound: { received: this.received, lost: 0 },
+    sound: { received: 100 * this.received, lost: this.lost },
   });
   close = () => {
     this.closed = true;
@@ -304,6 +306,33 @@ describe('the controller', () => {
     expect(told.incoming[0]!.track.kind).toBe('peer 2');
     expect(tunnels[0]!.open).toBe(false);
     expect(told.condition).toMatchObject({ at: 'up', carrier: 'udp' });
+    controller.dispose();
+  });
+
+  test('tells once that pictures gave way to voices, and for how long those were bad', async () => {
+    const { controller, peers, told, go, up } = made();
+    await up();
+    const lossy = async (millis: number) => {
+      for (let at = 0; at < millis; at += SAMPLE_EVERY) {
+        peers[0]!.lost += 50;
+        await go(SAMPLE_EVERY);
+      }
+    };
+    await go(SETTLES);
+    expect(told.recovered).toEqual([]);
+    await lossy(10_000);
+    expect(told.condition).toMatchObject({ at: 'up', weak: true });
+    expect(told.recovered).toEqual([
+      { rung: 'audio_only', cause: 'path_dead', took: expect.any(Number), gap: 0 },
+    ]);
+    expect(told.recovered[0]!.took).toBeGreaterThanOrEqual(GIVE_UP_AFTER_BAD);
+    expect(told.recovered[0]!.took).toBeLessThanOrEqual(GIVE_UP_AFTER_BAD + 1500);
+    // It comes back by itself, which is no way back; the next time is told again.
+    await go(TRY_AFTER_CLEAR + 2000);
+    expect(told.condition).toMatchObject({ weak: false });
+    expect(told.recovered).toHaveLength(1);
+    await lossy(10_000);
+    expect(told.recovered).toHaveLength(2);
     controller.dispose();
   });
 

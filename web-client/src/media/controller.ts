@@ -248,11 +248,13 @@ export class MediaController {
     this.#closely = { at: now, look };
     if (!before || this.#state.stage.at !== 'up') return;
     const outgoing = this.#outgoing.camera ? look.outgoing : null;
-    this.#weather = weather(
-      this.#weather,
-      { outgoing, lost: lostBetween(before.look.sound, look.sound) },
-      now,
-    );
+    const was = this.#weather;
+    const lost = lostBetween(before.look.sound, look.sound);
+    this.#weather = weather(was, { outgoing, lost }, now);
+    if (was.mode === 'sound' || this.#weather.mode === 'whole') return;
+    // Pictures give way to voices, which were bad for so long, and never away: no cause of the wire is nearer.
+    const took = Math.round(now - (was.badSince ?? now));
+    this.#handlers.recovered({ rung: 'audio_only', cause: 'path_dead', took, gap: 0 });
   }
 
   #perform(effect: MediaEffect): void {

@@ -25,10 +25,11 @@ use super::player::Player;
 use super::pulse::Counts;
 use super::room::Room;
 use super::senses::{Senses, SharedSenses, lock};
+use super::sent::Failures;
 use super::tap::Tapped;
-use super::{BotConfig, Drop, Note, Order, Return, RoomState, Stack};
+use super::{BotConfig, Drop, Note, Order, Return, RoomState};
 use crate::backoff;
-use crate::relay::{Change, Relay};
+use crate::relay::{Change, Network, Relay};
 use crate::signaling::{Incoming, Outgoing};
 
 /// The wire wants a ping every 2 s.
@@ -72,8 +73,14 @@ pub(super) async fn run(
         place: None,
         media: None,
         relay: None,
+        network: (Network::Open, now),
         generation: 0,
-        senses: Arc::new(Mutex::new(Senses { listener, mouth, returns: Vec::new() })),
+        senses: Arc::new(Mutex::new(Senses {
+            listener,
+            mouth,
+            failures: Failures::default(),
+            returns: Vec::new(),
+        })),
         joins: Vec::new(),
         returns: Vec::new(),
         troubles: Vec::new(),
@@ -127,6 +134,8 @@ struct Actor {
     media: Option<Media>,
     /// What its UDP goes through, once it knows where the server is.
     relay: Option<Relay>,
+    /// How its network was last changed, and when.
+    network: (Network, Instant),
     generation: u32,
     player: Option<Player>,
     senses: SharedSenses,
@@ -263,6 +272,7 @@ impl Actor {
             Order::Network(network) => {
                 let relay = self.relay.as_ref().context("the bot has no relay to change")?;
                 relay.change(Change::Network(network)).await?;
+                self.network = (network, now);
             }
             Order::Conditions(conditions) => {
                 let relay = self.relay.as_ref().context("the bot has no relay to change")?;
@@ -452,7 +462,7 @@ impl Actor {
     async fn care(&mut self, now: Instant) -> Result<()> {
         self.connection_state(now);
         if let Some(media) = self.media.as_ref().filter(|media| media.connected) {
-            media.speak(now, &self.senses).await?;
+            media.speak(now, &self.senses).await;
         }
         if let Wire::Away { retry: Some(at), how } = self.wire
             && at <= now
@@ -464,6 +474,7 @@ impl Actor {
         }
         self.next_care = now + CARE_EVERY;
         lock(&self.senses).listener.tick(now);
+        self.failed_to_send(now);
         if let (Some(player), Some(place), Wire::Open { .. }) =
             (&mut self.player, &self.place, &self.wire)
             && place.asked.is_empty()

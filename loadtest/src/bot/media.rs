@@ -105,20 +105,24 @@ impl Media {
     }
 
     /// Sends what is due, where that is the task's to see to.
-    pub(super) async fn speak(&self, now: Instant, senses: &SharedSenses) -> Result<()> {
-        let StackPeer::Full { peer, .. } = &self.peer else { return Ok(()) };
+    pub(super) async fn speak(&self, now: Instant, senses: &SharedSenses) {
+        let StackPeer::Full { peer, .. } = &self.peer else { return };
         let mut due = Vec::new();
         lock(senses).mouth.speak(now, peer.camera_layers(), &mut due);
         for Outgoing { uplink, head, level, payload } in due {
-            match uplink {
+            let left = match uplink {
                 Uplink::Microphone => {
-                    peer.send_audio(head, level.unwrap_or_default(), payload).await?;
+                    peer.send_audio(head, level.unwrap_or_default(), payload).await
                 }
-                Uplink::Camera(layer) => peer.send_camera(layer, head, payload).await?,
-                Uplink::Screen => peer.send_screen(head, payload).await?,
+                Uplink::Camera(layer) => peer.send_camera(layer, head, payload).await,
+                Uplink::Screen => peer.send_screen(head, payload).await,
+            };
+            let mut senses = lock(senses);
+            match left {
+                Ok(()) => senses.mouth.left(uplink, 1),
+                Err(error) => senses.failures.add(now, &format!("{error:#}")),
             }
         }
-        Ok(())
     }
 
     /// Takes packets that the task was woken up for.

@@ -10,6 +10,7 @@ mod player;
 pub mod pulse;
 pub mod room;
 pub mod senses;
+pub mod sent;
 mod state;
 pub mod tap;
 
@@ -31,6 +32,7 @@ use listener::{Cast, Leaks, SlotReport, Speech, Times};
 use peer::Camera;
 pub use peer::PeerState;
 use pulse::{Pulse, Pulser};
+use sent::SentKind;
 pub use state::RoomState;
 
 /// Notes that wait for their reader. A bot whose reader is this far behind is told so by a gap.
@@ -334,8 +336,12 @@ pub struct Report {
     pub microphone: bool,
     /// Whether it sends its camera now.
     pub camera: bool,
-    /// Packets sent.
+    /// Packets sent: they left, or a socket took them.
     pub sent: u64,
+    /// Its sound.
+    pub sound: SentKind,
+    /// Its camera's pictures.
+    pub pictures: SentKind,
     /// Packets received.
     pub received: u64,
     /// Packets that should have been.

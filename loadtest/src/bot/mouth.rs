@@ -9,6 +9,7 @@ use palabre_ids::{MediaRights, Seat};
 
 use super::Microphone;
 use super::peer::PacketHead;
+use super::sent::Sent;
 use crate::ledger::Ledger;
 use crate::media::camera::{Layer, LayerSender, RIDS, VideoPacket};
 use crate::media::speech::{FRAME_SAMPLES, Voice};
@@ -61,9 +62,9 @@ pub struct Mouth {
     pub(super) screen: bool,
     /// Its own rights, as the room says.
     pub(super) rights: MediaRights,
-    /// Packets sent.
-    pub(super) sent: u64,
-    /// How late it was with each round of sending, in milliseconds.
+    /// What left, as whoever carries it says.
+    pub(super) sent: Sent,
+    /// How late each packet was made, in milliseconds after it was due.
     pub(super) late: Samples,
     next_audio: Instant,
     next_video: Instant,
@@ -94,7 +95,7 @@ impl Mouth {
             camera,
             screen: false,
             rights: MediaRights::NONE,
-            sent: 0,
+            sent: Sent::default(),
             late: Samples::default(),
             next_audio: now,
             next_video: now,
@@ -149,21 +150,40 @@ impl Mouth {
         }
     }
 
-    /// What is due at `now`, by a camera of so many layers. What is due is counted as sent.
+    /// What is due at `now`, by a camera of so many layers. What of it leaves is told by [`Self::left`].
     pub fn speak(&mut self, now: Instant, layers: usize, out: &mut Vec<Outgoing>) {
-        let before = out.len();
-        if self.due() <= now {
-            self.late.add(now.saturating_duration_since(self.due()).as_secs_f64() * 1_000.0);
-        }
         while self.next_audio <= now {
+            let (due, before) = (self.next_audio, out.len());
             self.next_audio += AUDIO_EVERY;
             self.audio(out);
+            self.made(due, now, out.len() - before);
         }
         while self.next_video <= now {
+            let (due, before) = (self.next_video, out.len());
             self.next_video += VIDEO_EVERY;
             self.video(layers, out);
+            self.made(due, now, out.len() - before);
         }
-        self.sent += (out.len() - before) as u64;
+    }
+
+    /// So many packets were due then, each of them as late as it is now: a bot that slept through some
+    /// rounds was late with every one of them, not once.
+    fn made(&mut self, due: Instant, now: Instant, packets: usize) {
+        let late = now.saturating_duration_since(due).as_secs_f64() * 1_000.0;
+        self.late.extend(std::iter::repeat_n(late, packets));
+    }
+
+    /// So many packets left there.
+    pub fn left(&mut self, uplink: Uplink, packets: usize) {
+        self.sent.left(uplink, packets);
+    }
+
+    /// What it sent. What is given to it now counts as given, even if it never came to send it.
+    pub(super) fn sent(&self) -> Sent {
+        let mut sent = self.sent;
+        sent.sound.given |= self.microphone == Microphone::Open;
+        sent.pictures.given |= self.camera;
+        sent
     }
 
     fn audio(&mut self, out: &mut Vec<Outgoing>) {
@@ -174,6 +194,7 @@ impl Mouth {
         if !self.speaks() {
             return;
         }
+        self.sent.sound.given = true;
         let head = PacketHead {
             sequence: self.audio_sequence,
             timestamp: self.audio_timestamp,
@@ -195,6 +216,7 @@ impl Mouth {
                 sender.skip();
                 continue;
             }
+            self.sent.pictures.given = true;
             // A camera without simulcast sends its middle layer.
             let layer = if layers == 1 { 1 } else { index };
             for packet in sender.next(&self.layers[layer]) {
@@ -215,5 +237,67 @@ impl Outgoing {
     fn picture(uplink: Uplink, packet: VideoPacket) -> Self {
         let VideoPacket { payload, sequence, timestamp, marker } = packet;
         Self { uplink, head: PacketHead { sequence, timestamp, marker }, level: None, payload }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mouth(microphone: Microphone, camera: bool) -> Mouth {
+        let hum: Vec<i16> = (0..100).cycle().take(48_000).map(|at| at * 50).collect();
+        let voice = Arc::new(Voice::from_pcm(&hum).expect("a second of sound"));
+        Mouth::new(Seat(0), voice, Ledger::default(), microphone, camera).expect("a mouth")
+    }
+
+    fn speak(mouth: &mut Mouth, now: Instant) -> Vec<Outgoing> {
+        let mut out = Vec::new();
+        mouth.speak(now, 1, &mut out);
+        out
+    }
+
+    #[test]
+    fn each_packet_is_as_late_as_it_is() {
+        let mut mouth = mouth(Microphone::Open, false);
+        let start = Instant::now();
+        mouth.resume(start);
+        // It sleeps through five rounds of sound: they are 100, 80, 60, 40, 20 and 0 ms late.
+        assert_eq!(speak(&mut mouth, start + 5 * AUDIO_EVERY).len(), 6);
+        let late = mouth.late.distribution();
+        assert_eq!((late.count, late.max), (6, 100.0));
+        assert!((late.p50 - 40.0).abs() < 1.0, "{late:?}");
+    }
+
+    #[test]
+    fn who_sends_nothing_is_late_with_nothing() {
+        let mut mouth = mouth(Microphone::Off, false);
+        assert!(speak(&mut mouth, Instant::now() + AUDIO_EVERY).is_empty());
+        assert_eq!(mouth.late.count(), 0);
+    }
+
+    #[test]
+    fn only_what_left_is_sent_and_each_kind_is_counted_apart() {
+        let mut mouth = mouth(Microphone::Open, true);
+        let made = speak(&mut mouth, Instant::now());
+        assert!(made.len() > 1 && mouth.sent().total() == 0, "made is not sent");
+        mouth.left(Uplink::Camera(0), made.len() - 1);
+        let sent = mouth.sent();
+        assert!(sent.sound.given && sent.pictures.given);
+        assert_eq!((sent.sound.sent, sent.pictures.sent), (0, sent.total()), "a dead microphone");
+    }
+
+    #[test]
+    fn what_is_given_counts_even_if_it_never_comes_to_it() {
+        let given = |microphone, camera| {
+            let sent = mouth(microphone, camera).sent();
+            (sent.sound.given, sent.pictures.given)
+        };
+        assert_eq!(given(Microphone::Open, true), (true, true));
+        assert_eq!(given(Microphone::Off, false), (false, false));
+        assert_eq!(given(Microphone::Floor, false), (false, false), "only with the floor");
+        let mut floor = mouth(Microphone::Floor, false);
+        floor.rights.audio = true;
+        speak(&mut floor, Instant::now());
+        assert!(floor.sent().sound.given);
     }
 }

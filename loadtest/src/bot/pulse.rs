@@ -77,7 +77,8 @@ pub struct Pulse {
     pub counts: Counts,
     /// What it measured since.
     pub times: Times,
-    /// How late it was with what it sent, in milliseconds: lateness of the generator, not of the server.
+    /// How late it was with each packet it sent, in milliseconds: lateness of the generator, not of the
+    /// server.
     pub send_late: Samples,
 }
 

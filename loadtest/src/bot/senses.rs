@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::listener::Listener;
 use super::mouth::Mouth;
+use super::sent::Failures;
 
 /// The two ends of a bot's media.
 pub struct Senses {
@@ -12,6 +13,8 @@ pub struct Senses {
     pub listener: Listener,
     /// What it sends.
     pub mouth: Mouth,
+    /// What could not be sent.
+    pub failures: Failures,
     /// Ways back that the media found by themselves: the rung, and the seconds of silence before it.
     pub returns: Vec<(&'static str, f64)>,
 }

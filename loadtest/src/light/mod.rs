@@ -14,6 +14,7 @@ pub mod sdp;
 mod session;
 pub mod stun;
 mod sys;
+mod uplinks;
 mod ways;
 
 pub use peer::LightPeer;

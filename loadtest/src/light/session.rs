@@ -1,6 +1,6 @@
 //! The media of one light bot: its connection, what it sends, what it hears.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -13,19 +13,21 @@ use tokio::sync::watch;
 
 use super::arrivals::{Arrivals, REPORT_EVERY as ARRIVALS_EVERY};
 use super::connection::{Connection, Input};
-use super::packet::{Head, Seen, Stream, see};
+use super::packet::{Head, Seen, see};
 use super::reception::Reception;
 use super::rtcp::{feedback, key_frame_request, receiver_report};
-use super::sdp::{Description, OPUS, VP8};
+use super::sdp::Description;
 use super::stun::Role;
-use super::sys::{Clocks, Incoming, prepare};
+use super::sys::{Clocks, Incoming, Outcome, prepare};
+use super::uplinks::{CAMERA, MICROPHONE, SCREEN, Uplinks};
 use super::ways::{Way, Ways};
 use crate::bot::PeerState;
 use crate::bot::listener::Arrival;
 use crate::bot::mouth::{Outgoing, Uplink};
+use crate::bot::peer::PacketHead;
 use crate::bot::plan::{Slot, SlotMap};
 use crate::bot::senses::{Senses, SharedSenses, lock};
-use crate::media::camera::RIDS;
+use crate::bot::sent::Failures;
 
 /// From one report to the next, as pages send them.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -42,73 +44,10 @@ const TCP_AFTER: Duration = Duration::from_millis(300);
 const FIRST_TCP_AFTER: Duration = Duration::from_secs(1);
 /// So much may wait for a turn of the thread.
 const RECEIVE_BUFFER: usize = 1 << 20;
-/// Packets of a stream kept to be sent again: the largest layer's last second.
-const KEPT: usize = 64;
 /// What a report can say of streams at most (RFC 3550 section 6.4.1).
 const MOST_BLOCKS: usize = 31;
 /// Seconds from the epoch of NTP to about today: any moment does that is one for all reports.
 const NTP_SECONDS: u64 = 3_900_000_000;
-
-/// One stream that is sent, and what of it may be asked for again.
-struct Sent {
-    stream: Stream,
-    kept: VecDeque<(u16, BytesMut)>,
-}
-
-impl Sent {
-    fn new(stream: Stream) -> Self {
-        Self { stream, kept: VecDeque::new() }
-    }
-}
-
-/// Streams that are sent: microphone, screen, then the camera's layers.
-struct Uplinks(Vec<Sent>);
-
-const MICROPHONE: usize = 0;
-const SCREEN: usize = 1;
-const CAMERA: usize = 2;
-
-impl Uplinks {
-    fn new(layers: usize) -> Self {
-        let stream = |payload_type, clock| Stream::new(rand::random(), payload_type, clock);
-        let mut uplinks = vec![Sent::new(stream(OPUS, 48_000)), Sent::new(stream(VP8, 90_000))];
-        for rid in RIDS.iter().take(layers) {
-            let stream = stream(VP8, 90_000);
-            uplinks.push(Sent::new(if layers == 1 { stream } else { stream.layer(rid) }));
-        }
-        Self(uplinks)
-    }
-
-    fn agree(&mut self, answer: &Description) -> Result<()> {
-        // In the answer the screen comes last of the three.
-        for (at, uplink) in self.0.iter_mut().enumerate() {
-            let section = match at {
-                MICROPHONE => 0,
-                SCREEN => 2,
-                _ => 1,
-            };
-            let section = answer.sections.get(section).context("the answer lacks an uplink")?;
-            uplink.stream.agree(&section.mid, section.extensions);
-        }
-        Ok(())
-    }
-
-    fn get(&mut self, uplink: Uplink) -> Option<&mut Sent> {
-        self.0.get_mut(match uplink {
-            Uplink::Microphone => MICROPHONE,
-            Uplink::Screen => SCREEN,
-            Uplink::Camera(layer) => CAMERA + layer,
-        })
-    }
-
-    fn which(&self, ssrc: u32) -> Option<Uplink> {
-        Some(match self.0.iter().position(|uplink| uplink.stream.ssrc == ssrc)? {
-            MICROPHONE => Uplink::Microphone,
-            SCREEN => Uplink::Screen,
-            layer => Uplink::Camera(layer - CAMERA),
-        })
-    }
-}
 
 /// One bot's media.
 pub(super) struct Session {
@@ -137,6 +76,8 @@ pub(super) struct Session {
     next_care: Instant,
     packet: Vec<u8>,
     outgoing: Vec<Outgoing>,
+    /// What could not be sent since the last turn.
+    failures: Failures,
 }
 
 impl Session {
@@ -174,6 +115,7 @@ impl Session {
             next_care: now,
             packet: Vec::new(),
             outgoing: Vec::new(),
+            failures: Failures::default(),
         })
     }
 
@@ -221,8 +163,15 @@ impl Session {
         Some(checks.min(own).min(lock(&self.senses).mouth.due()))
     }
 
-    /// Does what is due.
-    pub(super) fn turn(&mut self, now: Instant) -> Result<()> {
+    /// Does what is due, and tells what of it failed.
+    pub(super) fn take_turn(&mut self, now: Instant) {
+        if let Err(error) = self.turn(now) {
+            self.failures.add(now, &format!("{error:#}"));
+        }
+        lock(&self.senses).failures.take(&mut self.failures);
+    }
+
+    fn turn(&mut self, now: Instant) -> Result<()> {
         self.look_for_a_path(now);
         if self.connection.poll_timeout().is_some_and(|due| due <= now) {
             self.connection.handle_timeout(now)?;
@@ -272,11 +221,25 @@ impl Session {
     pub(super) fn flush(&mut self) {
         while let Some(datagram) = self.connection.poll_transmit() {
             if self.trying.is_some() {
-                self.ways.try_both(&[datagram]);
+                let outcome = self.ways.try_both(&[datagram]);
+                self.left(outcome);
             } else {
-                self.ways.send(&[datagram]);
+                self.send(&[datagram]);
             }
         }
+    }
+
+    /// Sends by the way that is taken; gives how many left.
+    fn send<B: AsRef<[u8]>>(&mut self, datagrams: &[B]) -> usize {
+        let outcome = self.ways.send(datagrams);
+        self.left(outcome)
+    }
+
+    fn left(&mut self, outcome: Outcome) -> usize {
+        if let Some(error) = outcome.error {
+            self.failures.add(Instant::now(), &error);
+        }
+        outcome.left
     }
 
     /// A dead path is followed by a new one without a word to the server (docs/adr/0006): by UDP, and
@@ -317,26 +280,33 @@ impl Session {
     fn speak(&mut self, now: Instant) -> Result<()> {
         let mut outgoing = std::mem::take(&mut self.outgoing);
         lock(&self.senses).mouth.speak(now, self.layers, &mut outgoing);
-        // The packets of a picture are sent together, as far as they are of one size.
-        let mut sealed: Vec<BytesMut> = Vec::with_capacity(outgoing.len());
-        for Outgoing { uplink, head, level, payload } in outgoing.drain(..) {
-            let Some(sent) = self.uplinks.get(uplink) else { continue };
-            let (sequence, timestamp, marker) = (head.sequence, head.timestamp, head.marker);
-            let head = Head { sequence, timestamp, marker, level };
-            sent.stream.write(head, self.transport_cc, &[&payload], &mut self.packet);
-            self.transport_cc = self.transport_cc.wrapping_add(1);
-            let packet = self.connection.seal_rtp(&self.packet)?;
-            if uplink != Uplink::Microphone {
-                if sent.kept.len() == KEPT {
-                    sent.kept.pop_front();
-                }
-                sent.kept.push_back((sequence, packet.clone()));
-            }
-            sealed.push(packet);
+        // The packets of a picture are sent together, as far as they are of one size; each kind apart,
+        // so that it is known what of it left.
+        let of_one_kind = |one: &Outgoing, next: &Outgoing| {
+            std::mem::discriminant(&one.uplink) == std::mem::discriminant(&next.uplink)
+        };
+        for kind in outgoing.chunk_by(of_one_kind) {
+            let sealed = kind.iter().map(|one| self.seal(one)).collect::<Result<Vec<_>>>()?;
+            let left = self.send(&sealed);
+            lock(&self.senses).mouth.left(kind[0].uplink, left);
         }
+        outgoing.clear();
         self.outgoing = outgoing;
-        self.ways.send(&sealed);
         Ok(())
+    }
+
+    fn seal(&mut self, outgoing: &Outgoing) -> Result<BytesMut> {
+        let Outgoing { uplink, head, level, payload } = outgoing;
+        let sent = self.uplinks.get(*uplink).context("an uplink that there is")?;
+        let PacketHead { sequence, timestamp, marker } = *head;
+        let head = Head { sequence, timestamp, marker, level: *level };
+        sent.stream.write(head, self.transport_cc, &[payload], &mut self.packet);
+        self.transport_cc = self.transport_cc.wrapping_add(1);
+        let packet = self.connection.seal_rtp(&self.packet)?;
+        if *uplink != Uplink::Microphone {
+            sent.keep(sequence, packet.clone());
+        }
+        Ok(packet)
     }
 
     /// Says what it received, and what it sends.
@@ -378,7 +348,7 @@ impl Session {
     fn send_rtcp(&mut self, compound: &[u8]) -> Result<()> {
         if !compound.is_empty() {
             let sealed = self.connection.seal_rtcp(compound)?;
-            self.ways.send(&[sealed]);
+            self.send(&[sealed]);
         }
         Ok(())
     }
@@ -482,12 +452,10 @@ impl Session {
             }
         }
         // The same sealed packet again: the server has not seen its number.
-        let asked = feedback.nacks.iter().filter_map(|(ssrc, sequence)| {
-            let uplink = self.uplinks.0.iter().find(|uplink| uplink.stream.ssrc == *ssrc)?;
-            uplink.kept.iter().find(|(kept, _)| kept == sequence).map(|(_, packet)| packet)
-        });
-        let asked: Vec<BytesMut> = asked.cloned().collect();
-        self.ways.send(&asked);
+        let asked = feedback.nacks.iter();
+        let asked: Vec<BytesMut> =
+            asked.filter_map(|(ssrc, sequence)| self.uplinks.kept(*ssrc, *sequence)).collect();
+        self.send(&asked);
     }
 }
 

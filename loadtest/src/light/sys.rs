@@ -172,9 +172,19 @@ fn told(header: &msghdr) -> (Option<usize>, Option<Duration>) {
     (segment, at)
 }
 
+/// What became of datagrams that were sent together.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// How many left.
+    pub(super) left: usize,
+    /// Why the first of the others did not.
+    pub(super) error: Option<io::Error>,
+}
+
 /// Sends datagrams by a connected socket, those of one size together; the last of a group may be
-/// shorter. What the kernel refuses is lost, as on any network.
-pub(super) fn send<B: AsRef<[u8]>>(socket: &impl AsFd, datagrams: &[B]) {
+/// shorter. What the kernel refuses is lost, as on any network, and is told.
+pub(super) fn send<B: AsRef<[u8]>>(socket: &impl AsFd, datagrams: &[B]) -> Outcome {
+    let mut outcome = Outcome::default();
     let mut rest = datagrams;
     while let Some(first) = rest.first() {
         let size = first.as_ref().len();
@@ -183,11 +193,15 @@ pub(super) fn send<B: AsRef<[u8]>>(socket: &impl AsFd, datagrams: &[B]) {
         let tail = rest.get(full).is_some_and(|next| full < most && next.as_ref().len() < size);
         let (group, after) = rest.split_at(full + usize::from(tail));
         rest = after;
-        send_group(socket, group, size);
+        match send_group(socket, group, size) {
+            Ok(()) => outcome.left += group.len(),
+            Err(error) => outcome.error = outcome.error.or(Some(error)),
+        }
     }
+    outcome
 }
 
-fn send_group<B: AsRef<[u8]>>(socket: &impl AsFd, group: &[B], size: usize) {
+fn send_group<B: AsRef<[u8]>>(socket: &impl AsFd, group: &[B], size: usize) -> io::Result<()> {
     let mut vectors: Vec<iovec> = group
         .iter()
         .map(AsRef::as_ref)
@@ -213,8 +227,10 @@ fn send_group<B: AsRef<[u8]>>(socket: &impl AsFd, group: &[B], size: usize) {
     }
     // SAFETY: the header points to vectors, bytes and a control buffer that outlive the call; the
     // kernel only reads them.
-    let _lost =
+    let sent =
         unsafe { libc::sendmsg(socket.as_fd().as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
+    // A group leaves whole, or not at all.
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -233,7 +249,8 @@ mod tests {
         // Two groups: the short one ends the first; the last is longer than the one before.
         let sizes = [1_100, 1_100, 1_100, 300, 60, 900];
         let sent: Vec<Vec<u8>> = sizes.iter().zip(0..).map(|(size, at)| vec![at; *size]).collect();
-        send(&here, &sent);
+        let outcome = send(&here, &sent);
+        assert!(outcome.left == sent.len() && outcome.error.is_none(), "{outcome:?}");
         let (mut incoming, mut got) = (Incoming::new(), Vec::new());
         while got.len() < sent.len() {
             there.set_nonblocking(false).expect("a socket");
@@ -249,5 +266,20 @@ mod tests {
         assert_eq!(got.into_iter().map(|(_, one)| one).collect::<Vec<_>>(), sent);
         let nothing = incoming.receive(&there, Clocks::read(), |_, _| panic!("nothing is left"));
         assert!(!nothing.expect("read"));
+    }
+
+    #[test]
+    fn what_does_not_leave_is_not_counted_and_says_why() {
+        let here = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let nobody = UdpSocket::bind("127.0.0.1:0").expect("a socket").local_addr().expect("bound");
+        here.connect(nobody).expect("connected");
+        assert_eq!(send(&here, &[b"gone"]).left, 1, "nobody knows yet");
+        // On loopback the answer that nobody is there has come by now.
+        let outcome = send(&here, &[b"one"]);
+        let kind = outcome.error.map(|error| error.kind());
+        assert_eq!((outcome.left, kind), (0, Some(io::ErrorKind::ConnectionRefused)));
+        let too_long = vec![0; 65_600];
+        let outcome = send(&here, &[&b"short"[..], &too_long]);
+        assert!(outcome.left == 1 && outcome.error.is_some(), "{outcome:?}");
     }
 }

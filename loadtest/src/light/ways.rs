@@ -1,13 +1,13 @@
 //! By which way a light bot's datagrams go: UDP, or a TCP connection to the server's passive candidate
 //! (RFC 6544), framed as RFC 4571 says.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Error, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::sys::send;
+use super::sys::{Outcome, send};
 
 /// A connection that takes longer is given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -72,44 +72,56 @@ impl Ways {
     }
 
     /// Sends by the way that is taken.
-    pub(super) fn send<B: AsRef<[u8]>>(&mut self, datagrams: &[B]) {
+    pub(super) fn send<B: AsRef<[u8]>>(&mut self, datagrams: &[B]) -> Outcome {
         match self.current {
             Way::Udp => send(&*self.udp, datagrams),
             Way::Tcp => self.send_by_tcp(datagrams),
         }
     }
 
-    /// Sends by both.
-    pub(super) fn try_both<B: AsRef<[u8]>>(&mut self, datagrams: &[B]) {
-        send(&*self.udp, datagrams);
+    /// Sends by both; tells what became of it by UDP, for the other way may not be there yet.
+    pub(super) fn try_both<B: AsRef<[u8]>>(&mut self, datagrams: &[B]) -> Outcome {
         self.send_by_tcp(datagrams);
+        send(&*self.udp, datagrams)
     }
 
-    fn send_by_tcp<B: AsRef<[u8]>>(&mut self, datagrams: &[B]) {
-        let Some(Tcp::Open { waiting, .. }) = &mut self.tcp else { return };
-        for datagram in datagrams.iter().map(AsRef::as_ref) {
-            let Ok(length) = u16::try_from(datagram.len()) else { continue };
-            if waiting.len() < MOST_WAITING {
-                waiting.extend_from_slice(&length.to_be_bytes());
-                waiting.extend_from_slice(datagram);
-            }
+    fn send_by_tcp<B: AsRef<[u8]>>(&mut self, datagrams: &[B]) -> Outcome {
+        let mut outcome = Outcome::default();
+        if datagrams.is_empty() {
+            return outcome;
         }
-        self.push();
+        let Some(Tcp::Open { waiting, .. }) = &mut self.tcp else {
+            outcome.error = Some(ErrorKind::NotConnected.into());
+            return outcome;
+        };
+        for datagram in datagrams.iter().map(AsRef::as_ref) {
+            let length = u16::try_from(datagram.len()).ok();
+            let Some(length) = length.filter(|_| waiting.len() < MOST_WAITING) else {
+                outcome.error = Some(ErrorKind::StorageFull.into());
+                continue;
+            };
+            waiting.extend_from_slice(&length.to_be_bytes());
+            waiting.extend_from_slice(datagram);
+            outcome.left += 1;
+        }
+        outcome.error = self.push().err().or(outcome.error);
+        outcome
     }
 
     /// Writes what waits; a connection that broke is forgotten.
-    fn push(&mut self) {
-        let Some(Tcp::Open { stream, waiting, .. }) = &mut self.tcp else { return };
+    fn push(&mut self) -> Result<(), Error> {
+        let Some(Tcp::Open { stream, waiting, .. }) = &mut self.tcp else { return Ok(()) };
         while !waiting.is_empty() {
             match stream.write(waiting) {
                 Ok(written) => drop(waiting.drain(..written)),
-                Err(error) if is_pause(error.kind()) => return,
-                Err(_) => {
+                Err(error) if is_pause(error.kind()) => break,
+                Err(error) => {
                     self.tcp = None;
-                    return;
+                    return Err(error);
                 }
             }
         }
+        Ok(())
     }
 
     /// What came by TCP, a datagram each.
@@ -126,7 +138,8 @@ impl Ways {
             other => other,
         };
         self.tcp = connected;
-        self.push();
+        // A connection that broke is told by what is sent next, which finds none.
+        let _ = self.push();
         let mut datagrams = Vec::new();
         let Some(Tcp::Open { stream, incoming, .. }) = &mut self.tcp else { return datagrams };
         let mut buffer = [0; 16_384];
@@ -179,7 +192,8 @@ mod tests {
             std::thread::yield_now();
         }
         ways.take(Way::Tcp);
-        ways.send(&[&b"one"[..], &b"three"[..]]);
+        let outcome = ways.send(&[&b"one"[..], &b"three"[..]]);
+        assert!(outcome.left == 2 && outcome.error.is_none(), "{outcome:?}");
         let mut got = [0; 12];
         server.read_exact(&mut got).expect("sent");
         assert_eq!(&got, b"\0\x03one\0\x05three");
@@ -196,5 +210,8 @@ mod tests {
         while ways.has_tcp() {
             assert!(ways.read_tcp().is_empty(), "half a datagram is none");
         }
+        let outcome = ways.send(&[&b"lost"[..]]);
+        let kind = outcome.error.map(|error| error.kind());
+        assert_eq!((outcome.left, kind), (0, Some(ErrorKind::NotConnected)));
     }
 }

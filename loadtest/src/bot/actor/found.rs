@@ -16,7 +16,7 @@ impl Actor {
         let mut senses = lock(&self.senses);
         let (received, expected, lost) = senses.listener.packets();
         let counts = Counts {
-            sent: senses.mouth.sent as i64,
+            sent: senses.mouth.sent().total() as i64,
             received: received as i64,
             expected: expected as i64,
             lost: lost as i64,
@@ -38,6 +38,7 @@ impl Actor {
     pub(super) fn report(&self, now: Instant) -> Report {
         let senses = lock(&self.senses);
         let (received, expected, lost) = senses.listener.packets();
+        let sent = senses.mouth.sent();
         let room = self.place.as_ref().map(|place| &place.room);
         let connected = self.media.as_ref().is_some_and(|media| media.connected);
         let allowed = |allows: fn(MediaRights) -> bool| {
@@ -61,7 +62,9 @@ impl Actor {
             may_be_seen: allowed(|rights| rights.video),
             microphone: connected && senses.mouth.speaks(),
             camera: connected && senses.mouth.camera,
-            sent: senses.mouth.sent,
+            sent: sent.total(),
+            sound: sent.sound,
+            pictures: sent.pictures,
             received,
             expected,
             lost,

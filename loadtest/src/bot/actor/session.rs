@@ -1,6 +1,6 @@
 //! A bot's media session: offered, answered, through its relay, and what becomes of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use palabre_wire::{ClientMessage, IceCredentials, MediaAnswer, MediaOffer};
@@ -10,7 +10,10 @@ use crate::bot::media::Media;
 use crate::bot::plan::SlotMap;
 use crate::bot::senses::lock;
 use crate::bot::{Note, Stack};
-use crate::relay::{self, Relay};
+use crate::relay::{self, Network, Relay};
+
+/// A network that the script changed is settled so long after it.
+const MENDING: Duration = Duration::from_secs(2);
 
 impl Actor {
     pub(super) async fn offer_anew(&mut self, now: Instant) -> Result<()> {
@@ -99,5 +102,20 @@ impl Actor {
         self.carries(now);
         lock(&self.senses).mouth.resume(now);
         self.note(Note::Connected { after });
+    }
+
+    /// What could not be sent is the bot's trouble, unless the script broke its network or the server
+    /// was lost.
+    pub(super) fn failed_to_send(&mut self, now: Instant) {
+        let (network, changed) = self.network;
+        let broken = network == Network::Block || now.saturating_duration_since(changed) < MENDING;
+        let online_since = match &self.wire {
+            Wire::Open { opened, .. } => Some(*opened),
+            Wire::Opening { .. } | Wire::Away { .. } | Wire::Ended => None,
+        };
+        let trouble = lock(&self.senses).failures.trouble(now, broken, online_since);
+        if let Some(trouble) = trouble {
+            self.trouble(trouble);
+        }
     }
 }

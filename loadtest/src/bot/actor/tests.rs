@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
-use crate::bot::{Bot, Causes, Microphone, Report};
+use crate::bot::{Bot, Causes, Microphone, Report, Stack};
 use crate::ledger::Ledger;
 use crate::link::RoomAnswer;
 use crate::media::speech::Voice;

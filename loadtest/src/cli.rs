@@ -1,11 +1,10 @@
 //! What the command line can be asked for.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use palabre_ids::Seat;
 use palabre_loadtest::bot::peer::Camera;
@@ -16,11 +15,12 @@ use palabre_loadtest::ledger::Ledger;
 use palabre_loadtest::link::{RoomAnswer, Server};
 use palabre_loadtest::media::speech::{self, Voice};
 use palabre_loadtest::own::OwnServer;
-use palabre_loadtest::run::page;
 use palabre_loadtest::run::{
-    Overrides, RawRun, Scenario, Scrape, ServerProcess, Setting, Summary, private_of,
+    Overrides, RawRun, Scenario, Scrape, ServerProcess, Setting, private_of,
 };
 
+use crate::early::{Ends, SoFar};
+use crate::outputs::Files;
 use crate::{generators, live};
 
 /// Bots that join Palabre rooms, speak, listen and measure.
@@ -120,44 +120,6 @@ struct MergeArgs {
     files: Files,
 }
 
-/// Where a report goes besides standard output.
-#[derive(Debug, clap::Args)]
-struct Files {
-    /// Where to write the numbers as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
-    /// Where to write the report as a page for people, which needs no other file.
-    #[arg(long)]
-    html: Option<PathBuf>,
-    /// Where to write, one SVG each, plots of what more rooms cost.
-    #[arg(long)]
-    svg: Option<PathBuf>,
-}
-
-impl Files {
-    /// Judges a run, and writes what was asked for; false when an assertion did not hold.
-    fn report(&self, run: &RawRun) -> Result<bool> {
-        let summary = Summary::of(run);
-        if let Some(file) = &self.json {
-            write(file, &serde_json::to_vec_pretty(&summary)?)?;
-        }
-        if let Some(file) = &self.html {
-            write(file, page::html(run, &summary).as_bytes())?;
-        }
-        if let Some(folder) = &self.svg {
-            for (name, svg) in page::growth_files(run) {
-                write(&folder.join(name), svg.as_bytes())?;
-            }
-        }
-        std::io::stdout().write_all(summary.table().as_bytes())?;
-        Ok(summary.held)
-    }
-}
-
-fn write(file: &Path, content: &[u8]) -> Result<()> {
-    std::fs::write(file, content).with_context(|| format!("writing {}", file.display()))
-}
-
 fn length(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let number: f64 = text[..split].parse().map_err(|_| "a length is 90s or 2m")?;
@@ -251,8 +213,13 @@ async fn scenario(args: RunArgs) -> Result<bool> {
         args.generators == 1 || !scenario.own_server,
         "several generators take a server that is there: one with its own has one"
     );
+    let outputs = args.files.open(args.raw.as_ref())?;
+    let mut ends = Ends::new()?;
     let own = match scenario.own_server {
-        true => Some(own_server(args.server.as_deref(), &scenario).await?),
+        true => tokio::select! {
+            own = own_server(args.server.as_deref(), &scenario) => Some(own?),
+            signal = ends.told() => bail!("ended by a signal ({signal}) before the server was up"),
+        },
         false => None,
     };
     let server = match &own {
@@ -264,17 +231,20 @@ async fn scenario(args: RunArgs) -> Result<bool> {
     let run = if args.generators > 1 {
         let arguments = args.each_generators();
         let told = |line: &str| progress(line);
-        generators::run(&args.scenario, &scenario, args.generators, arguments, told).await?
+        let (file, generators) = (&args.scenario, args.generators);
+        generators::run(file, &scenario, generators, arguments, told, &mut ends).await?
     } else {
         let told = own.as_ref().map(OwnServer::private_address).or(args.private);
         let private = private(told.as_deref(), &server).await?;
+        let so_far = SoFar::new(&scenario);
+        let each_second = so_far.watcher(each_second);
         let setting = Setting { server, private, own, process, progress, each_second };
-        palabre_loadtest::run::run(scenario, setting).await?
+        tokio::select! {
+            run = palabre_loadtest::run::run(scenario, setting) => run?,
+            signal = ends.told() => so_far.ended_by(signal),
+        }
     };
-    if let Some(file) = &args.raw {
-        write(file, &serde_json::to_vec(&run)?)?;
-    }
-    args.files.report(&run)
+    outputs.report(&run)
 }
 
 /// Where the server's metrics are: where they were said to be, or where they are by default if
@@ -294,8 +264,9 @@ async fn private(told: Option<&str>, server: &Server) -> Result<Option<Server>> 
 }
 
 fn merge(args: &MergeArgs) -> Result<bool> {
+    let outputs = args.files.open(None)?;
     let runs = args.runs.iter().map(|file| generators::read(file)).collect::<Result<Vec<_>>>()?;
-    args.files.report(&RawRun::merge(runs)?)
+    outputs.report(&RawRun::merge(runs)?)
 }
 
 /// Starts the server of a scenario's own. Awaited on the main thread, which outlives it.

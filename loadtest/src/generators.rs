@@ -6,9 +6,13 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use palabre_loadtest::run::{RawRun, Scenario};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::early::Ends;
 
 /// How many rooms each of so many generators has.
 fn shares(rooms: u16, generators: u16) -> Vec<u16> {
@@ -17,7 +21,7 @@ fn shares(rooms: u16, generators: u16) -> Vec<u16> {
 }
 
 /// Runs a scenario by so many processes of this program, with the arguments of this one; `progress` is
-/// told what each of them says.
+/// told what each of them says. A signal that ends this one ends them, and what they measured so far counts.
 ///
 /// # Errors
 /// When there are fewer rooms than generators, the load is not steady, or one of them could not run the scenario.
@@ -27,6 +31,7 @@ pub(crate) async fn run(
     generators: u16,
     arguments: Vec<String>,
     progress: impl Fn(&str),
+    ends: &mut Ends,
 ) -> Result<RawRun> {
     let rooms = scenario.rooms;
     ensure!(
@@ -40,10 +45,14 @@ pub(crate) async fn run(
     let folder = tempfile::tempdir().context("a directory for what is measured")?;
     let (said, mut says) = tokio::sync::mpsc::unbounded_channel();
     let mut running = JoinSet::new();
+    let (end, ended) = watch::channel(false);
     let mut files = Vec::new();
     for (share, number) in shares(rooms, generators).into_iter().zip(1..) {
         let raw = folder.path().join(format!("{number}.raw"));
-        let mut child = Command::new(std::env::current_exe().context("this program")?)
+        // It dies with this thread, which is the main one.
+        let mut child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(std::env::current_exe().context("this program")?)
             .arg("run")
             .arg(file)
             .args(&arguments)
@@ -54,15 +63,21 @@ pub(crate) async fn run(
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .context("starting a generator")?;
+            .context("`setpriv` (util-linux) could not be started")?;
         files.push(raw);
         let lines = child.stderr.take().context("a generator's standard error")?;
-        let said = said.clone();
+        let (said, mut ended) = (said.clone(), ended.clone());
         running.spawn(async move {
             let mut lines = BufReader::new(lines).lines();
-            while let Some(line) = lines.next_line().await? {
-                // Nobody listens any more when another one failed.
-                let _ = said.send(format!("{number}/{generators}  {line}"));
+            loop {
+                tokio::select! {
+                    line = lines.next_line() => match line? {
+                        // Nobody listens any more when another one failed.
+                        Some(line) => drop(said.send(format!("{number}/{generators}  {line}"))),
+                        None => break,
+                    },
+                    Ok(()) = ended.changed() => terminate(&child),
+                }
             }
             let status = child.wait().await?;
             // 1 is an assertion that did not hold: the whole is judged anew.
@@ -72,14 +87,31 @@ pub(crate) async fn run(
         });
     }
     drop(said);
-    while let Some(line) = says.recv().await {
-        progress(&line);
+    loop {
+        tokio::select! {
+            line = says.recv() => match line {
+                Some(line) => progress(&line),
+                None => break,
+            },
+            signal = ends.told() => {
+                ensure!(!end.send_replace(true), "ended by a second signal ({signal})");
+                progress(&format!("ended by a signal ({signal})"));
+            }
+        }
     }
     while let Some(ended) = running.join_next().await {
         ended.context("waiting for a generator")??;
     }
     let runs = files.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?;
     RawRun::merge(runs)
+}
+
+/// It may have ended by itself.
+fn terminate(child: &Child) {
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
+    if let Some(pid) = pid {
+        let _ = kill_process(pid, Signal::TERM);
+    }
 }
 
 /// Reads what a run wrote.

@@ -1,7 +1,11 @@
-//! A page makes a new transport: the old one carries until the new one does, and never both.
+//! A page makes a new transport: the old one carries until the new one does, and never both. With the tunnel
+//! between them there are three ways for one voice.
+//!
+//! `PALABRE_SCHEDULES` says how many random orders of all that are tried (64 without it).
 
 use palabre_ids::{MediaSession, Seat};
 use palabre_sfu_core::MediaEvent;
+use palabre_sfu_core::engine::tunnel::Voice;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest};
 
 use crate::support::{ALL, Packet, World};
@@ -200,6 +204,9 @@ enum Step {
     NewSpeaks,
     Connects,
     OffersAgain,
+    OpensTunnel,
+    TunnelSpeaks,
+    ClosesTunnel,
     Gate { open: bool },
     Pass { ms: u64 },
 }
@@ -210,21 +217,52 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => Just(Step::NewSpeaks),
         1 => Just(Step::Connects),
         1 => Just(Step::OffersAgain),
+        1 => Just(Step::OpensTunnel),
+        4 => Just(Step::TunnelSpeaks),
+        1 => Just(Step::ClosesTunnel),
         1 => proptest::bool::ANY.prop_map(|open| Step::Gate { open }),
         2 => (1_u64..400).prop_map(|ms| Step::Pass { ms }),
     ];
     proptest::collection::vec(step, 1..60)
 }
 
+fn cases() -> u32 {
+    std::env::var("PALABRE_SCHEDULES").ok().and_then(|text| text.parse().ok()).unwrap_or(64)
+}
+
+/// What may be heard, by the words in front of it, as the page goes from one way to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    /// The old transport, until something is heard by the new one.
+    Old,
+    /// The tunnel; the old transport has ended.
+    Tunnel,
+    /// The new transport alone.
+    New,
+}
+
+impl Carries {
+    fn may_be_heard(self, words: &str) -> bool {
+        let by_new = words.starts_with("by 2");
+        match self {
+            Self::Old => by_new || words.starts_with("by 1"),
+            Self::Tunnel => by_new || words.starts_with("by tunnel"),
+            Self::New => by_new,
+        }
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_the_order_it_is_one_voice_behind_one_gate(steps in steps()) {
         let mut world = changing();
-        let (mut old, mut new, mut open, mut last) = (0, 0, true, None);
-        // Whether something was heard by the new transport: nothing is by the old one after that.
-        let mut taken_over = false;
+        let room = world.room.clone();
+        let (mut old, mut new, mut spoken, mut open, mut last) = (0, 0, 0, true, None);
+        let (mut carries, mut tunnel) = (Carries::Old, None);
+        // Whether the page has a new transport that is not known to have ended.
+        let mut has_new = true;
         for step in steps {
             match step {
                 Step::OldSpeaks => {
@@ -236,9 +274,26 @@ proptest! {
                     says(&mut world, NEW, new);
                 }
                 Step::Connects if world.pages[NEW].keys.is_none() => world.connect(NEW),
-                Step::OffersAgain if world.pages[NEW].keys.is_none() => {
+                Step::OffersAgain if world.pages[NEW].keys.is_none() || !has_new => {
                     world.pages[NEW] = world.open_page(SEAT, false);
+                    has_new = true;
                 }
+                Step::OpensTunnel => {
+                    let opened = world.engine.open_tunnel(world.now, &room, SEAT).expect("a seat");
+                    has_new &= opened.coming == Some(world.pages[NEW].session);
+                    (tunnel, carries) = (Some(opened.tunnel), Carries::Tunnel);
+                }
+                Step::TunnelSpeaks => {
+                    if let Some(tunnel) = tunnel {
+                        spoken += 1;
+                        let opus = format!("by tunnel: {spoken}").into_bytes();
+                        let voice = Voice { sequence: spoken, timestamp: u32::from(spoken) * 960, opus };
+                        let (by, now) = ((SEAT, tunnel), world.now);
+                        world.engine.handle_voice(now, &room, by, &voice, 20, &mut world.out);
+                        world.advance(1);
+                    }
+                }
+                Step::ClosesTunnel => world.engine.close_tunnel(&room, SEAT),
                 Step::Gate { open: now_open } => {
                     open = now_open;
                     if open { world.open_gate() } else { world.gate(&[(0, ALL)]) }
@@ -252,9 +307,11 @@ proptest! {
             for (index, words) in heard(&mut world) {
                 assert!(open, "{words} past a closed gate");
                 assert!(last.is_none_or(|last| index > last), "{words} again, or late");
-                let by_new = words.starts_with("by 2");
-                assert!(by_new || !taken_over, "{words} behind the new transport's");
-                (last, taken_over) = (Some(index), by_new);
+                assert!(carries.may_be_heard(&words), "{words} where {carries:?} carries");
+                last = Some(index);
+                if words.starts_with("by 2") {
+                    carries = Carries::New;
+                }
             }
             assert!(world.engine.stats().peers <= 3);
         }

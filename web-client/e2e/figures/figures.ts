@@ -2,6 +2,7 @@
  * The figures of the ways back that need a real browser, each as a fault that is made again and again on
  * one stage. A round gives what it measured, in milliseconds, by name.
  */
+import { HOLDS_AFTER } from '../../src/media/ladder.ts';
 import { markPlayed, type Played, readPlayed, steadyAgain, watchPlayed } from '../harness/played.ts';
 import type { Person } from '../harness/person.ts';
 import type { UdpLine } from '../harness/proxy.ts';
@@ -25,6 +26,9 @@ export interface Figure {
 
 /** Where a fault cannot be seen to begin or end, sound is watched for so long, in milliseconds. */
 const WINDOW = 1_200;
+
+/** Until a path has held, so that the next fault is a trouble of its own, in milliseconds. */
+const HELD = HOLDS_AFTER + 500;
 
 const wall = () => performance.timeOrigin + performance.now();
 const worst = (played: readonly Played[]) => Math.max(...played.map(({ longest }) => longest));
@@ -86,6 +90,7 @@ function blocked(beside: 'nothing' | 'tcp', carrier: 'tcp' | 'turn' | 'tunnel') 
       line.mend();
       await askAgain(karim);
       await carried(karim, 'udp');
+      await pause(HELD);
       await ready(scene);
       return both(there, here);
     };
@@ -140,6 +145,7 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
         const broken = wall();
         line.lose();
         const { there, here } = await back(scene, broken);
+        await pause(HELD);
         const detected = (await karim.negotiated()).offers.find((at) => at >= broken) ?? Number.NaN;
         await Promise.all([markPlayed(laura.page), markPlayed(karim.page)]);
         return {

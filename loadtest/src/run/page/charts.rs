@@ -170,10 +170,19 @@ fn distribution(audio: &Samples, video: &Samples) -> Figure {
     figure
 }
 
+/// What a dot is when so many seconds are put together in one.
+fn dots(width: f64) -> String {
+    if width > 1.0 {
+        format!("Each dot is {width} seconds: the busiest of them, and the rooms in the last.")
+    } else {
+        "Each dot is a second.".to_owned()
+    }
+}
+
 fn rooms_and_cpu(run: &RawRun, time: &Timeline) -> Figure {
     let mut figure = Figure::new(
         "Rooms against the server’s CPU",
-        "Each dot is a second. 100 % is one processor.",
+        &format!("{} 100 % is one processor.", dots(time.width)),
         Axis::linear("rooms"),
         Axis::linear("server CPU (% of one processor)"),
     );
@@ -382,4 +391,15 @@ pub(super) fn growth(run: &RawRun) -> Vec<(&'static str, Figure)> {
         figure.plot.told.sort_by(|a, b| a.0.total_cmp(&b.0));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_of_many_seconds_is_not_called_one() {
+        assert_eq!(dots(1.0), "Each dot is a second.");
+        assert!(dots(72.0).contains("72 seconds"));
+    }
 }

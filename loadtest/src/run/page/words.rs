@@ -40,8 +40,11 @@ pub(super) fn verdict(summary: &Summary) -> String {
     match (&summary.limit, failed) {
         (Some(limit), 0) => limit.says.clone(),
         (None, 0) if of > 0 => format!("Passed: all {of} checks held"),
-        (_, 0) => "Failed: nothing was checked".to_owned(),
-        (_, failed) => format!("Failed: {failed} of {of} checks did not hold"),
+        (None, 0) => "Failed: nothing was checked".to_owned(),
+        (Some(limit), failed) => {
+            format!("Failed: {failed} of {of} checks did not hold. {}", limit.says)
+        }
+        (None, failed) => format!("Failed: {failed} of {of} checks did not hold"),
     }
 }
 
@@ -242,6 +245,26 @@ fn date(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_verdict_says_the_limit_whatever_else_failed() {
+        use super::super::super::limit::Limit;
+        use super::super::super::raw::Tested;
+        let mut run = RawRun::new(Tested::default(), 0);
+        run.limit = Some(Limit {
+            rooms: 12,
+            says: "12 rooms. With 13, it broke".to_owned(),
+            ..Limit::default()
+        });
+        assert_eq!(verdict(&Summary::of(&run)), "12 rooms. With 13, it broke");
+        run.assert(Assertion {
+            what: "every bot sent".to_owned(),
+            held: false,
+            found: String::new(),
+        });
+        let said = verdict(&Summary::of(&run));
+        assert!(said.starts_with("Failed: 1 of 3") && said.contains("12 rooms"), "{said}");
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

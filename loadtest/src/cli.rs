@@ -16,7 +16,7 @@ use palabre_loadtest::link::{RoomAnswer, Server};
 use palabre_loadtest::media::speech::{self, Voice};
 use palabre_loadtest::own::OwnServer;
 use palabre_loadtest::run::{
-    Overrides, RawRun, Scenario, Scrape, ServerProcess, Setting, private_of,
+    Overrides, Private, RawRun, Scenario, ServerProcess, Setting, private_of,
 };
 
 use crate::early::{Ends, SoFar};
@@ -67,7 +67,7 @@ struct RunArgs {
     #[arg(long = "for", value_parser = length)]
     length: Option<Duration>,
     /// The server's private listener, whose metrics are compared with what the bots count: the same
-    /// host, 1000 ports further, when it answers there.
+    /// host, 1000 ports further, when it is not said. `none`: they are not compared.
     #[arg(long)]
     private: Option<String>,
     #[command(flatten)]
@@ -235,7 +235,7 @@ async fn scenario(args: RunArgs) -> Result<bool> {
         generators::run(file, &scenario, generators, arguments, told, &mut ends).await?
     } else {
         let told = own.as_ref().map(OwnServer::private_address).or(args.private);
-        let private = private(told.as_deref(), &server).await?;
+        let private = private(told.as_deref(), &server)?;
         let so_far = SoFar::new(&scenario);
         let each_second = so_far.watcher(each_second);
         let setting = Setting { server, private, own, process, progress, each_second };
@@ -247,20 +247,13 @@ async fn scenario(args: RunArgs) -> Result<bool> {
     outputs.report(&run)
 }
 
-/// Where the server's metrics are: where they were said to be, or where they are by default if
-/// something answers there.
-async fn private(told: Option<&str>, server: &Server) -> Result<Option<Server>> {
-    if let Some(told) = told {
-        return Ok(Some(Server::parse(told)?));
-    }
-    let Ok(usual) = private_of(server) else { return Ok(None) };
-    match Scrape::take(&usual).await {
-        Ok(_) => Ok(Some(usual)),
-        Err(error) => {
-            tracing::warn!("the server's metrics are not compared: {error:#}");
-            Ok(None)
-        }
-    }
+/// Where the server's metrics are: where they were said to be, or where they are by default.
+fn private(told: Option<&str>, server: &Server) -> Result<Private> {
+    Ok(match told {
+        Some("none") => Private::None,
+        Some(told) => Private::At(Server::parse(told)?),
+        None => private_of(server).map_or(Private::Unknown, Private::At),
+    })
 }
 
 fn merge(args: &MergeArgs) -> Result<bool> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use palabre_ids::{Role, RoomId, Seat};
 use serde::{Deserialize, Serialize};
 
@@ -172,6 +172,33 @@ pub async fn open_room(server: &Server, request: &RoomRequest) -> Result<Vec<Lin
     Ok(links)
 }
 
+/// The server has as many rooms as it takes, or takes no more so soon.
+#[derive(Debug)]
+pub struct Refused {
+    /// The HTTP status: 503 or 429.
+    pub status: u16,
+    says: String,
+}
+
+impl Refused {
+    /// What an answer with this status is.
+    pub(crate) fn or_error(url: &str, status: u16, body: &str) -> anyhow::Error {
+        let says = format!("POST {url} answered {status}: {body}");
+        match status {
+            503 | 429 => Self { status, says }.into(),
+            _ => anyhow::anyhow!(says),
+        }
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.says)
+    }
+}
+
+impl std::error::Error for Refused {}
+
 fn post(url: &str, request: &RoomRequest) -> Result<String> {
     let agent = ureq::Agent::new_with_config(
         ureq::config::Config::builder().http_status_as_error(false).build(),
@@ -179,7 +206,7 @@ fn post(url: &str, request: &RoomRequest) -> Result<String> {
     let mut response = agent.post(url).send_json(request).with_context(|| format!("POST {url}"))?;
     let body = response.body_mut().read_to_string()?;
     if response.status() != 201 {
-        bail!("POST {url} answered {}: {}", response.status(), body.trim());
+        return Err(Refused::or_error(&url, response.status().as_u16(), body.trim()));
     }
     Ok(body)
 }

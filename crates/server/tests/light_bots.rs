@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use palabre_loadtest::bot::Stack;
 use palabre_loadtest::link::Server;
-use palabre_loadtest::run::{Overrides, Scenario, Setting, Summary, run};
+use palabre_loadtest::run::{Overrides, Private, Scenario, Setting, Summary, run};
 
 use common::Palabre;
 
@@ -78,7 +78,7 @@ async fn found_by(bots: Stack, server: Server) -> Summary {
     let setting = Setting {
         server,
         // The other room's packets are in the server's figures, too.
-        private: None,
+        private: Private::None,
         own: None,
         process: None,
         progress: Arc::new(|_| ()),

@@ -3,14 +3,20 @@
 
 use std::collections::BTreeSet;
 
-use super::raw::RawRun;
+use super::limit::Packets;
+use super::raw::{RawRun, ServerRaw, Totals};
 use super::report::Assertion;
+use super::scrape::Scrape;
 
 /// How far two figures of the same may lie apart: 5 %.
 const TOLERANCE: f64 = 0.05;
 
-/// Small counts may differ by this many: what happens between the last look at one and at the other.
+/// Packets, and people who come and go, may differ by this many: what happens between the last look at one
+/// and at the other. What is counted one by one may not.
 const SLACK: f64 = 2.0;
+
+/// What fails when there is nothing to compare, and nobody said so.
+pub(super) const COMPARED: &str = "the server's metrics were compared";
 
 /// Where operators rely on names.
 const RULES: &str = include_str!("../../../packaging/prometheus/palabre.rules.yml");
@@ -60,6 +66,32 @@ fn relied_on() -> BTreeSet<&'static str> {
     word(RULES).chain(word(DASHBOARD)).collect()
 }
 
+/// A counter of the server that cannot stand still when bots saw so many of something.
+type Moves = (&'static str, fn(&Totals) -> u64);
+
+/// Counters that no bot counts alike: at least they move.
+const MOVES: [Moves; 9] = [
+    ("palabre_rooms_opened_total", |bots| bots.bots),
+    ("palabre_journal_commit_seconds_count", |bots| bots.bots),
+    ("palabre_media_datagrams_received_total", |bots| bots.packets_sent),
+    ("palabre_media_datagrams_sent_total", |bots| bots.packets_received),
+    ("palabre_media_received_bytes_total", |bots| bots.packets_sent),
+    ("palabre_media_sent_bytes_total", |bots| bots.packets_received),
+    ("palabre_media_packets_gated_total", |bots| bots.closed_microphones),
+    ("palabre_floor_grant_seconds_count", |bots| bots.floor_grant_ms.count()),
+    ("palabre_floor_revoke_seconds_count", |bots| bots.floor_revoke_ms.count()),
+];
+
+/// Those that stand still although they cannot.
+fn standing<'a>(run: &RawRun, server: &'a ServerRaw) -> Vec<&'a str> {
+    let moves = MOVES.iter().filter(|(_, saw)| saw(&run.totals) > 0);
+    // What is missing is told by another assertion.
+    moves
+        .map(|(series, _)| *series)
+        .filter(|of| server.more(of).is_some_and(|more| more <= 0.0))
+        .collect()
+}
+
 /// What is asserted of bots and server together; nothing when the server could not be asked.
 pub(super) fn judge(run: &RawRun) -> Vec<Assertion> {
     let Some(server) = &run.server else { return Vec::new() };
@@ -78,9 +110,36 @@ pub(super) fn judge(run: &RawRun) -> Vec<Assertion> {
             format!("missing: {}", missing.join(", "))
         },
     }];
-    for compared in compared(run) {
-        judged.extend(compared.judge());
+    if !run.tested.restarts {
+        let began = |scrape: &Scrape| {
+            let at = scrape.value("process_start_time_seconds");
+            at.map_or_else(|| "it does not say".to_owned(), |at| format!("one begun at {at:.0}"))
+        };
+        judged.push(Assertion {
+            what: "the same server process from beginning to end".to_owned(),
+            held: server.same_process(),
+            found: if server.same_process() {
+                String::new()
+            } else {
+                format!("{}, then {}", began(&server.before), began(&server.after))
+            },
+        });
     }
+    if server.same_process() {
+        let standing = standing(run, server);
+        judged.push(Assertion {
+            what: "the server's counters move when bots see what they count".to_owned(),
+            held: standing.is_empty(),
+            found: standing.join(", "),
+        });
+    }
+    let compared = compared(run);
+    judged.push(Assertion {
+        what: COMPARED.to_owned(),
+        held: !compared.is_empty(),
+        found: if compared.is_empty() { "there is nothing to compare" } else { "" }.to_owned(),
+    });
+    judged.extend(compared.iter().map(Compared::judge));
     judged
 }
 
@@ -95,19 +154,22 @@ pub(super) struct Compared {
     pub(super) bots: f64,
     /// What the server says; none when it has no such series.
     pub(super) server: Option<f64>,
+    /// By how much they may differ in any case.
+    slack: f64,
 }
 
 impl Compared {
-    /// What is missing is told by another assertion.
-    fn judge(&self) -> Option<Assertion> {
-        let server = self.server?;
-        let apart = (self.bots - server).abs();
-        let allowed = (self.bots.max(server) * TOLERANCE).max(SLACK);
-        Some(Assertion {
+    fn judge(&self) -> Assertion {
+        let agree = self.server.is_some_and(|server| {
+            let allowed = (self.bots.max(server) * TOLERANCE).max(self.slack);
+            (self.bots - server).abs() <= allowed
+        });
+        let server = self.server.map_or_else(|| "nothing".to_owned(), |says| format!("{says:.0}"));
+        Assertion {
             what: format!("bots and server agree within 5 % on {} ({})", self.what, self.series),
-            held: apart <= allowed,
-            found: format!("bots {:.0}, server {server:.0}", self.bots),
-        })
+            held: agree,
+            found: format!("bots {:.0}, server {server}", self.bots),
+        }
     }
 }
 
@@ -116,58 +178,73 @@ pub(super) fn compared(run: &RawRun) -> Vec<Compared> {
     let Some(server) = &run.server else { return Vec::new() };
     let totals = &run.totals;
     let gauge = |series: &str| Some(server.peaks.get(series)? - server.before.value(series)?);
-    let more = |series: &str| {
-        Some(server.after.value(series)? - server.before.value(series)?)
-            // A server that was started again began to count anew.
-            .filter(|more| *more >= 0.0)
-    };
     let returns = |rung: &str| totals.reconnect_seconds.get(rung).map_or(0, |times| times.count());
     let mut all = Vec::new();
-    let mut add = |what, series, bots: f64, server| {
-        all.push(Compared { what, series, bots, server });
+    let mut add = |what, series, (bots, server), slack| {
+        all.push(Compared { what, series, bots, server, slack });
     };
     let most_bots = run.series.iter().map(|second| second.connected).max().unwrap_or(0);
     let most_rooms = run.series.iter().map(|second| second.rooms).max().unwrap_or(0);
     if most_rooms > 0 {
-        add("rooms at once", "palabre_rooms", most_rooms as f64, gauge("palabre_rooms"));
-        let seats = most_rooms as f64 * run.tested.people as f64;
-        add("seats at once", "palabre_seats", seats, gauge("palabre_seats"));
+        let rooms = "palabre_rooms";
+        add("rooms at once", rooms, (most_rooms as f64, gauge(rooms)), 0.0);
+        let seats = "palabre_seats";
+        let people = most_rooms as f64 * run.tested.people as f64;
+        add("seats at once", seats, (people, gauge(seats)), 0.0);
     }
-    let same_process = server.before.value("process_start_time_seconds")
-        == server.after.value("process_start_time_seconds");
-    if !(run.tested.incomparable.is_empty() && same_process) {
+    if !(run.tested.incomparable.is_empty() && server.same_process()) {
+        return all;
+    }
+    let received = "palabre_media_packets_received_total";
+    let forwarded = "palabre_media_packets_forwarded_total";
+    // Where rooms were too many bots and server saw different things: what held is compared.
+    if run.levels.iter().any(|level| level.broke.is_some()) {
+        let held = run.levels.iter().filter(|level| level.broke.is_none());
+        let packets: Vec<_> = held.filter_map(|level| level.packets).collect();
+        let sum = |of: fn(&Packets) -> f64| packets.iter().map(of).sum::<f64>();
+        if !packets.is_empty() {
+            let sent = (sum(|of| of.sent), Some(sum(|of| of.received)));
+            add("packets sent by bots, with as many rooms as held", received, sent, SLACK);
+            let expected = (sum(|of| of.expected), Some(sum(|of| of.forwarded)));
+            add("packets sent to bots, with as many rooms as held", forwarded, expected, SLACK);
+        }
         return all;
     }
     if most_bots > 0 {
-        add(
-            "people connected at once",
-            "palabre_seats_connected",
-            most_bots as f64,
-            gauge("palabre_seats_connected"),
-        );
+        let connected = "palabre_seats_connected";
+        let both = (most_bots as f64, gauge(connected));
+        add("people connected at once", connected, both, SLACK);
     }
-    let received = "palabre_media_packets_received_total";
-    add("packets sent by bots", received, totals.packets_sent as f64, more(received));
-    let forwarded = "palabre_media_packets_forwarded_total";
-    add("packets sent to bots", forwarded, totals.packets_expected as f64, more(forwarded));
-    let resumed = "palabre_reconnections_total{rung=\"signaling_resume\"}";
-    add("resumed connections", resumed, returns("resume") as f64, more(resumed));
-    let anew = "palabre_reconnections_total{rung=\"new_session\"}";
-    add("people back by their link", anew, returns("new_transport") as f64, more(anew));
+    let sent = (totals.packets_sent as f64, server.more(received));
+    add("packets sent by bots", received, sent, SLACK);
+    let expected = (totals.packets_expected as f64, server.more(forwarded));
+    add("packets sent to bots", forwarded, expected, SLACK);
+    for (what, rung, series) in [
+        ("resumed connections", "resume", "palabre_reconnections_total{rung=\"signaling_resume\"}"),
+        (
+            "people back by their link",
+            "new_transport",
+            "palabre_reconnections_total{rung=\"new_session\"}",
+        ),
+    ] {
+        add(what, series, (returns(rung) as f64, server.more(series)), 0.0);
+    }
     all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::raw::{ServerRaw, Tested};
-    use crate::run::scrape::Scrape;
+    use crate::run::limit::Level;
+    use crate::run::raw::Tested;
+    use crate::run::series::Second;
 
     fn run(received: f64) -> RawRun {
         let mut before = Scrape::default();
         for series in NEEDED {
             before.series.insert(series.to_owned(), 1_000.0);
         }
+        before.series.insert("process_start_time_seconds".to_owned(), 5.0);
         before.names = relied_on().into_iter().map(str::to_owned).collect();
         let mut after = before.clone();
         let mut set = |series: &str, value: f64| {
@@ -175,6 +252,11 @@ mod tests {
         };
         set("palabre_media_packets_received_total", 1_000.0 + received);
         set("palabre_media_packets_forwarded_total", 8_000.0);
+        for series in
+            ["palabre_media_datagrams_received_total", "palabre_media_received_bytes_total"]
+        {
+            set(series, 2_000.0);
+        }
         let mut run = RawRun::new(Tested { people: 8, ..Tested::default() }, 0);
         run.totals.packets_sent = 1_000;
         run.totals.packets_expected = 7_000;
@@ -203,6 +285,92 @@ mod tests {
     }
 
     #[test]
+    fn what_is_counted_one_by_one_is_the_same() {
+        for (rooms, returns, fails) in [(3.0, 0, 0), (1.0, 0, 1), (3.0, 1, 1), (5.0, 2, 2)] {
+            let mut run = run(1_000.0);
+            run.series = vec![Second { rooms: 3, ..Second::default() }];
+            for _ in 0..returns {
+                run.totals.reconnect_seconds.entry("resume".to_owned()).or_default().add(1.0);
+            }
+            let server = run.server.as_mut().expect("made with one");
+            server.peaks.insert("palabre_rooms".to_owned(), 1_000.0 + rooms);
+            server.peaks.insert("palabre_seats".to_owned(), 1_024.0);
+            let failed = failed(&run);
+            assert_eq!(failed.len(), fails, "{rooms} rooms, {returns} returns: {failed:?}");
+        }
+    }
+
+    #[test]
+    fn a_figure_that_the_server_never_told_is_no_agreement() {
+        let mut run = run(1_000.0);
+        run.series = vec![Second { rooms: 3, ..Second::default() }];
+        let failed = failed(&run);
+        assert_eq!(failed.len(), 2, "rooms and seats were never read: {failed:?}");
+        assert!(failed[0].contains("server nothing"), "{failed:?}");
+    }
+
+    #[test]
+    fn beyond_the_limit_bots_and_server_need_not_agree() {
+        let level = |rooms, broke: Option<&str>, received| Level {
+            rooms,
+            broke: broke.map(str::to_owned),
+            packets: Some(Packets { sent: 100.0, received, expected: 700.0, forwarded: 700.0 }),
+            ..Level::default()
+        };
+        let with = |levels: Vec<Level>| {
+            let mut run = run(1_000.0);
+            // What the whole run showed is far apart.
+            run.totals.packets_expected = 9_999;
+            run.levels = levels;
+            failed(&run)
+        };
+        let broken = || level(4, Some("late"), 50.0);
+        assert_eq!(with(vec![level(2, None, 100.0), broken()]), [""; 0]);
+        assert_eq!(with(vec![level(2, None, 80.0), broken()]).len(), 1, "it held");
+        assert_eq!(with(vec![broken()]), [format!("{COMPARED} there is nothing to compare")]);
+        assert_eq!(with(vec![level(2, None, 100.0)]).len(), 1, "nothing broke: all is compared");
+    }
+
+    #[test]
+    fn a_server_that_started_again_is_another_unless_the_script_says_so() {
+        let mut run = run(1_000.0);
+        let server = run.server.as_mut().expect("made with one");
+        server.after.series.insert("process_start_time_seconds".to_owned(), 6.0);
+        let found = failed(&run);
+        assert!(found[0].starts_with("the same server process"), "{found:?}");
+        run.tested.restarts = true;
+        assert!(failed(&run).iter().all(|one| !one.contains("process")));
+    }
+
+    #[test]
+    fn a_counter_that_stands_still_is_named_when_bots_saw_what_it_counts() {
+        for (series, saw) in MOVES {
+            let mut run = run(1_000.0);
+            run.totals.bots = 8;
+            run.totals.packets_received = 7_000;
+            run.totals.closed_microphones = 1;
+            run.totals.floor_grant_ms.add(3.0);
+            run.totals.floor_revoke_ms.add(3.0);
+            assert!(saw(&run.totals) > 0, "{series}");
+            let server = run.server.as_mut().expect("made with one");
+            for (other, _) in MOVES {
+                server.before.series.insert(other.to_owned(), 1.0);
+                server
+                    .after
+                    .series
+                    .insert(other.to_owned(), if other == series { 1.0 } else { 2.0 });
+            }
+            let found = failed(&run);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].ends_with(&format!("see what they count {series}")), "{found:?}");
+            run.totals =
+                Totals { packets_expected: 7_000, packets_sent: 1_000, ..Totals::default() };
+            let sent = series.contains("_received_");
+            assert_eq!(failed(&run).is_empty(), !sent, "{series} with nothing seen");
+        }
+    }
+
+    #[test]
     fn a_forgotten_metric_is_named() {
         let mut run = run(1_000.0);
         let server = run.server.as_mut().expect("made with one");
@@ -218,6 +386,10 @@ mod tests {
     fn what_a_broken_network_ate_is_not_held_against_the_server() {
         let mut run = run(500.0);
         run.tested.incomparable = "packets are lost on purpose".to_owned();
+        run.series = vec![Second { rooms: 1, ..Second::default() }];
+        let server = run.server.as_mut().expect("made with one");
+        server.peaks.insert("palabre_rooms".to_owned(), 1_001.0);
+        server.peaks.insert("palabre_seats".to_owned(), 1_008.0);
         assert_eq!(failed(&run), [""; 0]);
     }
 

@@ -10,12 +10,13 @@ use tokio::time::sleep;
 
 use super::Setting;
 use super::limit::{Bisection, Level, Limit, Next};
-use super::load::{Mode, Objective};
+use super::load::{Mode, Objective, USUAL};
 use super::report::RoomResult;
 use super::room::RoomRun;
 use super::scenario::Scenario;
 use super::series::{Roster, Seconds};
 use super::server::SharedServer;
+use crate::link::Refused;
 use crate::media::speech::Voice;
 
 /// People who are not in by then will not be: a level is watched as it is.
@@ -83,7 +84,8 @@ impl<'a> Hall<'a> {
             Mode::Steady | Mode::Soak => self.become_so_many(scenario.rooms).await?,
             Mode::Ramp { levels, every } => {
                 for rooms in levels {
-                    let level = self.level(*rooms, *every).await?;
+                    let mut level = self.level(*rooms, *every).await?;
+                    level.judge(USUAL, processors());
                     found.levels.push(level);
                 }
                 self.become_so_many(0).await?;
@@ -128,7 +130,11 @@ impl<'a> Hall<'a> {
     /// Has so many rooms, and watches them.
     async fn level(&mut self, rooms: u16, watched: Duration) -> Result<Level> {
         (self.setting.progress)(&format!("{rooms} rooms"));
-        self.become_so_many(rooms).await?;
+        if let Err(error) = self.become_so_many(rooms).await {
+            let Some(broke) = refused(&error, self.open.len()) else { return Err(error) };
+            (self.setting.progress)(&broke);
+            return Ok(Level { rooms, broke: Some(broke), ..Level::default() });
+        }
         let people = u64::from(rooms) * self.scenario.roles.len() as u64;
         let last = Instant::now() + JOINING;
         while self.seconds.last().is_none_or(|last| last.connected < people)
@@ -185,7 +191,32 @@ impl<'a> Hall<'a> {
     }
 }
 
+/// What broke when the server took no more rooms than there are; none when it was something else.
+fn refused(error: &anyhow::Error, there_are: usize) -> Option<String> {
+    let refusal = error.downcast_ref::<Refused>()?;
+    Some(format!("the server took no more than {there_are} rooms ({})", refusal.status))
+}
+
 /// Processors this process may use.
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_room_that_is_refused_is_a_limit_and_any_other_error_is_none() {
+        for (status, limit) in [(503, true), (429, true), (500, false), (404, false)] {
+            let error = Refused::or_error("/api/rooms", status, "no");
+            let found = refused(&error, 7);
+            assert_eq!(found.is_some(), limit, "{status}: {found:?}");
+            assert!(found.is_none_or(|found| found.contains("7 rooms")));
+            assert!(format!("{error:#}").contains(&status.to_string()), "{error:#}");
+        }
+        assert_eq!(refused(&anyhow!("no connection"), 7), None);
+    }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::load::{Objective, Search};
 use super::series::Second;
+use crate::bot::pulse::Counts;
 use crate::samples::{Distribution, Samples};
 
 /// A generator whose packets leave later than this, for 1 of 100 rounds, is at its own limit: half of
@@ -39,6 +40,9 @@ pub struct Level {
     /// Streams of sound of which nothing came for a second, summed over the seconds.
     #[serde(default)]
     pub silent_streams: u64,
+    /// What bots and server both counted of packets while it was watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<Packets>,
     /// Processors the server kept busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpus: Option<f64>,
@@ -66,6 +70,35 @@ pub struct Level {
     pub broke: Option<String>,
     /// Whether the generator was at its own limit.
     pub generator_limit: bool,
+}
+
+/// Packets as bots and server count them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Packets {
+    /// Sent by bots, they say.
+    pub sent: f64,
+    /// Of these, received by the server, it says.
+    pub received: f64,
+    /// Sent to bots, they say.
+    pub expected: f64,
+    /// The same, as the server says.
+    pub forwarded: f64,
+}
+
+impl Packets {
+    /// From one second's look at both to another's; none where the server was not read.
+    fn of(seconds: &[Second]) -> Option<Self> {
+        let (first, rest) = seconds.split_first()?;
+        let (from, to) = (first.server_packets?, rest.last()?.server_packets?);
+        let bots =
+            |of: fn(&Counts) -> i64| rest.iter().map(|second| of(&second.counts)).sum::<i64>();
+        Some(Self {
+            sent: bots(|counts| counts.sent) as f64,
+            received: to.received - from.received,
+            expected: bots(|counts| counts.expected) as f64,
+            forwarded: to.forwarded - from.forwarded,
+        })
+    }
 }
 
 impl Level {
@@ -99,6 +132,7 @@ impl Level {
             audio_latency_ms: audio.distribution(),
             silent_streams: seconds.iter().map(|second| second.silent_streams).sum(),
             lost_percent: lost.max(0) as f64 / expected.max(1) as f64 * 100.0,
+            packets: Packets::of(seconds),
             server_cpus,
             server_cpu_ns_per_forwarded_packet: server_cpus
                 .zip(forwarded)
@@ -124,6 +158,9 @@ impl Level {
     pub(super) fn judge(&mut self, objective: Objective, processors: usize) {
         let Objective { audio_latency_p99_ms, loss_percent } = objective;
         let p99 = self.audio_latency_ms.p99;
+        if self.broke.is_some() {
+            return;
+        }
         let broke = if self.connected < self.people as f64 * CONNECTED {
             format!("{:.0} of {} people were connected", self.connected, self.people)
         } else if self.audio_latency_ms.count == 0 {
@@ -257,6 +294,7 @@ fn fineness(rooms: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::series::ServerPackets;
     use proptest::prelude::{prop_assert, proptest};
     use std::time::Duration;
 
@@ -324,7 +362,7 @@ mod tests {
             connected,
             audio_latency_ms: [latency].into_iter().collect(),
             send_late_ms: [late].into_iter().collect(),
-            counts: crate::bot::pulse::Counts { lost, expected: 1_000, ..Default::default() },
+            counts: Counts { lost, expected: 1_000, ..Default::default() },
             generator_cpus: cpus,
             server_cpus: Some(0.5),
             server_forwarded: Some(10_000.0),
@@ -359,6 +397,26 @@ mod tests {
         let silent = Second { streams: 112, silent_streams: 56, ..second(16, 10.0, 0, 1.0, 0.5) };
         let broke = judged(silent).broke.unwrap_or_default();
         assert!(broke.contains("56 times"), "{broke}");
+    }
+
+    #[test]
+    fn packets_are_counted_from_one_look_at_both_to_another() {
+        let at = |sent, expected, server: Option<(f64, f64)>| Second {
+            counts: Counts { sent, expected, ..Counts::default() },
+            server_packets: server
+                .map(|(received, forwarded)| ServerPackets { received, forwarded }),
+            ..Second::default()
+        };
+        // What the first second brought was before the first look.
+        let seconds = [
+            at(999, 999, Some((100.0, 700.0))),
+            at(10, 70, None),
+            at(11, 77, Some((121.0, 847.0))),
+        ];
+        let packets = Packets { sent: 21.0, received: 21.0, expected: 147.0, forwarded: 147.0 };
+        assert_eq!(Packets::of(&seconds), Some(packets));
+        assert_eq!(Packets::of(&seconds[..2]), None);
+        assert_eq!(Packets::of(&[]), None);
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub struct Search {
     pub objective: Objective,
 }
 
+/// What holds when a scenario says nothing else, and of the levels of a ramp.
+pub(super) const USUAL: Objective = Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 };
+
 /// What a server that is not at its limit keeps to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Objective {
@@ -141,8 +144,10 @@ impl Load {
                 hold: seconds("hold_seconds", table.hold_seconds, 8.0)?,
                 confirm: seconds("confirm_seconds", table.confirm_seconds, 20.0)?,
                 objective: Objective {
-                    audio_latency_p99_ms: table.audio_latency_p99_ms.unwrap_or(50.0),
-                    loss_percent: table.loss_percent.unwrap_or(0.5),
+                    audio_latency_p99_ms: table
+                        .audio_latency_p99_ms
+                        .unwrap_or(USUAL.audio_latency_p99_ms),
+                    loss_percent: table.loss_percent.unwrap_or(USUAL.loss_percent),
                 },
             }),
         };

@@ -21,7 +21,7 @@ mod streams;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tokio::task::JoinSet;
 
 use crate::bot::{Microphone, Stack};
@@ -33,6 +33,7 @@ pub use process::ServerProcess;
 pub use raw::RawRun;
 use raw::{ServerRaw, Tested};
 pub use report::{Assertion, Distribution, Summary};
+use scenario::fault::What;
 use scenario::step::Act;
 pub use scenario::{Overrides, Scenario};
 pub use scrape::{Scrape, private_of};
@@ -42,12 +43,23 @@ use series::{Roster, Seconds, Watch};
 /// What a watcher is told while it runs: what a room does, in words.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Where the server's metrics are.
+#[derive(Debug, Clone)]
+pub enum Private {
+    /// At its private listener.
+    At(Server),
+    /// Nowhere, by whoever runs it: bots and server are not compared.
+    None,
+    /// Nobody said, and it cannot be told from the server's address.
+    Unknown,
+}
+
 /// Against what a scenario is run, and who is told how it goes.
 pub struct Setting {
     /// The server.
     pub server: Server,
-    /// Its private listener, whose metrics are read; none where they cannot be.
-    pub private: Option<Server>,
+    /// Where its metrics are read.
+    pub private: Private,
     /// The same server, when it is the scenario's own: its faults strike it.
     pub own: Option<OwnServer>,
     /// Its process, when it is on this machine.
@@ -70,19 +82,29 @@ pub async fn run(scenario: Scenario, mut setting: Setting) -> Result<RawRun> {
     let own =
         setting.own.take().map(|own| Arc::new(server::SharedServer::new(own, scenario.rooms)));
     let scenario = Arc::new(scenario);
-    let before = match &setting.private {
-        Some(private) => Some(Scrape::take(private).await?),
-        None => None,
+    let private = match &setting.private {
+        Private::At(private) => Ok(Some(private.clone())),
+        Private::None => Ok(None),
+        Private::Unknown => Err(anyhow!("where they are is not known: --private URL, or none")),
+    };
+    let before = match &private {
+        Ok(Some(private)) => Scrape::take(private).await.map(Some),
+        Ok(None) => Ok(None),
+        Err(unknown) => Err(anyhow!("{unknown}")),
     };
     let used_before = setting.process.as_ref().map(ServerProcess::used).transpose()?;
     let start = Instant::now();
     let mut run = RawRun::new(tested(&scenario), scrape::now_ms());
+    let before = before.unwrap_or_else(|error| {
+        run.assert(lost(agreement::COMPARED, &error));
+        None
+    });
     run.expectations.clone_from(&scenario.expectations);
     let (roster, seconds) = (Roster::default(), Seconds::default());
     let watch = Watch {
         roster: roster.clone(),
         seconds: seconds.clone(),
-        private: setting.private.clone(),
+        private: private.ok().flatten(),
         process: setting.process,
         told: setting.each_second.clone(),
     };
@@ -108,12 +130,12 @@ pub async fn run(scenario: Scenario, mut setting: Setting) -> Result<RawRun> {
             Err(error) => run.assert(lost("the server's process is there to the end", &error)),
         }
     }
-    if let (Some(private), Some(before)) = (&setting.private, before) {
+    if let (Private::At(private), Some(before)) = (&setting.private, before) {
         match Scrape::take(private).await {
             Ok(after) => {
                 run.server = Some(ServerRaw { before, after, peaks: seconds.peaks() });
             }
-            Err(error) => run.assert(lost("the server's metrics are there to the end", &error)),
+            Err(error) => run.assert(lost(agreement::COMPARED, &error)),
         }
     }
     drop(watching);
@@ -137,6 +159,10 @@ fn tested(scenario: &Scenario) -> Tested {
         voices: scenario.bots != Stack::Signaling
             && scenario.microphone != Microphone::Off
             && scenario.speakers > 0,
+        restarts: scenario.steps.iter().any(|step| match &step.what {
+            Act::Fault(fault) => fault.what.is_of_the_server() && fault.what != What::ServerStop,
+            _ => false,
+        }),
         incomparable: incomparable(scenario).to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use super::limit::{Level, Limit};
 use super::report::{Assertion, RoomResult};
 use super::scenario::Expectation;
 use super::scrape::Scrape;
-use super::series::Second;
+use super::series::{Second, one_each};
 use crate::bot::Report;
 use crate::bot::listener::Speech;
 use crate::samples::Samples;
@@ -36,6 +36,9 @@ pub struct Tested {
     /// Whether bots speak.
     #[serde(default)]
     pub voices: bool,
+    /// Whether the script has the server start again, or another one take over.
+    #[serde(default)]
+    pub restarts: bool,
     /// Why what bots sent and what the server counted need not be the same; empty when they must be.
     pub incomparable: String,
 }
@@ -70,6 +73,8 @@ pub struct Totals {
     pub refused: u64,
     /// Times that somebody was let in.
     pub let_in: u64,
+    /// Bots that send sound in the end, and may not.
+    pub closed_microphones: u64,
     /// Packets sent.
     pub packets_sent: u64,
     /// Packets that should have been received.
@@ -97,7 +102,7 @@ pub struct Totals {
 pub struct ServerRaw {
     /// Its metrics before the first bot came.
     pub before: Scrape,
-    /// Its metrics after the last bot was heard of, before it left.
+    /// Its metrics after the last bot had left.
     pub after: Scrape,
     /// The most it said of `palabre_rooms`, `palabre_seats` and `palabre_seats_connected` at once.
     pub peaks: BTreeMap<String, f64>,
@@ -245,7 +250,10 @@ impl RawRun {
         whole.ok_or_else(|| anyhow::anyhow!("no runs to put together"))
     }
 
-    fn take(&mut self, other: Self) {
+    fn take(&mut self, mut other: Self) {
+        // A generator that was late may have looked twice within a second.
+        self.series = one_each(std::mem::take(&mut self.series));
+        other.series = one_each(other.series);
         let end = |run: &Self| run.began_at_ms as f64 + run.seconds * 1_000.0;
         let last = end(self).max(end(&other));
         self.began_at_ms = self.began_at_ms.min(other.began_at_ms);
@@ -279,6 +287,18 @@ impl RawRun {
 const LONGEST_FINDING: usize = 2_000;
 
 impl ServerRaw {
+    /// Whether one process served from beginning to end.
+    pub(super) fn same_process(&self) -> bool {
+        let began = |scrape: &Scrape| scrape.value("process_start_time_seconds");
+        began(&self.before).is_some() && began(&self.before) == began(&self.after)
+    }
+
+    /// By how much a counter grew; none when it is not there, or another process began to count anew.
+    pub(super) fn more(&self, series: &str) -> Option<f64> {
+        let grew = self.after.value(series)? - self.before.value(series)?;
+        self.same_process().then_some(grew)
+    }
+
     /// Another generator's: it may have begun before, or ended later.
     fn take(&mut self, other: Self) {
         if other.before.at_ms < self.before.at_ms {
@@ -307,6 +327,8 @@ impl Totals {
         }
         self.refused += report.refused;
         self.let_in += u64::from(report.stage.is_some()) + report.returns.len() as u64;
+        let closed = report.microphone && !report.may_speak.contains(&report.seat);
+        self.closed_microphones += u64::from(closed);
         self.packets_sent += report.sent;
         self.packets_expected += report.expected;
         self.packets_received += report.received;
@@ -347,6 +369,7 @@ impl Totals {
         }
         self.refused += other.refused;
         self.let_in += other.let_in;
+        self.closed_microphones += other.closed_microphones;
         self.packets_sent += other.packets_sent;
         self.packets_expected += other.packets_expected;
         self.packets_received += other.packets_received;
@@ -443,6 +466,18 @@ mod tests {
         assert_eq!(whole.series.iter().map(|second| second.at).collect::<Vec<_>>(), [4, 5]);
         assert_eq!(whole.assertions.len(), 1);
         assert!(!whole.assertions[0].held && whole.assertions[0].found == "seat 3: nothing");
+    }
+
+    #[test]
+    fn a_second_that_a_generator_looked_at_twice_counts_once() {
+        let (mut a, b) = (run("x", 4_000, 10.0), run("x", 4_000, 10.0));
+        let twice = Second { connected: 16, ..a.series[0].clone() };
+        a.series.push(twice);
+        for pair in [[a.clone(), b.clone()], [b, a]] {
+            let whole = RawRun::merge(pair.into()).expect("of one scenario");
+            let seen: Vec<_> = whole.series.iter().map(|second| second.rooms).collect();
+            assert_eq!(seen, [4], "two rooms each");
+        }
     }
 
     #[test]

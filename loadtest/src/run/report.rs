@@ -226,11 +226,10 @@ pub struct Summary {
     pub freezes_ms: f64,
     /// How well voices came through.
     pub speech: SpeechSummary,
-    /// Processor time of the server for each packet that reached a bot.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Processor time of the server for each packet it forwarded, as it counts them where it can be asked;
+    /// null when that is not known of one process from beginning to end.
     pub server_cpu_ns_per_forwarded_packet: Option<f64>,
-    /// The server's memory in the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The server's memory in the end; null when it is not known.
     pub server_rss_bytes: Option<u64>,
     /// What each number of rooms showed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -255,10 +254,6 @@ impl Summary {
             groups.iter().map(|(name, values)| (name.clone(), values.distribution())).collect()
         };
         let scrapes = run.server.as_ref();
-        let cpu_ns = run.server_cpu_ns.or_else(|| {
-            let server = scrapes?;
-            server.after.cpu_ns()?.checked_sub(server.before.cpu_ns()?)
-        });
         let mut summary = Self {
             scenario: run.tested.scenario.clone(),
             held: false,
@@ -293,9 +288,7 @@ impl Summary {
             freezes: totals.freezes,
             freezes_ms: totals.freezes_ms,
             speech: SpeechSummary::of(&totals.speech),
-            server_cpu_ns_per_forwarded_packet: cpu_ns
-                .filter(|_| totals.packets_received > 0)
-                .map(|cpu_ns| cpu_ns as f64 / totals.packets_received as f64),
+            server_cpu_ns_per_forwarded_packet: cpu_ns_per_packet(run),
             server_rss_bytes: run
                 .server_rss_bytes
                 .or_else(|| scrapes.and_then(|server| server.after.rss_bytes())),
@@ -441,6 +434,19 @@ impl Summary {
     }
 }
 
+/// Of one process alone: what another one used is not known.
+fn cpu_ns_per_packet(run: &RawRun) -> Option<f64> {
+    let (cpu_ns, packets) = match &run.server {
+        None => (run.server_cpu_ns?, run.totals.packets_received as f64),
+        Some(server) => {
+            let forwarded = server.more("palabre_media_packets_forwarded_total")?;
+            let used = || Some((server.more("process_cpu_seconds_total")? * 1e9) as u64);
+            (run.server_cpu_ns.or_else(used)?, forwarded)
+        }
+    };
+    (packets > 0.0).then(|| cpu_ns as f64 / packets)
+}
+
 fn judge(expected: &Expectation, json: &Value) -> Assertion {
     let value = expected
         .metric
@@ -465,7 +471,8 @@ fn judge(expected: &Expectation, json: &Value) -> Assertion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::raw::Tested;
+    use crate::run::raw::{ServerRaw, Tested};
+    use crate::run::scrape::Scrape;
 
     #[test]
     fn what_was_not_measured_does_not_hold() {
@@ -485,6 +492,38 @@ mod tests {
     #[test]
     fn a_run_in_which_nothing_was_asserted_is_no_success() {
         assert!(!Summary::of(&RawRun::new(Tested::default(), 0)).held);
+    }
+
+    #[test]
+    fn processor_time_is_that_of_one_process_for_each_packet_it_forwarded() {
+        let scrape = |began: f64, cpu: f64, forwarded: f64| {
+            let text = format!(
+                "process_start_time_seconds {began}\nprocess_cpu_seconds_total {cpu}\n\
+                 palabre_media_packets_forwarded_total {forwarded}\n"
+            );
+            Scrape::parse(&text, 0).expect("metrics")
+        };
+        let json = |pid_ns, began, forwarded| {
+            let mut run = RawRun::new(Tested::default(), 0);
+            run.totals.packets_received = 10;
+            run.server_cpu_ns = pid_ns;
+            let before = scrape(5.0, 1.0, 100.0);
+            let after = scrape(began, 3.0, 100.0 + forwarded);
+            run.server = Some(ServerRaw { before, after, ..ServerRaw::default() });
+            serde_json::to_value(Summary::of(&run)).expect("JSON")
+        };
+        for (pid_ns, began, forwarded, found) in [
+            (None, 5.0, 1_000.0, serde_json::json!(2_000_000.0)),
+            (Some(5_000_000), 5.0, 1_000.0, serde_json::json!(5_000.0)),
+            // Another process, or nothing forwarded.
+            (None, 6.0, 1_000.0, Value::Null),
+            (Some(5_000_000), 6.0, 1_000.0, Value::Null),
+            (None, 5.0, 0.0, Value::Null),
+        ] {
+            let json = json(pid_ns, began, forwarded);
+            assert_eq!(json.get("server_cpu_ns_per_forwarded_packet"), Some(&found));
+            assert_eq!(json.get("server_rss_bytes"), Some(&Value::Null));
+        }
     }
 
     #[test]

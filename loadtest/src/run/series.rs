@@ -56,6 +56,27 @@ pub struct Second {
     /// Packets it forwarded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_forwarded: Option<f64>,
+    /// What it counted of packets since it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_packets: Option<ServerPackets>,
+}
+
+/// What the server counted of packets since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerPackets {
+    /// Packets it took.
+    pub received: f64,
+    /// Packets it forwarded, one for each receiver.
+    pub forwarded: f64,
+}
+
+impl ServerPackets {
+    fn of(scrape: &Scrape) -> Option<Self> {
+        Some(Self {
+            received: scrape.value("palabre_media_packets_received_total")?,
+            forwarded: scrape.value("palabre_media_packets_forwarded_total")?,
+        })
+    }
 }
 
 impl Second {
@@ -77,6 +98,7 @@ impl Second {
         self.server_cpus = most(self.server_cpus, other.server_cpus);
         self.server_forwarded = most(self.server_forwarded, other.server_forwarded);
         self.server_rss_bytes = self.server_rss_bytes.max(other.server_rss_bytes);
+        self.server_packets = self.server_packets.or(other.server_packets);
     }
 }
 
@@ -99,7 +121,19 @@ impl Second {
         self.server_cpus = most(self.server_cpus, next.server_cpus);
         self.server_forwarded = most(self.server_forwarded, next.server_forwarded);
         self.server_rss_bytes = self.server_rss_bytes.max(next.server_rss_bytes);
+        self.server_packets = next.server_packets.or(self.server_packets);
     }
+}
+
+/// The seconds of one generator, each once.
+pub(super) fn one_each(seconds: Vec<Second>) -> Vec<Second> {
+    seconds.into_iter().fold(Vec::new(), |mut all: Vec<Second>, next| {
+        match all.last_mut().filter(|last| last.at == next.at) {
+            Some(last) => last.then(&next),
+            None => all.push(next),
+        }
+        all
+    })
 }
 
 /// A room that plays.
@@ -273,9 +307,10 @@ impl Watch {
                 used.map(|used| used.rss_bytes).or(scrape.as_ref().and_then(Scrape::rss_bytes));
             if let Some(scrape) = &scrape {
                 self.seconds.peak(scrape);
-                second.server_forwarded = scrape
-                    .value("palabre_media_packets_forwarded_total")
-                    .and_then(|packets| forwarded.rate(now, packets));
+                second.server_packets = ServerPackets::of(scrape);
+                second.server_forwarded = second
+                    .server_packets
+                    .and_then(|packets| forwarded.rate(now, packets.forwarded));
             }
             (self.told)(&second);
             self.seconds.push(second);

@@ -143,7 +143,8 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let service = service.context("cannot bring the rooms back")?;
     let forwarding = tokio::spawn(media::forward(events, service.clone()));
 
-    let (accepts, _) = watch::channel(true);
+    // Who comes before a server has taken over is the other one's.
+    let (accepts, _) = watch::channel(!takes_over);
     let (drains, drained) = mpsc::channel(1);
     let router = private::router(private::Private {
         service: service.clone(),
@@ -193,7 +194,8 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     announce(&app, [address, private_address, plain_address], &base, &ports);
     tracing::info!(rooms = service.room_count(), shards = ports.len(), "serving");
 
-    let only = tokio::spawn(become_only(other, service.clone(), log, config.data));
+    let only = become_only(other, service.clone(), accepts.clone(), log, config.data);
+    let only = tokio::spawn(only);
     let holdings = Holdings { service: service.clone(), sockets, accepts };
     let standing = Standing { successor, only, app, base, exit_after: config.exit_after };
     let reason = standing.wait(holdings, drained, &plane).await?;
@@ -325,15 +327,14 @@ type Other = (TakeOver, mpsc::UnboundedReceiver<RoomId>);
 async fn become_only(
     other: Option<Other>,
     service: Service,
+    accepts: watch::Sender<bool>,
     log: Arc<LogJournal>,
     data: PathBuf,
 ) -> Result<Gate> {
     if let Some((other, wanted)) = other {
-        other.finish(&service, wanted).await?;
+        let is_only = || log.try_become_only().context("the journal cannot be locked");
+        other.finish(&service, wanted, &accepts, is_only).await?;
         tracing::info!(rooms = service.room_count(), "took over from the server before");
-    }
-    while !log.try_become_only().context("the journal cannot be locked")? {
-        sleep(LOOK_EVERY).await;
     }
     Gate::open(&data).context("cannot be asked to hand over")
 }

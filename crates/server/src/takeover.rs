@@ -24,8 +24,9 @@ use palabre_signaling::Service;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) use successor::{Drain, Successor};
 
@@ -40,7 +41,14 @@ const VERSION: u32 = 1;
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A new server may take so long to be ready, once it was given the sockets.
-const READY_PATIENCE: Duration = Duration::from_secs(30);
+const READY_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
+
+/// A server whose connection ends has died, or ends within this; if not, it has given up waiting, and
+/// goes on. Shorter takes one whose last write takes its time for one that goes on: both would end.
+const END_PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+
+/// Whether the other server is still there is looked at so often.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The longest line: the longest room's identifier and some words.
 const MAX_LINE: usize = 4_096;
@@ -165,39 +173,71 @@ impl TakeOver {
         Some(self.sockets.swap_remove(at).1)
     }
 
-    /// Takes room after room until the server before has ended, or died. An error is a room that this
-    /// server does not understand: it must end, and the other one goes on.
+    /// Takes room after room until the server before has ended, or died, and there is nothing left of it;
+    /// `is_only` says whether it is no more. An error is a room that this server does not understand, or
+    /// that the one before has given up waiting: this one must end, and the other one goes on.
     pub(crate) async fn finish(
         mut self,
         service: &Service,
-        mut wanted: tokio::sync::mpsc::UnboundedReceiver<RoomId>,
+        wanted: UnboundedReceiver<RoomId>,
+        accepts: &watch::Sender<bool>,
+        mut is_only: impl FnMut() -> Result<bool>,
     ) -> Result<()> {
-        if self.talk.say(&Words::Ready).await.is_err() {
-            return Ok(service.took_over().await?);
+        let parted = if self.talk.say(&Words::Ready).await.is_ok() {
+            accepts.send_replace(true);
+            self.room_after_room(service, wanted).await?
+        } else {
+            Parted::Silently
+        };
+        if parted == Parted::Silently {
+            // If it goes on, those who come are its own.
+            accepts.send_replace(false);
+            let until = Instant::now() + END_PATIENCE;
+            while !is_only()? {
+                if Instant::now() >= until {
+                    bail!("the running server has given up waiting for this one, and goes on");
+                }
+                sleep(LOOK_EVERY).await;
+            }
+            tracing::warn!("the server before died: its rooms come from the journal");
+            accepts.send_replace(true);
         }
+        // One that was stopped meanwhile has its rooms until its very end.
+        service.take_what_is_left(is_only).await
+    }
+
+    async fn room_after_room(
+        &mut self,
+        service: &Service,
+        mut wanted: UnboundedReceiver<RoomId>,
+    ) -> Result<Parted> {
         loop {
             let heard = tokio::select! {
                 heard = self.talk.hear() => heard?,
                 Some(room) = wanted.recv() => {
                     if self.talk.say(&Words::Wanted { room }).await.is_err() {
-                        None
-                    } else {
-                        continue;
+                        return Ok(Parted::Silently);
                     }
+                    continue;
                 }
             };
             match heard {
                 Some(Words::Gone { room }) => service.take(&room).await?,
-                Some(Words::Done) => break,
+                Some(Words::Done) => return Ok(Parted::Done),
                 Some(_) => {}
-                None => {
-                    tracing::warn!("the server before died: its rooms come from the journal");
-                    break;
-                }
+                None => return Ok(Parted::Silently),
             }
         }
-        Ok(service.took_over().await?)
     }
+}
+
+/// How the server before ended what it had to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parted {
+    /// It has nothing left to give, and ends.
+    Done,
+    /// It died, or has given up.
+    Silently,
 }
 
 /// Where a running server is asked by the one that takes over.
@@ -232,7 +272,7 @@ impl Gate {
         loop {
             let Ok((stream, _)) = self.0.accept().await else {
                 // Out of files, most likely: some will be closed.
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                sleep(Duration::from_secs(1)).await;
                 continue;
             };
             // The directory is ours alone; a copy of it may not be.
@@ -296,5 +336,81 @@ async fn give(talk: &mut Talk, service: &Service, within: Millis) -> Result<()> 
                 None => bail!("the connection ended"),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use palabre_backup::{Journal, LogJournal};
+    use palabre_facilitation::Template;
+    use palabre_ids::{DisplayName, Language, Role};
+    use palabre_room::{PersonConfig, RoomConfig};
+    use palabre_sfu::{Sfu, SfuConfig};
+    use palabre_signaling::ServiceConfig;
+
+    use super::*;
+    use crate::media::SfuPlane;
+
+    fn media() -> Arc<SfuPlane> {
+        let bind = "127.0.0.1:0".parse().expect("an address");
+        let (sfu, _) =
+            Sfu::start(&SfuConfig { shards: 1, bind, advertise: Vec::new() }).expect("starts");
+        Arc::new(SfuPlane(sfu))
+    }
+
+    fn room() -> RoomConfig {
+        let person = |name, role| PersonConfig {
+            name: DisplayName::parse(name).expect("a name"),
+            role,
+            expert: false,
+        };
+        RoomConfig {
+            template: Arc::new(Template::builtin("plain-meeting").expect("ships")),
+            language: Language::Fr,
+            people: vec![person("Camille", Role::Facilitator), person("Laura", Role::Client)],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_server_that_was_not_waited_for_ends_and_the_old_one_serves_on() {
+        let data = tempfile::tempdir().expect("dir");
+        let within = Duration::ZERO;
+        let log = Arc::new(LogJournal::open(data.path()).expect("opens"));
+        let old = Service::start(ServiceConfig::default(), log, media()).await.expect("starts");
+        old.create_room(room(), false).await.expect("made");
+        let (accepts, old_accepts) = watch::channel(true);
+        let gate = Gate::open(data.path()).expect("opens");
+        let holdings = Holdings { service: old.clone(), sockets: Vec::new(), accepts };
+        let gate = tokio::spawn(async move { gate.handed_over(&holdings).await });
+
+        let other = TakeOver::ask(data.path(), within).await.expect("asked").expect("it is there");
+        let log = Arc::new(LogJournal::open_beside(data.path()).expect("opens"));
+        let journal: Arc<dyn Journal> = Arc::clone(&log) as _;
+        let (config, now) = (ServiceConfig::default(), other.now);
+        let started = Service::start_beside(config, Arc::clone(&journal), media(), now).await;
+        let (new, wanted) = started.expect("starts");
+        // It is stopped for longer than it is waited for.
+        sleep(READY_PATIENCE * 2).await;
+        let (accepts, new_accepts) = watch::channel(false);
+        let is_only = || Ok(log.try_become_only()?);
+        let error = other.finish(&new, wanted, &accepts, is_only).await.expect_err("it is late");
+        assert!(error.to_string().contains("given up waiting"), "{error:#}");
+        assert!(!*new_accepts.borrow(), "those who come are the old one's");
+        assert!(*old_accepts.borrow() && old.is_ready());
+        assert_eq!((old.room_count(), new.room_count()), (1, 0));
+        drop(new);
+
+        // It may be tried again.
+        let other = TakeOver::ask(data.path(), within).await.expect("asked").expect("it is there");
+        let config = ServiceConfig::default();
+        let started = Service::start_beside(config, journal, media(), other.now).await;
+        let (new, wanted) = started.expect("starts");
+        // The old one's process would have ended.
+        other.finish(&new, wanted, &accepts, || Ok(true)).await.expect("it takes over");
+        assert!(*new_accepts.borrow() && !*old_accepts.borrow());
+        assert_eq!((old.room_count(), new.room_count()), (0, 1));
+        assert!(gate.await.expect("joined").is_some(), "the old one ends");
     }
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -261,6 +262,30 @@ async fn when_the_old_server_is_killed_the_new_one_has_every_room() {
     old.kill();
     stays.is_at(&new).await;
     assert_eq!(new.metrics().value("palabre_rooms"), 2.0);
+    is_the_only_one(data.path());
+    let newest = next(data.path(), "0");
+    stays.is_at(&newest).await;
+}
+
+#[tokio::test]
+async fn when_the_old_server_is_told_to_stop_meanwhile_the_new_one_has_every_room() {
+    let data = tempfile::tempdir().expect("dir");
+    let old = first(data.path());
+    let (moved, stays) = (Session::begin(&old).await, Session::begin(&old).await);
+    // It takes its time: pages that read nothing more, and a request that never comes to its end.
+    let mut request = std::net::TcpStream::connect(("127.0.0.1", old.port)).expect("connected");
+    request.write_all(b"POST /api/rooms HTTP/1.1\r\nHost: localhost\r\n").expect("sent");
+    let new = next(data.path(), "3600");
+    hands_over(&old);
+    moved.is_at(&new).await;
+    let told = Instant::now();
+    old.signal("-TERM");
+    // Whoever comes waits, or is sent to come again.
+    stays.is_at(&new).await;
+    assert!(told.elapsed() > Duration::from_secs(2), "it had them for longer than a moment");
+    moved.is_at(&new).await;
+    assert_eq!(new.metrics().value("palabre_rooms"), 2.0);
+    assert!(tokio::task::spawn_blocking(move || old.ended()).await.expect("joined").0);
     is_the_only_one(data.path());
     let newest = next(data.path(), "0");
     stays.is_at(&newest).await;

@@ -20,22 +20,21 @@ use crate::room_task::{JOURNAL_PATIENCE, ToRoom};
 /// each is a commit to the disk and a handshake for its media. 40 ms are some 200 pages a second.
 const APART: Millis = Millis(40);
 
-/// How often it is looked whether rooms are left, beside each that goes: some end by themselves.
+/// How often it is looked whether rooms are left, beside each that goes: some end by themselves. And how
+/// often those are tried that a process which ends still has.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A page whose room is still with the process before waits so long for it at most, and is then sent
 /// to try again. Longer outlasts the page's own patience.
 const ROOM_PATIENCE: Duration = Duration::from_secs(4);
 
-/// A process that has just died may not have let go of its files yet.
-const LET_GO_PATIENCE: Duration = Duration::from_secs(2);
-
 /// What the service knows of another process beside it.
 #[derive(Default)]
 pub(super) struct Moving {
     /// Where rooms that have gone are told, while another process takes over.
     gone: Mutex<Option<mpsc::UnboundedSender<RoomId>>>,
-    /// Where rooms are asked for, while this process takes over from another.
+    /// Where rooms are asked for, as long as another process may have some that are to come here. Until
+    /// then nobody is told that a room is gone which is only not here yet.
     wanted: Mutex<Option<mpsc::UnboundedSender<RoomId>>>,
     /// Changes with each room that has come.
     came: watch::Sender<()>,
@@ -124,18 +123,20 @@ impl Service {
         HandOver { service: self.clone(), gone }
     }
 
-    /// Nobody takes over after all: rooms that are here stay, and those that went and that no other
-    /// process has come back from the journal.
+    /// Nobody takes over after all: rooms that are here stay, and those that went come back, as the other
+    /// process lets go of them. It ends, or has ended.
     ///
     /// # Errors
-    /// When the journal cannot be read.
+    /// When the journal does not answer.
     pub async fn take_back(&self) -> Result<(), MoveError> {
         *lock(&self.0.moving.gone) = None;
+        // There is nobody left who could be asked for one.
+        let (nobody, _) = mpsc::unbounded_channel();
+        *lock(&self.0.moving.wanted) = Some(nobody);
         let inboxes: Vec<_> = self.0.rooms.iter().map(|room| room.inbox.clone()).collect();
         for inbox in inboxes {
             let _ = inbox.send(ToRoom::Stay).await;
         }
-        let taken = self.take_what_is_left().await;
         self.0.life.send_if_modified(|life| {
             let leaves = *life == Life::Leaving;
             if leaves {
@@ -143,7 +144,7 @@ impl Service {
             }
             leaves
         });
-        taken
+        self.take_what_is_left(|| Ok(true)).await
     }
 
     /// A room has gone: the other process is told. When that one has gone meanwhile, the room comes back.
@@ -188,25 +189,41 @@ impl Service {
         self.look_for(room).await.map(drop)
     }
 
-    /// The process before has ended: what it had is taken, however it ended.
+    /// The other process ends, or has ended: what it had is taken as it lets go of it, until there is
+    /// nothing left and `is_only` says that no other process is there to have anything.
     ///
     /// # Errors
-    /// When the journal cannot be read.
-    pub async fn took_over(&self) -> Result<(), MoveError> {
-        let taken = self.take_what_is_left().await;
+    /// When the journal does not answer, and those of `is_only`.
+    pub async fn take_what_is_left<E: From<MoveError>>(
+        &self,
+        mut is_only: impl FnMut() -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let mut left = self.0.shared.journal.rooms().map_err(MoveError::from)?;
+        loop {
+            let only = is_only()?;
+            let mut with_the_other = Vec::new();
+            for room in left {
+                match self.look_for(&room).await {
+                    Ok(Came::Here | Came::Gone) => {}
+                    Ok(Came::WithTheOther) => with_the_other.push(room),
+                    Err(
+                        error @ MoveError::Journal(JournalError::Closed | JournalError::TimedOut),
+                    ) => return Err(error.into()),
+                    // As at a start: the others go on.
+                    Err(error) => {
+                        tracing::error!(%error, "a room does not come over; it is left in the journal");
+                    }
+                }
+            }
+            left = with_the_other;
+            if only && left.is_empty() {
+                break;
+            }
+            sleep(LOOK_EVERY).await;
+        }
         *lock(&self.0.moving.wanted) = None;
         // Pages that wait for a room that nobody has learn that it is gone.
         self.0.moving.came.send_replace(());
-        taken
-    }
-
-    async fn take_what_is_left(&self) -> Result<(), MoveError> {
-        let until = Instant::now() + LET_GO_PATIENCE;
-        for room in self.0.shared.journal.rooms()? {
-            while self.look_for(&room).await? == Came::WithTheOther && Instant::now() < until {
-                sleep(LOOK_EVERY / 2).await;
-            }
-        }
         Ok(())
     }
 

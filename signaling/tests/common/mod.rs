@@ -281,6 +281,16 @@ impl Server {
         Self::serve(service, media, room).await
     }
 
+    /// A server beside the one that has `room`, which it is to take over.
+    pub(crate) async fn beside(journal: Arc<dyn Journal>, room: &Server) -> Self {
+        let media = FakeMedia::new();
+        let (config, plane) = (ServiceConfig::default(), Arc::clone(&media) as _);
+        let now = room.service.time();
+        let started = Service::start_beside(config, journal, plane, now).await;
+        let (service, _nobody_asks) = started.expect("starts");
+        Self::listen(service, media, room.room.clone(), room.tokens.clone()).await
+    }
+
     pub(crate) async fn service(journal: Arc<dyn Journal>) -> (Service, Arc<FakeMedia>) {
         let media = FakeMedia::new();
         let config = ServiceConfig::default();
@@ -289,12 +299,21 @@ impl Server {
     }
 
     async fn serve(service: Service, media: Arc<FakeMedia>, room: RoomId) -> Self {
+        let invitations = service.invitations(&room).expect("the room is there");
+        let tokens = invitations.into_iter().map(|invitation| invitation.token.0).collect();
+        Self::listen(service, media, room, tokens).await
+    }
+
+    async fn listen(
+        service: Service,
+        media: Arc<FakeMedia>,
+        room: RoomId,
+        tokens: Vec<String>,
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("bound");
         let app = router(service.clone());
         let http = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
-        let invitations = service.invitations(&room).expect("the room is there");
-        let tokens = invitations.into_iter().map(|invitation| invitation.token.0).collect();
         Self { address, service, media, room, tokens, http }
     }
 

@@ -1,0 +1,79 @@
+//! A server beside another one that still has the room.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{LAURA, PATIENCE, Server, three};
+use palabre_backup::{Journal, LogJournal};
+use palabre_ids::Millis;
+use palabre_signaling::MoveError;
+use palabre_wire::ClosingReason;
+use tokio::time::timeout;
+
+struct Scene {
+    before: Server,
+    /// A room is a server's until its journal lets it go.
+    journal: Arc<dyn Journal>,
+    server: Server,
+    other_journal: Arc<dyn Journal>,
+    _data: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let data = tempfile::tempdir().expect("dir");
+        let journal: Arc<dyn Journal> = Arc::new(LogJournal::open(data.path()).expect("opens"));
+        let before = Server::start_with(Arc::clone(&journal), three("Amadou")).await;
+        let beside = LogJournal::open_beside(data.path()).expect("opens");
+        let other_journal: Arc<dyn Journal> = Arc::new(beside);
+        let server = Server::beside(Arc::clone(&other_journal), &before).await;
+        Self { before, journal, server, other_journal, _data: data }
+    }
+}
+
+#[tokio::test]
+async fn a_room_that_a_server_keeps_to_its_end_is_never_gone() {
+    let Scene { before, journal, server, .. } = &Scene::new().await;
+    // It ends its rooms, and lets none go: its last writes take their time.
+    before.service.stop().await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (service, over) = (server.service.clone(), Arc::clone(&is_over));
+    let taking = tokio::spawn(async move {
+        service.take_what_is_left(|| Ok::<_, MoveError>(over.load(Ordering::SeqCst))).await
+    });
+    let mut page = server.connect().await;
+    page.hello(&server.tokens[LAURA], None).await;
+    assert_eq!(page.closing().await, ClosingReason::Restarting, "it is to come again");
+    let mut page = server.connect().await;
+    page.hello(&server.tokens[LAURA], None).await;
+    journal.release(&server.room).await.expect("let go");
+    page.take_welcome().await;
+    assert!(server.service.takes_over(), "there may be more");
+    is_over.store(true, Ordering::SeqCst);
+    timeout(PATIENCE, taking).await.expect("it ends").expect("joined").expect("well");
+    assert!(!server.service.takes_over());
+}
+
+#[tokio::test]
+async fn rooms_that_are_taken_back_come_when_the_other_server_lets_them_go() {
+    let Scene { before, server, other_journal, .. } = &Scene::new().await;
+    let mut rooms = before.service.hand_over(Millis(0)).await;
+    assert_eq!(rooms.next().await.as_ref(), Some(&server.room));
+    server.service.take(&server.room).await.expect("taken");
+    // The one that took it over ends after all, and keeps it for as long as its last writes take.
+    drop(rooms);
+    server.service.stop().await;
+    let service = before.service.clone();
+    let back = tokio::spawn(async move { service.take_back().await });
+    let mut page = before.connect().await;
+    page.hello(&before.tokens[LAURA], None).await;
+    assert_eq!(page.closing().await, ClosingReason::Restarting, "it is to come again");
+    let mut page = before.connect().await;
+    page.hello(&before.tokens[LAURA], None).await;
+    other_journal.release(&server.room).await.expect("let go");
+    page.take_welcome().await;
+    timeout(PATIENCE, back).await.expect("it ends").expect("joined").expect("well");
+    assert!(!before.service.takes_over() && before.service.is_ready());
+}

@@ -40,6 +40,18 @@ proof('a speaker whose page is killed has the same turn and the same seconds lef
   expect(before - frozen).toBeGreaterThanOrEqual(-1);
   expect(before - frozen).toBeLessThanOrEqual(Math.ceil(noticed) + 1);
   expect(await laura.holder()).toBe(1);
+  // The others read that his place is kept, and for how long.
+  const kept = laura.on('tile-1').locator('.away [data-seconds]');
+  const left = async () => Number(await kept.getAttribute('data-seconds', { timeout: 2_000 }));
+  expect(await kept.innerText()).toMatch(/^place gardée \d+:\d\d$/);
+  expect(await laura.on('banner-speaker_away').innerText()).toContain(
+    'Karim a perdu la connexion, sa place est gardée',
+  );
+  const first = await left();
+  expect(first).toBeGreaterThan(2);
+  await until('the time falls', async () => expectNow((await left()) <= first - 2, `${await left()} s`), {
+    seconds: 6,
+  });
 
   await karim.comeBack();
   const returned = performance.now();

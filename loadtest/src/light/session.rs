@@ -364,8 +364,12 @@ impl Session {
             });
             match read {
                 Ok(true) => {}
-                // A server that is not there is told by ICMP: nothing came.
-                Ok(false) | Err(_) => break,
+                Ok(false) => break,
+                // A server that is not there is told by ICMP: what was sent before reached nobody.
+                Err(error) => {
+                    self.failures.add(Instant::now(), &error);
+                    break;
+                }
             }
         }
         drop(senses);

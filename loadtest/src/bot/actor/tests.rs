@@ -1,10 +1,11 @@
 //! A bot against a server that says what the test wants.
 
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use palabre_wire::ServerMessage;
+use palabre_wire::{MediaAnswer, MediaOffer, ServerMessage};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -20,8 +21,24 @@ const WAIT: Duration = Duration::from_secs(20);
 /// How long the script lets a bot be away.
 const PAUSE: Duration = Duration::from_millis(600);
 
-/// A server that takes resume tokens, or knows none of them.
-async fn server(takes_tokens: bool) -> String {
+/// An answer that leads to that place.
+fn answer_to(plan: &MediaPlan, media: SocketAddr) -> String {
+    let (ip, port) = (media.ip(), media.port());
+    let mut sdp = format!(
+        "v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n\
+         a=candidate:1 1 udp 1 {ip} {port} typ host\r\n"
+    );
+    let slots = plan.slots.iter().flat_map(|_| [("audio", 111), ("video", 96)]);
+    let sections = [("audio", 111), ("video", 96), ("video", 96)].into_iter().chain(slots);
+    for (at, (kind, format)) in sections.chain([("video", 96)]).enumerate() {
+        sdp += &format!("m={kind} 9 x {format}\r\na=mid:{at}\r\na=ssrc:{} cname:x\r\n", at + 7);
+    }
+    sdp
+}
+
+/// A server that takes resume tokens, or knows none of them; it answers offers with that place, or not
+/// at all.
+async fn server(takes_tokens: bool, media: Option<SocketAddr>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
     tokio::spawn(async move {
@@ -39,10 +56,25 @@ async fn server(takes_tokens: bool) -> String {
                 if let ServerMessage::Resumed(missed) = &mut answer {
                     missed.events.clear();
                 }
+                let plan = match &answer {
+                    ServerMessage::Welcome(welcome) => Some(welcome.media.clone()),
+                    _ => None,
+                };
                 let text = serde_json::to_string(&answer).expect("as it was read");
                 socket.send(Message::text(text)).await.expect("sent");
-                // It says no more, and takes no offer.
-                while let Some(Ok(_)) = socket.next().await {}
+                while let Some(Ok(Message::Text(text))) = socket.next().await {
+                    let message = serde_json::from_str(&text).expect("a message of the wire");
+                    if let (ClientMessage::MediaOffer(offer), Some(plan), Some(media)) =
+                        (message, &plan, media)
+                    {
+                        let sdp = answer_to(plan, media);
+                        let MediaOffer { generation, .. } = offer;
+                        let answer = MediaAnswer { generation, sdp, next_ice: None };
+                        let answer = ServerMessage::MediaAnswer(answer);
+                        let text = serde_json::to_string(&answer).expect("of the wire");
+                        socket.send(Message::text(text)).await.expect("sent");
+                    }
+                }
             });
         }
     });
@@ -98,7 +130,7 @@ async fn back(bot: &Bot) -> Report {
 #[tokio::test]
 async fn the_rung_is_the_one_that_the_server_answers() {
     for (takes_tokens, rung) in [(true, "resume"), (false, "new_transport")] {
-        let address = server(takes_tokens).await;
+        let address = server(takes_tokens, None).await;
         let report = back(&bot(&address, Stack::Signaling)).await;
         let rungs: Vec<_> = report.returns.iter().map(|(rung, _)| *rung).collect();
         assert_eq!((rungs, report.let_in), (vec![rung], 2));
@@ -107,7 +139,7 @@ async fn the_rung_is_the_one_that_the_server_answers() {
 
 #[tokio::test]
 async fn the_pause_of_a_script_is_no_part_of_the_way_back() {
-    let address = server(true).await;
+    let address = server(true, None).await;
     for order in [Order::Return(Return::Resume), Order::ReturnByItself] {
         let bot = bot(&address, Stack::Signaling);
         until(&bot, |report| report.stage.is_some()).await;
@@ -122,7 +154,15 @@ async fn the_pause_of_a_script_is_no_part_of_the_way_back() {
 
 #[tokio::test]
 async fn who_is_in_anew_is_back_with_media_and_not_before() {
-    let address = server(false).await;
+    let address = server(false, None).await;
     let report = back(&bot(&address, Stack::LIGHT)).await;
     assert!(report.online && report.returns.is_empty(), "{:?}", report.returns);
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_while_the_server_is_there_is_a_trouble() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").expect("a socket").local_addr().expect("bound");
+    let address = server(false, Some(nobody)).await;
+    let report = until(&bot(&address, Stack::LIGHT), |report| !report.troubles.is_empty()).await;
+    assert!(report.troubles[0].contains("refused"), "{:?}", report.troubles);
 }

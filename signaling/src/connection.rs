@@ -198,6 +198,7 @@ async fn read(
                     return Ended::closing(ClosingReason::Flooding);
                 }
                 continue;
+    let mut has_come = false;
             }
             Ok(Some(Ok(Message::Text(text)))) => Ok(text),
             Ok(Some(Ok(Message::Binary(frame)))) => match frame::Voice::parse(&frame) {
@@ -226,6 +227,11 @@ async fn read(
             Err(detail) => {
                 metrics.messages_not_understood.add();
                 if limits.strike(now) == Verdict::Flooding {
+        if !std::mem::replace(&mut has_come, true)
+            && room.send(ToRoom::HasCome { seat, connection }).await.is_err()
+        {
+            return Ended::closing(ClosingReason::Restarting);
+        }
                     return Ended::closing(ClosingReason::Flooding);
                 }
                 reply(&ServerMessage::NotUnderstood { detail });

@@ -8,7 +8,7 @@ mod media;
 mod moving;
 mod pages;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -54,6 +54,8 @@ const IDLE: Millis = Millis::from_secs(12 * 3_600);
 pub(crate) enum ToRoom {
     /// A page opens a connection with a valid link.
     Join(Box<Join>),
+    /// A page says its first thing after the hello: it has what it was answered.
+    HasCome { seat: Seat, connection: ConnectionId },
     /// A page says something.
     Said { seat: Seat, connection: ConnectionId, said: Said },
     /// A page's connection is gone.
@@ -371,6 +373,7 @@ impl RoomTask {
     async fn take(&mut self, message: ToRoom) -> Result<Next, Failure> {
         match message {
             ToRoom::Join(join) => self.join(*join).await?,
+            ToRoom::HasCome { seat, connection } => self.has_come(seat, connection),
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
             ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss).await,
             ToRoom::MediaUp { seat, session } => self.media_up(seat, session),

@@ -92,7 +92,7 @@ impl Line {
     }
 }
 
-/// A secret that gives a connection's place back, once.
+/// A secret that gives a connection's place back, once: until the page has shown that it has the next one.
 pub(crate) struct ResumeToken([u8; 16]);
 
 impl std::fmt::Debug for ResumeToken {
@@ -137,6 +137,9 @@ pub(crate) enum Numbered {
 pub(crate) struct SeatState {
     pub(crate) line: Line,
     pub(crate) media: SeatMedia,
+    /// The one that the page came back with last, until it says something on its new connection: the
+    /// answer, with the next one in it, may have been lost with that connection.
+    resumed_by: Option<ResumeToken>,
     joins: Bucket,
     offers: Bucket,
     reports: Bucket,
@@ -152,6 +155,7 @@ impl SeatState {
     /// A seat whose commands up to `last_command` were carried out in an earlier life.
     pub(crate) fn new(last_command: CommandId, now: UnixMillis) -> Self {
         Self {
+            resumed_by: None,
             line: Line::None,
             media: SeatMedia::None,
             joins: Bucket::new(JOINS_AT_ONCE, JOINS_PER_SECOND, now),
@@ -170,17 +174,33 @@ impl SeatState {
         self.joins.take(1, now)
     }
 
+        self.resumed_by = None;
+        self.resume.insert(ResumeToken::new()).text()
+    }
+
+    /// A new resume token for a page that came back with `token`, which is good until the page is
+    /// [known](Self::has_come_back) to have the new one.
+    pub(crate) fn resumed_with(&mut self, token: &str) -> String {
+        if self.resume.as_ref().is_some_and(|resume| resume.is(token)) {
+            self.resumed_by = self.resume.take();
+        }
     /// Whether one more media offer may be answered now, whichever connection it comes by.
     pub(crate) fn may_offer(&mut self, now: UnixMillis) -> bool {
         self.offers.take(SECONDS_PER_OFFER, now)
+    /// The page says something: the answer to its hello has reached it.
+    pub(crate) fn has_come_back(&mut self) {
+        self.resumed_by = None;
+    }
+
     }
 
     /// Whether one more report of the page counts.
+        self.resumed_by = None;
     pub(crate) fn may_report(&mut self, now: UnixMillis) -> bool {
         self.reports.take(SECONDS_PER_REPORT, now)
     }
 
-    /// A new resume token in place of the old one.
+    /// A new resume token for a page that starts anew: no older one is good.
     pub(crate) fn renew_resume(&mut self) -> String {
         self.resume.insert(ResumeToken::new()).text()
     }
@@ -190,9 +210,9 @@ impl SeatState {
         self.resume = None;
     }
 
-    /// Whether `token` is the seat's last one.
+    /// Whether `token` gives the seat's place back.
     pub(crate) fn resumes_with(&self, token: &str) -> bool {
-        self.resume.as_ref().is_some_and(|resume| resume.is(token))
+        self.resume.iter().chain(&self.resumed_by).any(|resume| resume.is(token))
     }
 
     /// The highest command answered.
@@ -325,6 +345,29 @@ mod tests {
     #[test]
     fn a_resume_token_works_once_and_for_itself_alone() {
         let mut seat = SeatState::new(CommandId(0), NOW);
+    #[test]
+    fn the_token_before_is_good_until_the_page_has_the_next_one() {
+        let mut seat = SeatState::new(CommandId(0), NOW);
+        let good = |seat: &SeatState, tokens: [&String; 4]| tokens.map(|t| seat.resumes_with(t));
+        let first = seat.renew_resume();
+        // Each answer is lost: the page comes with the one it has.
+        let (second, third) = (seat.resumed_with(&first), seat.resumed_with(&first));
+        let none = String::new();
+        assert_eq!(good(&seat, [&first, &second, &third, &none]), [true, false, true, false]);
+        // It has the third: the first is over.
+        let fourth = seat.resumed_with(&third);
+        assert_eq!(good(&seat, [&first, &second, &third, &fourth]), [false, false, true, true]);
+        seat.has_come_back();
+        assert_eq!(good(&seat, [&first, &second, &third, &fourth]), [false, false, false, true]);
+        let fifth = seat.resumed_with(&fourth);
+        seat.forget_resume();
+        assert_eq!(good(&seat, [&fourth, &fifth, &none, &none]), [false; 4]);
+        let sixth = seat.renew_resume();
+        let seventh = seat.resumed_with(&sixth);
+        let eighth = seat.renew_resume();
+        assert_eq!(good(&seat, [&sixth, &seventh, &eighth, &none]), [false, false, true, false]);
+    }
+
         assert!(!seat.resumes_with(""));
         let first = seat.renew_resume();
         assert!(seat.resumes_with(&first));

@@ -6,12 +6,13 @@ mod common;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use common::{AMADOU, CHAIR, LAURA, Page, Server, room_of};
+use common::{AMADOU, CHAIR, Call, LAURA, Page, Server, room_of};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use palabre_backup::{Journal, MemoryJournal, ValueName};
 use palabre_ids::{EventSeq, Role, RoomId, Seat};
 use palabre_wire::{
-    Answer, ClosingReason, Command, Missed, RecordFate, Resume, ServerMessage, WIRE_VERSION,
+    Answer, ClientMessage, ClosingReason, Command, MediaOffer, Missed, RecordFate, Resume,
+    ServerMessage, WIRE_VERSION,
 };
 use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
@@ -185,6 +186,8 @@ async fn is_undisturbed(scene: &Scene, page: &mut Page) {
     back.hello(&scene.server.tokens[welcome.seat.index()], Some(resume)).await;
     assert!(matches!(back.next().await, ServerMessage::Resumed(_)));
     assert!(page.try_next().await.is_none(), "it was given up for the one that resumed");
+    // By saying something it shows that it has its next token.
+    back.so_far().await;
     *page = back;
 }
 
@@ -256,6 +259,42 @@ async fn a_resume_token_is_one_seats_and_good_once() {
         other => panic!("{other:?} instead of a welcome"),
     }
     log.knows_nothing_of("the resume token", &mine);
+}
+
+#[tokio::test]
+async fn a_page_whose_answer_was_lost_comes_back_with_the_token_it_has() {
+    let scene = Scene::new().await;
+    let mut laura = scene.server.join(LAURA).await;
+    let offer = ClientMessage::MediaOffer(MediaOffer { generation: 1, sdp: "v=0 offer".into() });
+    laura.say(&offer).await;
+    laura.until(|message| matches!(message, ServerMessage::MediaAnswer(_))).await;
+    let welcome = laura.welcome.clone().expect("welcome");
+    let (first, seq) = (welcome.resume_token, welcome.seq);
+    let before = scene.server.media.calls().len();
+    let ended = || scene.server.media.calls()[before..].contains(&Call::CloseSeat(Seat(1)));
+    // Each of these answers gets lost with its connection.
+    let mut given = Vec::new();
+    for _ in 0..3 {
+        let missed = missed(&scene, LAURA, &first, seq).await;
+        assert!(missed.media_alive, "its media were never touched");
+        given.push(missed.resume_token);
+    }
+    // The last one arrives after all. The page says so, whatever it says, and those before are over.
+    let mut page = scene.server.connect().await;
+    let resume = Resume { token: given.pop().expect("three"), last_seq: seq };
+    page.hello(&scene.server.tokens[LAURA], Some(resume.clone())).await;
+    assert!(matches!(page.next().await, ServerMessage::Resumed(_)));
+    page.so_far().await;
+    given.extend([first, resume.token]);
+    assert!(!ended());
+    for token in given {
+        let resume = json!({"token": token, "last_seq": seq});
+        match scene.hello(&json!(scene.server.tokens[LAURA]), &resume).await {
+            ServerMessage::Welcome(_) => {}
+            other => panic!("{other:?} for a token that was used up"),
+        }
+    }
+    assert!(ended(), "whoever starts anew ends what was there");
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! How a page comes into its room: anew, back after a loss, or in another page's place.
 
-use palabre_ids::{EventSeq, Role, Seat};
+use palabre_ids::{Role, Seat};
 use palabre_room::Input;
 use palabre_wire::{
     ClosingReason, MAX_MESSAGE_BYTES, MAX_SERVER_MESSAGE_BYTES, MediaPlan, Missed, Presence,
-    ServerMessage, WIRE_VERSION, Welcome,
+    Resume, ServerMessage, WIRE_VERSION, Welcome,
 };
 
 use super::{Failure, Join, RoomTask};
@@ -26,21 +26,20 @@ impl RoomTask {
         }
         // A place that cannot be given back (another life of the server, too long ago, taken
         // over) is no error: the page starts from the whole room.
-        let resumed_at = resume
+        let resume = resume
             .filter(|resume| self.seats[seat.index()].resumes_with(&resume.token))
-            .filter(|resume| self.history.since(resume.last_seq).is_some())
-            .map(|resume| resume.last_seq);
+            .filter(|resume| self.history.since(resume.last_seq).is_some());
+        let resumed = resume.is_some();
 
         // A tunnel is its connection's: another one asks again.
         self.end_tunnel(seat).await;
         match std::mem::take(&mut self.seats[seat.index()].line) {
             // The same page: it has given its old connection up.
-            Line::Open { outbox, .. } if resumed_at.is_some() => outbox.end(End::Silently),
+            Line::Open { outbox, .. } if resumed => outbox.end(End::Silently),
             Line::Open { outbox, .. } => outbox.end(End::Closing(ClosingReason::TakenOver.into())),
             Line::None | Line::Lost { .. } => {}
         }
         // The line is still closed: what this causes reaches the page within its first message.
-        let resumed = resumed_at.is_some();
         let returns = matches!(person.presence, Presence::Here | Presence::Away { .. });
         // Nothing but a record that was erased refuses; the loop closes the room then.
         let _ = self.apply(Input::Connected { seat, resumed }, None).await?;
@@ -50,8 +49,8 @@ impl RoomTask {
         if !resumed {
             self.seats[seat.index()].forget_views();
         }
-        let (message, shown_role) = match resumed_at {
-            Some(last_seq) => match self.resumed(seat, last_seq).await {
+        let (message, shown_role) = match resume {
+            Some(resume) => match self.resumed(seat, resume).await {
                 Some(message) => (message, None),
                 None => (self.welcome(seat, role, language), Some(role)),
             },
@@ -85,18 +84,18 @@ impl RoomTask {
         Ok(())
     }
 
-    /// What a page missed since `last_seq`; `None` when it is too much for a message.
+    /// What a page missed; `None` when it is too much for a message.
     async fn resumed(
         &mut self,
         seat: Seat,
-        last_seq: EventSeq,
+        resume: Resume,
     ) -> Option<axum::extract::ws::Utf8Bytes> {
-        let events = self.history.since(last_seq)?;
+        let events = self.history.since(resume.last_seq)?;
         let media_alive = self.media_alive(seat).await;
         let next_ice = self.seats[seat.index()].media.next_ice().filter(|_| media_alive).cloned();
         let state = &mut self.seats[seat.index()];
         let missed = Missed {
-            resume_token: state.renew_resume(),
+            resume_token: state.resumed_with(&resume.token),
             now: self.shared.clock.now(),
             last_command: state.last_command(),
             media_alive,

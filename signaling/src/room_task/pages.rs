@@ -38,6 +38,13 @@ impl RoomTask {
         Ok(())
     }
 
+    /// A page has what its hello was answered with.
+    pub(super) fn has_come(&mut self, seat: Seat, connection: ConnectionId) {
+        if self.is_current(seat, connection) {
+            self.seats[seat.index()].has_come_back();
+        }
+    }
+
     /// A connection is gone.
     pub(super) async fn gone(&mut self, seat: Seat, connection: ConnectionId, loss: Loss) {
         if self.is_current(seat, connection) {

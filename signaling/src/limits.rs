@@ -14,6 +14,11 @@ const PER_SECOND: u32 = 20;
 /// together.
 const VOICES: u32 = 100;
 
+/// Frames of a tunnel beyond these that are dropped and are no offence: what a network held back for ten
+/// seconds and gives all at once. Pages and server take a silence of 5 and 6 s for a loss. Higher has a
+/// flood read for longer before it counts.
+const VOICES_HELD_BACK: u32 = 500;
+
 /// Frames of a tunnel a second: Opus packets of 20 ms are 50.
 const VOICES_PER_SECOND: u32 = 60;
 
@@ -72,6 +77,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Limits {
     messages: Bucket,
     voices: Bucket,
+    held_back: Bucket,
     strikes: Bucket,
 }
 
@@ -82,6 +88,7 @@ impl Limits {
         Self {
             messages: Bucket::new(BURST, PER_SECOND, now),
             voices: Bucket::new(VOICES, VOICES_PER_SECOND, now),
+            held_back: Bucket::new(VOICES_HELD_BACK, VOICES_PER_SECOND, now),
             strikes: Bucket::new(STRIKES, STRIKES_FORGIVEN, now),
         }
     }
@@ -91,9 +98,16 @@ impl Limits {
         if self.messages.take(cost(message), now) { Verdict::Pass } else { self.strike(now) }
     }
 
-    /// Judges a frame of the tunnel. One too many is dropped, as a network would drop it.
+    /// Judges a frame of the tunnel. One too many is dropped, as a network would drop it; far too many
+    /// are a flood.
     pub(crate) fn voice(&mut self, now: UnixMillis) -> Verdict {
-        if self.voices.take(1, now) { Verdict::Pass } else { self.strike(now) }
+        if self.voices.take(1, now) {
+            Verdict::Pass
+        } else if self.held_back.take(1, now) {
+            Verdict::TooFast
+        } else {
+            self.strike(now)
+        }
     }
 
     /// Judges a frame without a message, such as a WebSocket ping.
@@ -154,6 +168,38 @@ mod tests {
                 assert_eq!(limits.message(message, now), Verdict::Pass);
             }
         }
+    }
+
+    #[test]
+    fn a_voice_that_was_held_back_is_dropped_and_is_no_offence() {
+        let mut limits = Limits::new(NOW);
+        let mut now = NOW;
+        // A path that stands for six seconds at a time, and gives all of it at once.
+        for _ in 0..50 {
+            now = UnixMillis(now.0 + 6_000);
+            let through = (0..300).filter(|_| match limits.voice(now) {
+                Verdict::Pass => true,
+                Verdict::TooFast => false,
+                Verdict::Flooding => panic!("the connection closes"),
+            });
+            assert_eq!(through.count(), VOICES as usize, "two seconds of sound");
+        }
+        for _ in 0..STRIKES {
+            assert_eq!(limits.strike(now), Verdict::TooFast, "none was counted");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_voices_is_closed() {
+        let mut limits = Limits::new(NOW);
+        let borne = VOICES + VOICES_HELD_BACK + STRIKES;
+        let flooded = (0..).position(|_| limits.voice(NOW) == Verdict::Flooding);
+        assert_eq!(flooded, Some(borne as usize));
+        // Ten times what a voice takes, without a pause.
+        let mut limits = Limits::new(NOW);
+        let flooded =
+            (0..5_000).position(|ms| limits.voice(UnixMillis(NOW.0 + 2 * ms)) == Verdict::Flooding);
+        assert!(flooded.is_some(), "within ten seconds");
     }
 
     #[test]

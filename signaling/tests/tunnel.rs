@@ -14,7 +14,7 @@ use palabre_backup::{
 use palabre_ids::{MediaSession, RoomId, Seat, UnixMillis};
 use palabre_signaling::MediaNotice;
 use palabre_wire::frame::{Heard, Voice};
-use palabre_wire::{Answer, ClientMessage, Command, MediaOffer, ServerMessage};
+use palabre_wire::{Answer, ClientMessage, ClosingReason, Command, MediaOffer, ServerMessage};
 use tokio::sync::{Semaphore, watch};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -130,12 +130,23 @@ async fn too_many_frames_are_dropped_and_malformed_ones_are_told() {
         sends(&mut page, malformed).await;
         while !matches!(page.next().await, ServerMessage::NotUnderstood { .. }) {}
     }
-    for sequence in 0..150 {
+    // Six seconds of a voice that the network held back and now gives together.
+    for sequence in 0..300 {
         sends(&mut page, voice(sequence)).await;
     }
     all_taken(&server, &mut page).await;
     let through = said(&server.media.calls());
-    assert!(through < 150, "{through} of 150 at once");
+    assert!(through < 300, "{through} of 300 at once");
+    assert_eq!(page.command(Command::CannotHear).await, Answer::Done, "it is no offence");
+    // A flood is one.
+    for sequence in 0..5_000 {
+        // The server stops reading at some point.
+        if page.socket.feed(Message::binary(voice(sequence))).await.is_err() {
+            break;
+        }
+    }
+    let _ = page.socket.flush().await;
+    assert_eq!(page.closing().await, ClosingReason::Flooding);
 }
 
 /// A journal that takes nothing for a while.

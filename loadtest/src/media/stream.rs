@@ -78,11 +78,16 @@ impl Counter {
     }
 }
 
+/// A time without a packet that is longer is an interruption: somebody is heard again at its end. A lost
+/// packet or two, and a machine that is busy for a moment, are none.
+const INTERRUPTION: Duration = Duration::from_millis(200);
+
 /// The longest time without a packet since it was last asked for.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Gap {
     last: Option<Instant>,
     longest: Silence,
+    heard_again: Option<Instant>,
 }
 
 /// A time without a packet.
@@ -92,6 +97,8 @@ pub struct Silence {
     pub length: Duration,
     /// When the packet came that ended it; none while it lasts.
     pub ended: Option<Instant>,
+    /// When the packet came that ended the last interruption, be it this one or a shorter one.
+    pub heard_again: Option<Instant>,
 }
 
 impl Silence {
@@ -108,7 +115,10 @@ impl Gap {
         if let Some(last) = self.last {
             let length = now.saturating_duration_since(last);
             if length > self.longest.length {
-                self.longest = Silence { length, ended: Some(now) };
+                self.longest = Silence { length, ended: Some(now), heard_again: None };
+            }
+            if length > INTERRUPTION {
+                self.heard_again = Some(now);
             }
         }
         self.last = Some(now);
@@ -124,7 +134,12 @@ impl Gap {
     pub fn take(&mut self, now: Instant) -> Silence {
         let open = self.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
         let longest = std::mem::take(&mut self.longest);
-        if open > longest.length { Silence { length: open, ended: None } } else { longest }
+        let heard_again = self.heard_again.take();
+        if open > longest.length {
+            Silence { length: open, ended: None, heard_again }
+        } else {
+            Silence { heard_again, ..longest }
+        }
     }
 
     /// Begins anew: what went before is no gap.
@@ -366,6 +381,19 @@ mod tests {
         assert_eq!(opened.completed, 120 - 12);
         // Who does not see where a frame begins misses the one behind a loss, too.
         assert_eq!(unopened.completed, 120 - 2 * 12);
+    }
+
+    #[test]
+    fn who_is_interrupted_twice_is_heard_again_after_the_second_time() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut gap = Gap::default();
+        [0, 20, 1_020, 1_040, 1_440, 1_460].into_iter().for_each(|ms| gap.packet(at(ms)));
+        let longest = gap.take(at(1_470));
+        assert_eq!((longest.ms(), longest.ended), (1_000.0, Some(at(1_020))));
+        assert_eq!(longest.heard_again, Some(at(1_440)));
+        gap.packet(at(1_480));
+        assert_eq!(gap.take(at(1_490)).heard_again, None, "no interruption since");
     }
 
     #[test]

@@ -302,15 +302,15 @@ impl Struck<'_> {
                 results.welcomes.push((who.to_owned(), took));
             }
             let expected = before.hears.get(seat).cloned().unwrap_or_default();
-            let silences =
-                bot.gaps().await?.into_iter().filter(|(of, _)| {
-                    expected.contains(of) && (struck || fault.seats.contains(of))
-                });
-            let Some(longest) = silences.map(|(_, gap)| gap).max_by_key(|gap| gap.length) else {
-                continue;
-            };
-            // One that still lasts is the pause between two packets.
-            last_back = last_back.max(longest.ended.unwrap_or(last_back));
+            let silences: Vec<Silence> = bot
+                .gaps()
+                .await?
+                .into_iter()
+                .filter(|(of, _)| expected.contains(of) && (struck || fault.seats.contains(of)))
+                .map(|(_, gap)| gap)
+                .collect();
+            last_back = heard_again(&silences, last_back);
+            let Some(longest) = silences.into_iter().max_by_key(longer) else { continue };
             match fault.what {
                 // What the struck one hears, and what the others hear of them, break apart.
                 What::Rebinding if struck => gaps.push((format!("{cause}_hears"), longest.ms())),
@@ -384,6 +384,11 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// When the last of all was heard again; `from` when nobody was interrupted after it.
+fn heard_again(silences: &[Silence], from: Instant) -> Instant {
+    silences.iter().filter_map(|gap| gap.heard_again).fold(from, Instant::max)
+}
+
 fn longer(gap: &Silence) -> Duration {
     gap.length
 }
@@ -393,6 +398,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn all_hear_again_when_the_last_interruption_of_anybody_ends() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let silence = |length, ended, again: Option<u64>| Silence {
+            length: Duration::from_millis(length),
+            ended: Some(at(ended)),
+            heard_again: again.map(at),
+        };
+        // The longest ended first.
+        let silences = [silence(900, 1_000, Some(1_500)), silence(300, 1_800, Some(1_800))];
+        assert_eq!(heard_again(&silences, at(400)), at(1_800));
+        assert_eq!(heard_again(&[silence(40, 900, None)], at(400)), at(400), "not interrupted");
+        assert_eq!(heard_again(&[silence(300, 300, Some(300))], at(400)), at(400));
+    }
 
     #[test]
     fn a_deadline_that_moved_by_more_than_the_fault_is_not_excused_by_looking_again() {

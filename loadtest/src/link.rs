@@ -206,7 +206,7 @@ fn post(url: &str, request: &RoomRequest) -> Result<String> {
     let mut response = agent.post(url).send_json(request).with_context(|| format!("POST {url}"))?;
     let body = response.body_mut().read_to_string()?;
     if response.status() != 201 {
-        return Err(Refused::or_error(&url, response.status().as_u16(), body.trim()));
+        return Err(Refused::or_error(url, response.status().as_u16(), body.trim()));
     }
     Ok(body)
 }

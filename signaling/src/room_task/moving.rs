@@ -110,6 +110,10 @@ impl RoomTask {
         if had_media {
             self.open_media().await?;
             for seat in self.all_seats() {
+                if self.seats[seat.index()].media.end_tunnel() {
+                    self.tell_tunnel_ended(seat);
+                }
+                self.seats[seat.index()].media.end();
                 self.tell(seat, &ServerMessage::MediaLost);
             }
         }

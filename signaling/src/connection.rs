@@ -1,11 +1,12 @@
 //! One WebSocket: from its first message to its last.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::stream::{Peekable, SplitSink, SplitStream};
+use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use palabre_ids::{RoomId, Seat};
 use palabre_wire::{
     Answer, ClientMessage, ClosingReason, Hello, Refusal, ServerMessage, WIRE_VERSION, frame,
@@ -36,7 +37,7 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
 
 type Sink = SplitSink<WebSocket, Message>;
-type Stream = SplitStream<WebSocket>;
+type Incoming = Peekable<SplitStream<WebSocket>>;
 
 /// How a connection ended, seen from its own task.
 enum Ended {
@@ -57,7 +58,8 @@ impl Ended {
 /// Serves a WebSocket to its end. It has a place at the door until its link is known to be valid.
 pub(crate) async fn serve(service: Service, socket: WebSocket, place: Place) {
     service.metrics().connections_opened.add();
-    let (mut sink, mut stream) = socket.split();
+    let (mut sink, stream) = socket.split();
+    let mut stream = stream.peekable();
     // What it takes up is given back behind its last message.
     let mut place = Some(place);
     let (ended, _place, _permit) = match admit(&service, &mut stream, &mut place).await {
@@ -92,7 +94,7 @@ struct Admitted {
 /// Lets a page in, whose `place` at the door is given back once its link is known to be valid.
 async fn admit(
     service: &Service,
-    stream: &mut Stream,
+    stream: &mut Incoming,
     place: &mut Option<Place>,
 ) -> Result<(Admitted, OwnedSemaphorePermit), Ended> {
     let first = match timeout(HELLO_PATIENCE, next_text(stream)).await {
@@ -121,10 +123,13 @@ async fn admit(
     // As for a page that floods: it comes back, and not at once.
     let permit = service.admit_connection().ok_or(Ended::closing(ClosingReason::Flooding))?;
     drop(place.take());
-    service.pass_turnstile(&link.room, link.seat).await;
-    let room = service.find_room(&link.room).await.map_err(Ended::closing)?;
-    let (sender, reader) = outbox(TunnelLine::new(service.metrics().tunnel_frames_dropped.clone()));
+    // In the order of their hellos, however long each waits.
     let connection = service.next_connection();
+    let room = tokio::select! {
+        () = gone(stream) => return Err(Ended::Lost(Loss::Closed)),
+        room = service.let_in(&link) => room.map_err(Ended::closing)?,
+    };
+    let (sender, reader) = outbox(TunnelLine::new(service.metrics().tunnel_frames_dropped.clone()));
     let replies = sender.sender();
     let join = Join { seat: link.seat, connection, language, resume, outbox: sender };
     // A room that ends or fails in this very moment: the next attempt finds out which.
@@ -135,7 +140,7 @@ async fn admit(
 }
 
 impl Admitted {
-    async fn live(self, service: &Service, sink: &mut Sink, stream: &mut Stream) -> Ended {
+    async fn live(self, service: &Service, sink: &mut Sink, stream: &mut Incoming) -> Ended {
         let Self { room, seat, connection, mut outbox, replies, id } = self;
         let voices = Arc::clone(&outbox.voices);
         let saying = |voice: &frame::Voice<'_>| {
@@ -160,10 +165,19 @@ impl Admitted {
     }
 }
 
+/// Resolves when a page that waits to come in is gone. One has nothing to say yet: what it says all the
+/// same is kept for later, and its end is behind that.
+async fn gone<E>(stream: &mut Peekable<impl Stream<Item = Result<Message, E>> + Unpin>) {
+    match Pin::new(stream).peek().await {
+        None | Some(Ok(Message::Close(_)) | Err(_)) => {}
+        Some(Ok(_)) => std::future::pending().await,
+    }
+}
+
 struct NotText;
 
 /// The next text; other frames that a browser sends by itself are passed over.
-async fn next_text(stream: &mut Stream) -> Option<Result<Utf8Bytes, NotText>> {
+async fn next_text(stream: &mut Incoming) -> Option<Result<Utf8Bytes, NotText>> {
     loop {
         match stream.next().await? {
             Ok(Message::Text(text)) => return Some(Ok(text)),
@@ -176,7 +190,7 @@ async fn next_text(stream: &mut Stream) -> Option<Result<Utf8Bytes, NotText>> {
 
 async fn read(
     service: &Service,
-    stream: &mut Stream,
+    stream: &mut Incoming,
     room: &mpsc::Sender<ToRoom>,
     (seat, connection): (Seat, ConnectionId),
     replies: &mpsc::Sender<Message>,
@@ -184,6 +198,7 @@ async fn read(
 ) -> Ended {
     let metrics = service.metrics();
     let mut limits = Limits::new(service.now());
+    let mut has_come = false;
     // A full outbox drops the reply: the room is about to let such a page go.
     let reply = |message: &ServerMessage| drop(replies.try_send(Message::Text(encode(message))));
     loop {
@@ -198,7 +213,6 @@ async fn read(
                     return Ended::closing(ClosingReason::Flooding);
                 }
                 continue;
-    let mut has_come = false;
             }
             Ok(Some(Ok(Message::Text(text)))) => Ok(text),
             Ok(Some(Ok(Message::Binary(frame)))) => match frame::Voice::parse(&frame) {
@@ -213,6 +227,11 @@ async fn read(
                 Err(error) => Err(error.to_string()),
             },
         };
+        if !std::mem::replace(&mut has_come, true)
+            && room.send(ToRoom::HasCome { seat, connection }).await.is_err()
+        {
+            return Ended::closing(ClosingReason::Restarting);
+        }
         let now = service.now();
         let parsed = text.and_then(|text| {
             parse_client_message(&text).map_err(|error| error.to_string()).and_then(|message| {
@@ -227,11 +246,6 @@ async fn read(
             Err(detail) => {
                 metrics.messages_not_understood.add();
                 if limits.strike(now) == Verdict::Flooding {
-        if !std::mem::replace(&mut has_come, true)
-            && room.send(ToRoom::HasCome { seat, connection }).await.is_err()
-        {
-            return Ended::closing(ClosingReason::Restarting);
-        }
                     return Ended::closing(ClosingReason::Flooding);
                 }
                 reply(&ServerMessage::NotUnderstood { detail });
@@ -334,7 +348,7 @@ fn from_room(end: Result<End, tokio::sync::oneshot::error::RecvError>) -> Ended 
 
 /// Says why, closes, and reads what the page still sends until it closes too: a socket closed with
 /// unread bytes resets the connection, and the page would not see the last message.
-async fn say_goodbye(sink: &mut Sink, stream: &mut Stream, goodbye: Goodbye) {
+async fn say_goodbye(sink: &mut Sink, stream: &mut Incoming, goodbye: Goodbye) {
     let said = async {
         let message = encode(&goodbye.into());
         if sink.send(Message::Text(message)).await.is_ok() && sink.close().await.is_ok() {
@@ -343,4 +357,31 @@ async fn say_goodbye(sink: &mut Sink, stream: &mut Stream, goodbye: Goodbye) {
     };
     // A page that does not read its goodbye is cut off.
     let _ = timeout(GOODBYE_PATIENCE, said).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use futures_util::stream::{iter, pending};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_that_waits_is_gone_once_its_socket_is() {
+        let says = || Ok::<_, ()>(Message::text("something"));
+        for (what, coming, is_gone) in [
+            ("closed", vec![Ok(Message::Close(None))], true),
+            ("broken off", vec![Err(())], true),
+            ("silent", vec![], false),
+            ("talking", vec![says(), Err(())], false),
+        ] {
+            let mut stream = iter(coming.clone()).chain(pending()).peekable();
+            assert_eq!(gone(&mut stream).now_or_never().is_some(), is_gone, "{what}");
+            for message in coming {
+                assert_eq!(stream.next().await, Some(message), "{what}: nothing is lost");
+            }
+        }
+        let mut ended = iter([] as [Result<Message, ()>; 0]).peekable();
+        assert!(gone(&mut ended).now_or_never().is_some());
+    }
 }

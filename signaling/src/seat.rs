@@ -25,11 +25,6 @@ const COMMANDS_AHEAD: u64 = 1_000;
 /// nothing of the room's rules; shorter interrupts a speaker who is heard by everyone.
 const SILENT_HOLD: Millis = Millis::from_secs(30);
 
-/// Pages of one seat that may come in at once, and the ones after that a second: each is a commit to
-/// the disk. A page whose network comes and goes makes one in a few seconds.
-const JOINS_AT_ONCE: u32 = 20;
-const JOINS_PER_SECOND: u32 = 1;
-
 /// Media sessions that a seat may ask for at once, and the time in which it gets one more: each is
 /// a handshake. A page whose network changes restarts ICE a few times in a row.
 const OFFERS_AT_ONCE: u32 = 10;
@@ -45,8 +40,8 @@ const SECONDS_PER_REPORT: u32 = 10;
 /// that shows them as away.
 pub(crate) const MEDIA_ALONE: Millis = Millis::from_secs(75);
 
-/// Identifies a connection within its process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Identifies a connection within its process; of two, who said hello later has the higher one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// How a page was lost.
@@ -137,15 +132,14 @@ pub(crate) enum Numbered {
 pub(crate) struct SeatState {
     pub(crate) line: Line,
     pub(crate) media: SeatMedia,
-    /// The one that the page came back with last, until it says something on its new connection: the
-    /// answer, with the next one in it, may have been lost with that connection.
-    resumed_by: Option<ResumeToken>,
-    joins: Bucket,
     offers: Bucket,
     reports: Bucket,
     /// Since when no page is connected, while its media may still flow.
     alone_since: Option<UnixMillis>,
     resume: Option<ResumeToken>,
+    /// The one that the page came back with last, until it says something on its new connection: the
+    /// answer, with the next one in it, may have been lost with that connection.
+    resumed_by: Option<ResumeToken>,
     views: [Option<ViewSize>; MAX_SEATS as usize],
     last_command: CommandId,
     answers: VecDeque<(CommandId, Answer)>,
@@ -155,25 +149,31 @@ impl SeatState {
     /// A seat whose commands up to `last_command` were carried out in an earlier life.
     pub(crate) fn new(last_command: CommandId, now: UnixMillis) -> Self {
         Self {
-            resumed_by: None,
             line: Line::None,
             media: SeatMedia::None,
-            joins: Bucket::new(JOINS_AT_ONCE, JOINS_PER_SECOND, now),
             offers: Bucket::new(OFFERS_AT_ONCE * SECONDS_PER_OFFER, 1, now),
             reports: Bucket::new(REPORTS_AT_ONCE * SECONDS_PER_REPORT, 1, now),
             alone_since: None,
             resume: None,
+            resumed_by: None,
             views: Default::default(),
             last_command,
             answers: VecDeque::new(),
         }
     }
 
-    /// Whether one more page may come in now.
-    pub(crate) fn may_join(&mut self, now: UnixMillis) -> bool {
-        self.joins.take(1, now)
+    /// Whether one more media offer may be answered now, whichever connection it comes by.
+    pub(crate) fn may_offer(&mut self, now: UnixMillis) -> bool {
+        self.offers.take(SECONDS_PER_OFFER, now)
     }
 
+    /// Whether one more report of the page counts.
+    pub(crate) fn may_report(&mut self, now: UnixMillis) -> bool {
+        self.reports.take(SECONDS_PER_REPORT, now)
+    }
+
+    /// A new resume token for a page that starts anew: no older one is good.
+    pub(crate) fn renew_resume(&mut self) -> String {
         self.resumed_by = None;
         self.resume.insert(ResumeToken::new()).text()
     }
@@ -184,30 +184,18 @@ impl SeatState {
         if self.resume.as_ref().is_some_and(|resume| resume.is(token)) {
             self.resumed_by = self.resume.take();
         }
-    /// Whether one more media offer may be answered now, whichever connection it comes by.
-    pub(crate) fn may_offer(&mut self, now: UnixMillis) -> bool {
-        self.offers.take(SECONDS_PER_OFFER, now)
+        self.resume.insert(ResumeToken::new()).text()
+    }
+
     /// The page says something: the answer to its hello has reached it.
     pub(crate) fn has_come_back(&mut self) {
         self.resumed_by = None;
     }
 
-    }
-
-    /// Whether one more report of the page counts.
-        self.resumed_by = None;
-    pub(crate) fn may_report(&mut self, now: UnixMillis) -> bool {
-        self.reports.take(SECONDS_PER_REPORT, now)
-    }
-
-    /// A new resume token for a page that starts anew: no older one is good.
-    pub(crate) fn renew_resume(&mut self) -> String {
-        self.resume.insert(ResumeToken::new()).text()
-    }
-
     /// The place cannot be resumed any more.
     pub(crate) fn forget_resume(&mut self) {
         self.resume = None;
+        self.resumed_by = None;
     }
 
     /// Whether `token` gives the seat's place back.
@@ -345,6 +333,18 @@ mod tests {
     #[test]
     fn a_resume_token_works_once_and_for_itself_alone() {
         let mut seat = SeatState::new(CommandId(0), NOW);
+        assert!(!seat.resumes_with(""));
+        let first = seat.renew_resume();
+        assert!(seat.resumes_with(&first));
+        for wrong in ["", "a", &first[1..], &format!("{first}A"), &"A".repeat(22)] {
+            assert!(!seat.resumes_with(wrong), "{wrong}");
+        }
+        let second = seat.renew_resume();
+        assert!(!seat.resumes_with(&first) && seat.resumes_with(&second));
+        seat.forget_resume();
+        assert!(!seat.resumes_with(&second));
+    }
+
     #[test]
     fn the_token_before_is_good_until_the_page_has_the_next_one() {
         let mut seat = SeatState::new(CommandId(0), NOW);
@@ -366,18 +366,6 @@ mod tests {
         let seventh = seat.resumed_with(&sixth);
         let eighth = seat.renew_resume();
         assert_eq!(good(&seat, [&sixth, &seventh, &eighth, &none]), [false, false, true, false]);
-    }
-
-        assert!(!seat.resumes_with(""));
-        let first = seat.renew_resume();
-        assert!(seat.resumes_with(&first));
-        for wrong in ["", "a", &first[1..], &format!("{first}A"), &"A".repeat(22)] {
-            assert!(!seat.resumes_with(wrong), "{wrong}");
-        }
-        let second = seat.renew_resume();
-        assert!(!seat.resumes_with(&first) && seat.resumes_with(&second));
-        seat.forget_resume();
-        assert!(!seat.resumes_with(&second));
     }
 
     #[test]

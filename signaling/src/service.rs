@@ -14,7 +14,7 @@ use palabre_backup::{
 };
 use palabre_ids::{DisplayName, MediaSession, Millis, Role, RoomId, Seat, UnixMillis};
 use palabre_room::{ConfigError, Room, RoomConfig};
-use palabre_wire::frame;
+use palabre_wire::{ClosingReason, frame};
 use rand::RngExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -414,11 +414,20 @@ impl Service {
         self.0.rooms.get(id).map(|room| room.inbox.clone())
     }
 
-    /// Waits for a page's turn to come in, when very many do.
-    pub(crate) async fn pass_turnstile(&self, room: &RoomId, seat: Seat) {
+    /// The way to a page's room, once it is its turn; otherwise why its connection closes. Who comes too
+    /// often, or to a room that is nowhere, keeps nobody else waiting.
+    pub(crate) async fn let_in(&self, link: &Link) -> Result<mpsc::Sender<ToRoom>, ClosingReason> {
+        let Link { room, seat, .. } = link;
+        self.find_room(room).await?;
+        let now = self.now();
+        if self.0.rooms.get(room).is_some_and(|room| !room.may_join(*seat, now)) {
+            return Err(ClosingReason::Flooding);
+        }
         let first = self.0.rooms.get(room).map_or(0, |room| room.first.load(Ordering::Relaxed));
         let class = if first >> seat.0 & 1 == 1 { Class::First } else { Class::Other };
         self.0.turnstile.pass(class).await;
+        // It may have gone, or failed and come back, meanwhile.
+        self.find_room(room).await
     }
 
     /// Hands what a page says through a tunnel to the media plane.

@@ -54,7 +54,7 @@ impl<T> Line<T> {
         self.waiting.insert((class, self.came), who);
     }
 
-    /// The next who may go on; who has gone away meanwhile (`is_here`) takes up no place.
+    /// The next who may go on; who has given up meanwhile (`is_here`) takes up no place.
     fn next(&mut self, now: UnixMillis, is_here: impl Fn(&T) -> bool) -> Option<T> {
         self.waiting.retain(|_, who| is_here(who));
         if self.waiting.is_empty() || !self.places.take(1, now) {
@@ -76,7 +76,7 @@ impl Turnstile {
         Self { line: Arc::new(Mutex::new(Line::new(clock.now()))), clock }
     }
 
-    /// Waits until a page may come in.
+    /// Waits until a page may come in. Whoever gives up waiting takes up no place.
     pub(crate) async fn pass(&self, class: Class) {
         let passed = self.with(|line| {
             if line.goes(self.clock.now()) {
@@ -100,7 +100,7 @@ impl Turnstile {
         loop {
             let done = self.with(|line| {
                 while let Some(next) = line.next(self.clock.now(), |who| !who.is_closed()) {
-                    // Who went away in this very moment took a place.
+                    // Who gave up in this very moment took a place.
                     let _ = next.send(());
                 }
                 line.waiting.is_empty()

@@ -4,13 +4,14 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use common::{LAURA, PATIENCE, Server, three};
 use palabre_backup::{Journal, LogJournal};
 use palabre_ids::Millis;
 use palabre_signaling::MoveError;
 use palabre_wire::ClosingReason;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 struct Scene {
     before: Server,
@@ -76,4 +77,22 @@ async fn rooms_that_are_taken_back_come_when_the_other_server_lets_them_go() {
     page.take_welcome().await;
     timeout(PATIENCE, back).await.expect("it ends").expect("joined").expect("well");
     assert!(!before.service.takes_over() && before.service.is_ready());
+}
+
+#[tokio::test]
+async fn a_page_that_goes_while_it_waits_is_not_waited_for() {
+    let Scene { server, .. } = &Scene::new().await;
+    let mut page = server.connect().await;
+    page.hello(&server.tokens[LAURA], None).await;
+    let since = Instant::now();
+    while server.service.seats().1 == 0 {
+        assert!(since.elapsed() < PATIENCE, "its link is never read");
+        sleep(Duration::from_millis(5)).await;
+    }
+    let since = Instant::now();
+    drop(page);
+    while server.service.open_connections() > 0 {
+        assert!(since.elapsed() < Duration::from_secs(2), "it has gone");
+        sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -20,8 +20,10 @@ impl RoomTask {
             outbox.end(End::Closing(ClosingReason::BadToken.into()));
             return Ok(());
         };
-        if !self.seats[seat.index()].may_join(self.shared.clock.now()) {
-            outbox.end(End::Closing(ClosingReason::Flooding.into()));
+        // Whoever said hello later is here already: this one only waited longer to come in.
+        let here = &self.seats[seat.index()].line;
+        if matches!(here, Line::Open { connection: here, .. } if *here > connection) {
+            outbox.end(End::Closing(ClosingReason::TakenOver.into()));
             return Ok(());
         }
         // A place that cannot be given back (another life of the server, too long ago, taken

@@ -12,7 +12,7 @@ use palabre_wire::{Command, Presence, RecordFate, SeatView, ServerMessage};
 use super::*;
 use crate::media::{MediaFuture, MediaStopped, Negotiated, OfferError};
 use crate::metrics::Counter;
-use crate::outbox::{OutboxReader, outbox};
+use crate::outbox::{End, OutboxReader, outbox};
 use crate::seat_media::Answered;
 use crate::tunnel::{Ear, TunnelLine};
 
@@ -390,4 +390,29 @@ async fn a_room_that_cannot_be_let_go_tells_its_pages_that_their_media_are_gone(
     assert_eq!(scene.task.seats[SEAT.index()].media, crate::seat_media::SeatMedia::None);
     scene.pass(1).await;
     assert!(scene.task.move_out().await.expect("goes on"), "the next time it is let go");
+}
+
+#[tokio::test]
+async fn a_page_that_waited_longer_takes_nobodys_seat() {
+    let mut scene = Scene::new().await;
+    let mut join = async |connection| {
+        let (sender, page) = outbox(TunnelLine::new(Counter::default()));
+        let join = Join {
+            seat: SEAT,
+            connection: ConnectionId(connection),
+            language: Language::Fr,
+            resume: None,
+            outbox: sender,
+        };
+        scene.task.join(join).await.expect("journal");
+        page
+    };
+    // One page, whose later attempt went first.
+    let mut third = join(3).await;
+    let mut second = join(2).await;
+    assert_eq!(second.end.try_recv(), Ok(End::Closing(ClosingReason::TakenOver.into())));
+    assert!(second.messages.try_recv().is_err(), "it is shown nothing");
+    assert!(third.end.try_recv().is_err(), "who said hello last is left alone");
+    let _fourth = join(4).await;
+    assert_eq!(third.end.try_recv(), Ok(End::Closing(ClosingReason::TakenOver.into())));
 }

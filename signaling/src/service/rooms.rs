@@ -1,7 +1,7 @@
 //! The life of each room: started, brought back when its task fails, ended, and told of its media.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use palabre_backup::{About, Snapshot, Taken, restore};
 use palabre_ids::{Millis, RoomId, Seat, UnixMillis};
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::Service;
+use crate::limits::Bucket;
 use crate::media::{MEDIA_PATIENCE, MediaNotice};
 use crate::outbox::{End, Goodbye};
 use crate::room_task::{INBOX, Inlets, JOURNAL_PATIENCE, Outcome, Parting, RoomTask, ToRoom};
@@ -23,6 +24,11 @@ const FAILURES: usize = 3;
 /// Pages are asked to stay away for so long at most. Longer leaves people waiting who could come in.
 const LONGEST_SPREAD: Millis = Millis::from_secs(10);
 
+/// Pages of one seat that may come in at once, and the ones after that a second: each is a commit to
+/// the disk. A page whose network comes and goes makes one in a few seconds.
+const JOINS_AT_ONCE: u32 = 20;
+const JOINS_PER_SECOND: u32 = 1;
+
 /// What the service knows of a room.
 pub(super) struct RoomHandle {
     pub(super) inbox: mpsc::Sender<ToRoom>,
@@ -32,10 +38,12 @@ pub(super) struct RoomHandle {
     pub(super) over: Arc<AtomicBool>,
     /// The seats that the others wait for, a bit each.
     pub(super) first: Arc<AtomicU64>,
+    /// How many pages each seat may bring yet.
+    joins: Mutex<Vec<Bucket>>,
 }
 
 impl RoomHandle {
-    fn new(about: About) -> (Self, Inlets) {
+    fn new(about: About, now: UnixMillis) -> (Self, Inlets) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let (speaking, heard) = watch::channel(Vec::new());
         let (over, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -45,7 +53,15 @@ impl RoomHandle {
             over: Arc::clone(&over),
             first: Arc::clone(&first),
         };
-        (Self { inbox, speaking, about, over, first }, inlets)
+        let joins = Bucket::new(JOINS_AT_ONCE, JOINS_PER_SECOND, now);
+        let joins = Mutex::new(vec![joins; about.invited.len()]);
+        (Self { inbox, speaking, about, over, first, joins }, inlets)
+    }
+
+    /// Whether one more page may come in for `seat` now. Of a seat that is not there the room says so.
+    pub(super) fn may_join(&self, seat: Seat, now: UnixMillis) -> bool {
+        let mut joins = self.joins.lock().unwrap_or_else(PoisonError::into_inner);
+        joins.get_mut(seat.index()).is_none_or(|joins| joins.take(1, now))
     }
 }
 
@@ -57,7 +73,7 @@ impl Service {
         number: u64,
         restarted: Option<Option<UnixMillis>>,
     ) {
-        let (handle, inlets) = RoomHandle::new(snapshot.about.clone());
+        let (handle, inlets) = RoomHandle::new(snapshot.about.clone(), self.now());
         self.0.rooms.insert(id.clone(), handle);
         let task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
         tokio::spawn(self.clone().keep(id, task, inlets, restarted));
@@ -105,7 +121,7 @@ impl Service {
             tracing::error!("a room's task failed: it is brought back from the journal");
             let Some(about) = self.0.rooms.get(&id).map(|room| room.about.clone()) else { return };
             // Pages that come back meanwhile wait in the new inbox.
-            let (handle, fresh) = RoomHandle::new(about);
+            let (handle, fresh) = RoomHandle::new(about, self.now());
             self.0.rooms.insert(id.clone(), handle);
             let closed = self.close_media(&id).await;
             let Some((snapshot, number)) = self.bring_back(&id).await.filter(|_| closed) else {
@@ -183,5 +199,44 @@ fn must_hear(inbox: &mpsc::Sender<ToRoom>, notice: ToRoom) {
     if let Err(TrySendError::Full(notice)) = inbox.try_send(notice) {
         let inbox = inbox.clone();
         tokio::spawn(async move { inbox.send(notice).await.is_ok() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use palabre_backup::MemoryJournal;
+    use palabre_ids::Role;
+    use palabre_wire::ClosingReason;
+
+    use super::*;
+    use crate::ServiceConfig;
+    use crate::links::Link;
+    use crate::room_task::tests::{Plane, two};
+
+    #[tokio::test]
+    async fn one_link_takes_up_no_place_of_the_others() {
+        let journal = Arc::new(MemoryJournal::new());
+        let plane = Arc::new(Plane::default());
+        let service =
+            Service::start(ServiceConfig::default(), journal, plane).await.expect("starts");
+        let link = |room: &RoomId| {
+            let (room, role) = (room.clone(), Role::Client);
+            Link { room, seat: Seat(1), role, expires_at: UnixMillis(u64::MAX) }
+        };
+        // So many at once that nobody else would come in for seconds.
+        let flood = |link: &Link| -> Vec<_> {
+            let come = (0..2_000).map(|_| service.let_in(link).now_or_never());
+            come.map(|answer| answer.expect("nobody waits").err()).collect()
+        };
+        let one = link(&service.create_room(two(), false).await.expect("made"));
+        let answers = flood(&one);
+        let let_in = answers.iter().filter(|refused| refused.is_none()).count();
+        assert_eq!(let_in, JOINS_AT_ONCE as usize);
+        assert_eq!(answers.last(), Some(&Some(ClosingReason::Flooding)));
+        let nowhere = link(&RoomId::parse("aaaa-bbbb-cccc").expect("an identifier"));
+        assert!(flood(&nowhere).iter().all(|refused| *refused == Some(ClosingReason::RoomGone)));
+        let other = link(&service.create_room(two(), false).await.expect("made"));
+        assert!(service.let_in(&other).now_or_never().expect("nobody waits").is_ok());
     }
 }

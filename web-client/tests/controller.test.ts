@@ -400,14 +400,6 @@ describe('statistics', () => {
     // What comes on another pair than the one that the browser sends on says nothing of that one.
     const deaf = new Map<string, object>(chromium).set('P', { ...chromium.get('P'), packetsReceived: 4 });
     expect(quickLook(deaf, know(deaf)).received).toBe(4);
-    // A handshake is no path yet.
-    for (const [dtlsState, received] of [
-      ['connecting', 0],
-      ['connected', 7],
-    ] as const) {
-      const shaking = new Map<string, object>(chromium).set('T', { ...chromium.get('T'), dtlsState });
-      expect(quickLook(shaking, know(shaking)).received).toBe(received);
-    }
     const empty = reports();
     expect(quickLook(empty, know(empty))).toEqual({ received: 0, via: 'udp' });
     // A transport that counts nothing is passed over for the pairs.

@@ -55,8 +55,6 @@ export function know(reports: Reports): Known {
 export function quickLook(reports: Reports, known: Known): Look {
   const get = (id: unknown) => (typeof id === 'string' ? (reports.get(id) as Report | undefined) : undefined);
   const transport = get(known.transport);
-  // A handshake that has not ended proves no path: a firewall may let it pass, and nothing after it.
-  const shaking = transport?.['dtlsState'] !== undefined && transport['dtlsState'] !== 'connected';
   const pairs = transport ? [] : known.pairs.map(get);
   const count = (report: Report | undefined) =>
     number(report, 'packetsReceived') || number(report, 'bytesReceived');
@@ -69,7 +67,7 @@ export function quickLook(reports: Reports, known: Known): Look {
   const chosen = transport && selected ? count(selected) : 0;
   const all = transport ? count(transport) : pairs.reduce((sum, pair) => sum + count(pair), 0);
   return {
-    received: shaking ? 0 : chosen > 0 ? chosen : all,
+    received: chosen > 0 ? chosen : all,
     via: viaOf(get(selected?.['localCandidateId']), get(selected?.['remoteCandidateId'])),
   };
 }

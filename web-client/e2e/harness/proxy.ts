@@ -84,6 +84,8 @@ export class UdpLine {
   /** The ports that a firewall lets through, first and last. */
   private through: readonly [number, number] | undefined;
   private losesEvery = 0;
+  private late = 0;
+  private ended = false;
   /** Datagrams carried each way. */
   readonly carried = { up: 0, down: 0 };
 
@@ -93,9 +95,11 @@ export class UdpLine {
     this.address = address;
     this.to = to;
     near.on('message', (datagram, from) => {
-      if (this.stopped(from.port) || this.dead.has(`${from.address} ${from.port}`)) return;
-      this.carried.up++;
-      this.outside(from).send(datagram, this.to, LOOPBACK);
+      this.later(() => {
+        if (this.stopped(from.port) || this.dead.has(`${from.address} ${from.port}`)) return;
+        this.carried.up++;
+        this.outside(from).send(datagram, this.to, LOOPBACK);
+      });
     });
   }
 
@@ -139,6 +143,11 @@ export class UdpLine {
     this.losesEvery = every;
   }
 
+  /** What passes is `millis` on its way from now on, either way. */
+  slow(millis: number): void {
+    this.late = millis;
+  }
+
   /** What was blocked passes again. */
   mend(): void {
     this.blocked = false;
@@ -174,8 +183,14 @@ export class UdpLine {
 
   /** Ends it. */
   close(): void {
+    this.ended = true;
     this.rebind();
     this.near.close();
+  }
+
+  private later(carry: () => void): void {
+    if (this.late === 0) return carry();
+    setTimeout(() => this.ended || carry(), this.late);
   }
 
   private stopped(port: number): boolean {
@@ -194,7 +209,7 @@ export class UdpLine {
     socket.on('message', (datagram) => {
       this.carried.down++;
       if (this.losesEvery > 0 && this.carried.down % this.losesEvery === 0) return;
-      this.near.send(datagram, from.port, from.address);
+      this.later(() => this.near.send(datagram, from.port, from.address));
     });
     // A refusal that loopback reports for a dead server is a lost datagram, as anywhere else.
     socket.on('error', () => undefined);

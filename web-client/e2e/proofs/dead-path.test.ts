@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { proof } from '../harness/proof.ts';
 import { SERVER_AWAY } from '../harness/stage.ts';
-import { expectNow, until } from '../harness/until.ts';
+import { expectNow, pause, until } from '../harness/until.ts';
 
 proof(
   'a dead path is repaired by an ICE restart, with no click, on the same transport',
@@ -52,5 +52,35 @@ proof(
     line.lose();
     await Promise.all([karim.hearsExactly([0, 2], 25), laura.hearsExactly([1, 2], 25)]);
     expect((await karim.negotiated()).connections, 'the same peer connection').toBe(before.connections);
+  },
+);
+
+proof(
+  'where every packet is long on its way, the restart and a new transport help each other',
+  100,
+  async (stage) => {
+    const { laura, karim, line } = await stage.hearByALine();
+    const before = await karim.negotiated();
+
+    // A round trip of 0.8 s: the restart cannot be back when the next rung begins.
+    line.slow(400);
+    await pause(1_500);
+    line.lose();
+    await until('the restart carries', async () => {
+      const ways = (await karim.ways()).map(({ rung, cause }) => `${rung} after ${cause}`);
+      expectNow(ways.includes('ice_restart after path_dead'), ways.join(', '));
+    });
+    await Promise.all([karim.hearsExactly([0, 2], 25), laura.hearsExactly([1, 2], 25)]);
+    // One connection is left, whichever it is.
+    await until('one is left', async () => {
+      const open = await karim.page.evaluate(() =>
+        (globalThis as unknown as { peerConnections: RTCPeerConnection[] }).peerConnections
+          .filter(({ connectionState }) => connectionState !== 'closed')
+          .map(({ connectionState }) => connectionState),
+      );
+      expectNow(open.length === 1 && open[0] === 'connected', open.join(', '));
+    });
+    expect((await karim.negotiated()).connections, 'one was made beside it').toBe(before.connections + 1);
+    expect(await karim.carrier()).toBe('udp');
   },
 );

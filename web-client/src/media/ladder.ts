@@ -61,8 +61,8 @@ export type Stage =
 /** The peer connection before the newest, where that was begun beside it. */
 export type Before =
   | { at: 'none' }
-  /** It carries, since then, until its successor does. */
-  | { at: 'carrying'; via: Via; since: number }
+  /** It carries, since then, until its successor does; `way` if it was restarted for that. */
+  | { at: 'carrying'; via: Via; since: number; way: 'ahead' | 'restart' | null }
   /** Its path died and is being restarted: it may carry again before its successor does. */
   | { at: 'restarting'; way: 'ahead' | 'restart' }
   /** Its successor is up: it goes on for a moment. */

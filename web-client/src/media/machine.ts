@@ -117,10 +117,18 @@ export function mediaTransition(given: MediaState, input: MediaInput, now: numbe
     case 'before_alive': {
       if (before.at !== 'restarting') return stay(state);
       const { state: after, effects } = cameBack(state, before.way, input.via, now);
-      return { state: { ...after, before: { at: 'carrying', via: input.via, since: now } }, effects };
+      return {
+        state: { ...after, before: { at: 'carrying', via: input.via, since: now, way: before.way } },
+        effects,
+      };
     }
-    case 'before_dead':
-      return before.at === 'restarting' ? stay(state) : stay(alone(state, input.heardAt));
+    case 'before_dead': {
+      if (before.at === 'restarting') return stay(state);
+      const lost = alone(state, input.heardAt);
+      // A new path is on trial: the server trusts it as far as it has answered, which takes a round trip.
+      const way = before.at === 'carrying' ? before.way : null;
+      return stay(way ? { ...lost, before: { at: 'restarting', way } } : lost);
+    }
     case 'hiccup':
       if (stage.at !== 'up') return stay(state);
       return { state, effects: [recovered('rebind', 'path_dead', input.gap)] };
@@ -221,7 +229,7 @@ function mend(state: MediaState, now: number): Step {
 function fresh(state: MediaState, now: number): Step {
   const { stage } = state;
   let before = state.before;
-  if (stage.at === 'up') before = { at: 'carrying', via: stage.via, since: now };
+  if (stage.at === 'up') before = { at: 'carrying', via: stage.via, since: now, way: null };
   else if ((stage.at === 'offered' || stage.at === 'connecting') && stage.way !== 'fresh')
     before = { at: 'restarting', way: stage.way };
   return offer({ ...state, before }, 'fresh', now, before !== state.before);

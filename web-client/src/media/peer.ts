@@ -78,7 +78,14 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
     // A relay is one way among others: the browser takes the straight one where there is one.
     iceServers: plan.ice_servers,
   });
+  /**
+   * Whether the handshake was ever over: its own packets prove no path. Some networks let them pass, and
+   * nothing after them; on long ways they are so far apart that a path would be dead between them.
+   */
+  let shaken = false;
+  const proven = <L extends Look>(look: L): L => (shaken ? look : { ...look, received: 0 });
   pc.addEventListener('connectionstatechange', () => {
+    shaken ||= pc.connectionState === 'connected';
     if (pc.connectionState === 'failed') onFailed();
   });
 
@@ -136,15 +143,15 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
     async look() {
       const reports = await pc.getStats();
       const look = quickLook(reports, known);
-      if (look.received > 0) return look;
+      if (look.received > 0) return proven(look);
       known = know(reports);
-      return quickLook(reports, known);
+      return proven(quickLook(reports, known));
     },
     async lookClosely() {
       const reports = await pc.getStats();
       // New paths have new reports.
       known = know(reports);
-      return closeLook(reports);
+      return proven(closeLook(reports));
     },
     close: () => pc.close(),
   };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use palabre_ids::Seat;
 use serde::{Deserialize, Serialize};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::process::ServerProcess;
 use super::scrape::{Scrape, now_ms};
@@ -17,6 +17,9 @@ use crate::bot::pulse::{Asked, Counts, Pulser};
 use crate::ledger::Ledger;
 use crate::link::Server;
 use crate::samples::Samples;
+
+/// A server that does not say how it is within this does not hold up the looks at those it serves.
+const PATIENCE: Duration = Duration::from_millis(800);
 
 /// What the server is watched for the most of.
 const PEAKS: [&str; 3] = ["palabre_rooms", "palabre_seats", "palabre_seats_connected"];
@@ -258,10 +261,8 @@ impl Watch {
                 bots.map(|(seat, bot)| async { ((*room, *seat), bot.pulse().await) })
             });
             let scrape = async {
-                match &self.private {
-                    Some(private) => Scrape::take(private).await.ok(),
-                    None => None,
-                }
+                let private = self.private.as_ref()?;
+                timeout(PATIENCE, Scrape::take(private)).await.ok()?.ok()
             };
             let (asked, scrape) = tokio::join!(join_all(asking), scrape);
             let now = Instant::now();

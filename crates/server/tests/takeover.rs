@@ -271,15 +271,20 @@ async fn when_the_old_server_is_killed_the_new_one_has_every_room() {
 async fn when_the_old_server_is_told_to_stop_meanwhile_the_new_one_has_every_room() {
     let data = tempfile::tempdir().expect("dir");
     let old = first(data.path());
-    let (moved, stays) = (Session::begin(&old).await, Session::begin(&old).await);
+    let (moved, mut stays) = (Session::begin(&old).await, Session::begin(&old).await);
     // It takes its time: pages that read nothing more, and a request that never comes to its end.
     let mut request = std::net::TcpStream::connect(("127.0.0.1", old.port)).expect("connected");
     request.write_all(b"POST /api/rooms HTTP/1.1\r\nHost: localhost\r\n").expect("sent");
     let new = next(data.path(), "3600");
-    hands_over(&old);
-    moved.is_at(&new).await;
+    let half_way = async {
+        hands_over(&old);
+        moved.is_at(&new).await;
+    };
+    meanwhile(&mut stays.chair, half_way).await;
     let told = Instant::now();
     old.signal("-TERM");
+    // From here on no page brings its room along.
+    assert_eq!(stays.chair.until("closing").await["reason"], "restarting");
     // Whoever comes waits, or is sent to come again.
     stays.is_at(&new).await;
     assert!(told.elapsed() > Duration::from_secs(2), "it had them for longer than a moment");

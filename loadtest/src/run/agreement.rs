@@ -15,6 +15,9 @@ const TOLERANCE: f64 = 0.05;
 /// and at the other. What is counted one by one may not.
 const SLACK: f64 = 2.0;
 
+/// The server's count of what bots sent.
+const RECEIVED: &str = "palabre_media_packets_received_total";
+
 /// What fails when there is nothing to compare, and nobody said so.
 pub(super) const COMPARED: &str = "the server's metrics were compared";
 
@@ -134,10 +137,12 @@ pub(super) fn judge(run: &RawRun) -> Vec<Assertion> {
         });
     }
     let compared = compared(run);
+    let comparable = run.tested.incomparable.is_empty() && server.same_process();
+    let enough = !comparable || compared.iter().any(|one| one.series == RECEIVED);
     judged.push(Assertion {
         what: COMPARED.to_owned(),
-        held: !compared.is_empty(),
-        found: if compared.is_empty() { "there is nothing to compare" } else { "" }.to_owned(),
+        held: enough,
+        found: if enough { "" } else { "not one packet" }.to_owned(),
     });
     judged.extend(compared.iter().map(Compared::judge));
     judged
@@ -185,7 +190,11 @@ pub(super) fn compared(run: &RawRun) -> Vec<Compared> {
     };
     let most_bots = run.series.iter().map(|second| second.connected).max().unwrap_or(0);
     let most_rooms = run.series.iter().map(|second| second.rooms).max().unwrap_or(0);
-    if most_rooms > 0 {
+    if !run.levels.is_empty() {
+        // A plan ends rooms and opens others, while the server keeps those that people left.
+        let opened = "palabre_rooms_opened_total";
+        add("rooms opened", opened, (run.rooms as f64, server.more(opened)), 0.0);
+    } else if most_rooms > 0 {
         let rooms = "palabre_rooms";
         add("rooms at once", rooms, (most_rooms as f64, gauge(rooms)), 0.0);
         let seats = "palabre_seats";
@@ -195,7 +204,7 @@ pub(super) fn compared(run: &RawRun) -> Vec<Compared> {
     if !(run.tested.incomparable.is_empty() && server.same_process()) {
         return all;
     }
-    let received = "palabre_media_packets_received_total";
+    let received = RECEIVED;
     let forwarded = "palabre_media_packets_forwarded_total";
     // Where rooms were too many bots and server saw different things: what held is compared.
     if run.levels.iter().any(|level| level.broke.is_some()) {
@@ -317,18 +326,29 @@ mod tests {
             packets: Some(Packets { sent: 100.0, received, expected: 700.0, forwarded: 700.0 }),
             ..Level::default()
         };
-        let with = |levels: Vec<Level>| {
+        let with = |levels: Vec<Level>, opened_by_server: f64| {
             let mut run = run(1_000.0);
             // What the whole run showed is far apart.
             run.totals.packets_expected = 9_999;
             run.levels = levels;
+            run.rooms = 6;
+            // Fewer at once: the server keeps rooms that people left.
+            run.series = vec![Second { rooms: 4, ..Second::default() }];
+            let server = run.server.as_mut().expect("made with one");
+            let opened = "palabre_rooms_opened_total".to_owned();
+            server.after.series.insert(opened, 1_000.0 + opened_by_server);
             failed(&run)
         };
         let broken = || level(4, Some("late"), 50.0);
-        assert_eq!(with(vec![level(2, None, 100.0), broken()]), [""; 0]);
-        assert_eq!(with(vec![level(2, None, 80.0), broken()]).len(), 1, "it held");
-        assert_eq!(with(vec![broken()]), [format!("{COMPARED} there is nothing to compare")]);
-        assert_eq!(with(vec![level(2, None, 100.0)]).len(), 1, "nothing broke: all is compared");
+        assert_eq!(with(vec![level(2, None, 100.0), broken()], 6.0), [""; 0]);
+        assert_eq!(with(vec![level(2, None, 100.0), broken()], 7.0).len(), 1, "rooms");
+        assert_eq!(with(vec![level(2, None, 80.0), broken()], 6.0).len(), 1, "it held");
+        assert_eq!(with(vec![broken()], 6.0), [format!("{COMPARED} not one packet")]);
+        assert_eq!(
+            with(vec![level(2, None, 100.0)], 6.0).len(),
+            1,
+            "nothing broke: all is compared"
+        );
     }
 
     #[test]

@@ -15,9 +15,8 @@ pub(crate) struct Need {
 }
 
 /// What building and serving needs.
-pub(crate) const RUN: &[Need] = &[
-    Need { program: "cc", package: "build-essential", why: "compiles the cryptography library" },
-];
+pub(crate) const RUN: &[Need] =
+    &[Need { program: "cc", package: "build-essential", why: "compiles the cryptography library" }];
 
 /// What the tests need beyond [`RUN`].
 pub(crate) const TEST: &[Need] = &[

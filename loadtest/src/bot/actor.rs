@@ -319,7 +319,7 @@ impl Actor {
             let cause = self.config.causes.recent(now);
             let mut senses = lock(&self.senses);
             senses.listener.rights_changed(now, cause, &place.room);
-            senses.mouth.rights = place.room.rights(self.config.link.seat);
+            senses.mouth.told(&place.room);
         }
     }
 

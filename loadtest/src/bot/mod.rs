@@ -32,7 +32,7 @@ use listener::{Cast, Leaks, SlotReport, Speech, Times};
 use peer::Camera;
 pub use peer::PeerState;
 use pulse::{Pulse, Pulser};
-use sent::SentKind;
+pub use sent::SentKind;
 pub use state::RoomState;
 
 /// Notes that wait for their reader. A bot whose reader is this far behind is told so by a gap.

@@ -9,6 +9,7 @@ use palabre_ids::{MediaRights, Seat};
 
 use super::Microphone;
 use super::peer::PacketHead;
+use super::room::Room;
 use super::sent::Sent;
 use crate::ledger::Ledger;
 use crate::media::camera::{Layer, LayerSender, RIDS, VideoPacket};
@@ -61,7 +62,9 @@ pub struct Mouth {
     pub(super) camera: bool,
     pub(super) screen: bool,
     /// Its own rights, as the room says.
-    pub(super) rights: MediaRights,
+    rights: MediaRights,
+    /// The session is over, and media are no more.
+    over: bool,
     /// What left, as whoever carries it says.
     pub(super) sent: Sent,
     /// How late each packet was made, in milliseconds after it was due.
@@ -95,6 +98,7 @@ impl Mouth {
             camera,
             screen: false,
             rights: MediaRights::NONE,
+            over: false,
             sent: Sent::default(),
             late: Samples::default(),
             next_audio: now,
@@ -141,13 +145,20 @@ impl Mouth {
         }
     }
 
+    /// What the room says now.
+    pub(super) fn told(&mut self, room: &Room) {
+        self.rights = room.rights(self.seat);
+        self.over = room.is_over();
+    }
+
     /// Whether it sends sound, with the rights it has.
     pub(super) fn speaks(&self) -> bool {
-        match self.microphone {
-            Microphone::Open => true,
-            Microphone::Floor => self.rights.audio,
-            Microphone::Off => false,
-        }
+        !self.over
+            && match self.microphone {
+                Microphone::Open => true,
+                Microphone::Floor => self.rights.audio,
+                Microphone::Off => false,
+            }
     }
 
     /// What is due at `now`, by a camera of so many layers. What of it leaves is told by [`Self::left`].
@@ -212,7 +223,7 @@ impl Mouth {
 
     fn video(&mut self, layers: usize, out: &mut Vec<Outgoing>) {
         for (index, sender) in self.camera_senders.iter_mut().take(layers).enumerate() {
-            if !self.camera {
+            if !self.camera || self.over {
                 sender.skip();
                 continue;
             }
@@ -224,7 +235,7 @@ impl Mouth {
                 out.push(Outgoing::picture(Uplink::Camera(index), packet));
             }
         }
-        if !self.screen {
+        if !self.screen || self.over {
             self.screen_sender.skip();
             return;
         }

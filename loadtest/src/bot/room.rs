@@ -109,6 +109,12 @@ impl Room {
         }
     }
 
+    /// Whether the session is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.view.phase.stage, Stage::Ended)
+    }
+
     /// Who has the turn.
     #[must_use]
     pub fn holder(&self) -> Option<Seat> {

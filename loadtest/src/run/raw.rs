@@ -12,8 +12,8 @@ use super::report::{Assertion, RoomResult};
 use super::scenario::Expectation;
 use super::scrape::Scrape;
 use super::series::{Second, one_each};
-use crate::bot::Report;
 use crate::bot::listener::Speech;
+use crate::bot::{Report, SentKind};
 use crate::samples::Samples;
 
 /// The form of the file; another one is refused.
@@ -326,7 +326,7 @@ impl Totals {
             self.reconnect_seconds.entry((*rung).to_owned()).or_default().add(*seconds);
         }
         self.refused += report.refused;
-        self.let_in += u64::from(report.stage.is_some()) + report.returns.len() as u64;
+        self.let_in += report.let_in;
         let closed = report.microphone && !report.may_speak.contains(&report.seat);
         self.closed_microphones += u64::from(closed);
         self.packets_sent += report.sent;
@@ -420,8 +420,16 @@ pub(super) fn always(room: u16, reports: &[Report], silent: &[Seat]) -> Vec<Asse
             report.joins.is_empty().then(|| "never connected".to_owned())
         }),
         failing("every bot sent", &|report| {
-            let mute = report.sent == 0 && !silent.contains(&report.seat);
-            mute.then(|| "nothing".to_owned())
+            let never = |kind: &SentKind| kind.given && kind.sent == 0;
+            if report.sent == 0 && !silent.contains(&report.seat) {
+                Some("nothing".to_owned())
+            } else if never(&report.sound) {
+                Some("no sound, with a microphone that was open".to_owned())
+            } else if never(&report.pictures) {
+                Some("no pictures, with a camera that was on".to_owned())
+            } else {
+                None
+            }
         }),
         failing("every bot received", &|report| {
             (report.received == 0).then(|| "nothing".to_owned())

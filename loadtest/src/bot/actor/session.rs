@@ -56,7 +56,7 @@ impl Actor {
             if media.fresh {
                 senses.listener.session(map, now, &place.room);
                 senses.mouth.restart(now);
-                senses.mouth.rights = place.room.rights(self.config.link.seat);
+                senses.mouth.told(&place.room);
             } else {
                 senses.listener.same_session(map);
             }

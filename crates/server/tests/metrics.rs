@@ -91,6 +91,7 @@ fn names_say_their_unit() {
         assert!(name.starts_with("palabre_") || name.starts_with("process_"), "{name}");
         let wrong = ["_ms", "_milliseconds", "_microseconds", "_kb", "_total", "_count"];
         assert!(!wrong.iter().any(|end| name.ends_with(end)), "{name}");
-        assert!(kind != "histogram" || name.ends_with("_seconds"), "{name}");
+        let unit = name.ends_with("_seconds") || name.ends_with("_ratio");
+        assert!(kind != "histogram" || unit, "{name}");
     }
 }

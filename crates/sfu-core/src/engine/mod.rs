@@ -1,7 +1,7 @@
 //! One shard's media: its rooms, their peers, and the way from a datagram to the datagrams it causes.
 //!
 //! An offer with another certificate begins a new session. One that is up goes on until the new one is
-//! ([`handover`]); a seat never has more than these two.
+//! (`handover`); a seat never has more than these two.
 
 mod handover;
 mod ingress;

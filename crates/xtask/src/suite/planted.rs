@@ -21,12 +21,10 @@ const PLANTS: [(&str, [&str; 2]); 4] = [
 ];
 
 pub(super) fn check() -> Result<()> {
+    // Together, as the next step builds them: else everything below them is built again.
     let mut build = shell::cargo();
-    build.args(["build", "--locked", "--package", "palabre-loadtest", "--bins"]);
-    shell::run(&mut build)?;
-    let mut build = shell::cargo();
-    build.args(["build", "--locked", "--package", "palabre", "--bins", "--features", "planted"]);
-    shell::run(&mut build)?;
+    build.args(["build", "--locked", "--package", "palabre", "--package", "palabre-loadtest"]);
+    shell::run(build.args(["--bins", "--features", "palabre/planted"]))?;
     let built = shell::target().join("debug");
     let folder = shell::target().join("planted");
     std::fs::create_dir_all(&folder)?;

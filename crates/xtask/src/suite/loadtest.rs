@@ -38,7 +38,7 @@ pub(super) fn check() -> Result<()> {
     crash.current_dir(shell::root()).args(["run", "loadtest/tests/crash.toml"]);
     shell::run(&mut crash)?;
 
-    let json = folder.join("senderless.json");
+    let (json, html) = (folder.join("senderless.json"), folder.join("senderless.html"));
     let mut senderless = run("loadtest/tests/senderless.toml", &json, &html);
     shell::say("$ palabre-loadtest run loadtest/tests/senderless.toml (must fail)");
     let output = senderless.output().context("the load test could not be started")?;

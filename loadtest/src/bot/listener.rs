@@ -113,6 +113,8 @@ struct AudioSlot {
 /// The receiving half of a bot.
 pub struct Listener {
     map: SlotMap,
+    /// Of the session before.
+    map_before: Option<SlotMap>,
     slots: BTreeMap<Slot, SlotState>,
     cast: Cast,
     ledger: Ledger,
@@ -140,6 +142,7 @@ impl Listener {
     pub fn new(cast: Cast, ledger: Ledger, attention: Attention) -> Self {
         Self {
             map: SlotMap::default(),
+            map_before: None,
             slots: BTreeMap::new(),
             cast,
             ledger,
@@ -160,7 +163,7 @@ impl Listener {
     /// A media session begins: its streams are new. Who was heard before and may be heard still was
     /// missed meanwhile: the silence goes on until their first packet.
     pub fn session(&mut self, map: SlotMap, now: Instant, room: &Room) {
-        self.map = map;
+        self.map_before = Some(std::mem::replace(&mut self.map, map));
         self.past = self.packets();
         self.past_freezes = self.freezes();
         self.key_frame_asked.clear();
@@ -233,7 +236,9 @@ impl Listener {
     /// When the Opus decoder cannot be made.
     pub fn packet(&mut self, packet: Arrival, payload: Option<Bytes>) -> Result<()> {
         let Some(stream) = self.map.stream(packet.ssrc) else {
-            self.leaks.stray += 1;
+            // What was on its way when another session began is the session's before.
+            let late = self.map_before.as_ref().is_some_and(|it| it.stream(packet.ssrc).is_some());
+            self.leaks.stray += u64::from(!late);
             return Ok(());
         };
         // Nothing in it is a probe.

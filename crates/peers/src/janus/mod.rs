@@ -29,6 +29,10 @@ const ADMIN: u16 = 7_188;
 const SECRET: &str = "only-inside-this-run";
 const ROOM: u64 = 1;
 const VIDEOROOM: &str = "janus.plugin.videoroom";
+/// What the plugin says of a publisher whose connection it does not hold to be up.
+const NO_SUCH_FEED: &str = "(code 428)";
+/// It holds it to be up within this, or never.
+const TO_PUBLISH: Duration = Duration::from_secs(2);
 /// It takes no longer to start.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// From one look whether it is ready to the next.
@@ -245,7 +249,18 @@ impl Running for Room {
         let join = json!({
             "request": "join", "ptype": "subscriber", "room": ROOM, "streams": streams,
         });
-        let (told, jsep) = session.ask(handle, join, None).await?;
+        let until = Instant::now() + TO_PUBLISH;
+        let (told, jsep) = loop {
+            match session.ask(handle, join.clone(), None).await {
+                // Whose handshake has ended on their side need not be published on Janus' yet.
+                Err(error)
+                    if format!("{error:#}").contains(NO_SUCH_FEED) && Instant::now() < until =>
+                {
+                    sleep(LOOK_EVERY).await;
+                }
+                told => break told?,
+            }
+        };
         let jsep = jsep.with_context(|| format!("no offer to subscribe by: {told}"))?;
         ensure!(jsep.kind == "offer", "an {} to a subscription", jsep.kind);
         let offered = Description::parse(&jsep.sdp)?;

@@ -150,10 +150,13 @@ impl Plot {
         let ticks = if self.x.names.is_empty() { x.ticks(6) } else { named };
         for (value, label) in ticks {
             let at = x.at(value);
+            // What would stand beyond the edge ends at it.
+            let fits = at + RIGHT < WIDTH - RIGHT || label.chars().count() <= 3;
+            let anchor = if fits { "middle" } else { "end" };
             let _ = write!(
                 out,
                 "<line class=\"tick\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{floor}\" y2=\"{}\"/>\
-                 <text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
+                 <text x=\"{at:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{label}</text>",
                 floor + 4.0,
                 floor + 19.0
             );

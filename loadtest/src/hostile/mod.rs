@@ -6,22 +6,25 @@
 mod offer;
 mod packets;
 mod raw;
+mod signals;
 mod socket;
 mod wire;
 
+use std::future::Future;
+
 use anyhow::{Context, Result};
 use palabre_ids::MediaRights;
-use palabre_wire::{ClientMessage, MediaOffer, ServerMessage, Welcome};
+use palabre_wire::{ServerMessage, Welcome};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, timeout};
 
-use crate::bot::room::Room;
 use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::signaling::{self, Incoming, Outgoing};
 use offer::Offer;
 use raw::RawPeer;
+use signals::{PING_EVERY, Signals};
 
 /// What a hostile bot can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +59,6 @@ pub enum Attack {
 /// How long a hostile bot waits for an answer it is due.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What came by now is read without waiting longer.
-const SHORTLY: Duration = Duration::from_millis(20);
-
 /// Attacks that wait for the one before.
 const QUEUE: usize = 32;
 
@@ -82,7 +82,7 @@ impl HostileBot {
         let task = tokio::spawn(async move {
             let mut hostile = Hostile { link, ledger, session: None };
             let mut findings = Vec::new();
-            while let Some((attack, waiting)) = queue.recv().await {
+            while let Some((attack, waiting)) = hostile.listening_until(queue.recv()).await {
                 let found = hostile.attack(attack).await.unwrap_or_else(|error| {
                     vec![format!("{attack:?} could not be carried out: {error:#}")]
                 });
@@ -130,11 +130,9 @@ struct Hostile {
     session: Option<Session>,
 }
 
-/// What it has once it joined. The WebSocket is kept open by holding it.
+/// What it has once it joined.
 struct Session {
-    outgoing: Outgoing,
-    incoming: Incoming,
-    room: Room,
+    signals: Signals,
     peer: RawPeer,
 }
 
@@ -168,69 +166,55 @@ impl Hostile {
                 let (peer, rights) = self.peer().await?;
                 packets::record(peer, rights, seat, &ledger).await?;
             }
-            Attack::Replay => packets::replay(self.peer().await?.0, seat, &ledger).await?,
-            Attack::Garbage => socket::garbage(self.peer().await?.0).await?,
-            Attack::Flood => socket::flood(self.peer().await?.0).await?,
-            Attack::Stun => return socket::stun(self.peer().await?.0).await,
+            Attack::Replay => packets::replay(self.transport().await?, seat, &ledger).await?,
+            Attack::Garbage => socket::garbage(self.transport().await?).await?,
+            Attack::Flood => socket::flood(self.transport().await?).await?,
+            Attack::Stun => return socket::stun(self.transport().await?).await,
             Attack::Unvalidated => {
-                return socket::unvalidated(self.peer().await?.0, seat, &ledger).await;
+                return socket::unvalidated(self.transport().await?, seat, &ledger).await;
             }
         }
         Ok(Vec::new())
     }
 
-    /// Its transport, and what it may send.
+    /// Its transport, and what it may send now.
     async fn peer(&mut self) -> Result<(&mut RawPeer, MediaRights)> {
         let session = self.session().await?;
-        let rights = session.room.rights(session.room.seat);
+        let rights = session.signals.rights().await.context("what it may send is not known")?;
         Ok((&mut session.peer, rights))
+    }
+
+    /// Its transport, for what nobody may ever send.
+    async fn transport(&mut self) -> Result<&mut RawPeer> {
+        Ok(&mut self.session().await?.peer)
     }
 
     async fn session(&mut self) -> Result<&mut Session> {
         let session = match self.session.take() {
-            Some(mut session) => {
-                session.drain().await;
-                session
-            }
+            Some(session) => session,
             None => Session::open(&self.link).await?,
         };
         Ok(self.session.insert(session))
+    }
+
+    /// Waits for `next`. Meanwhile it is a page like any other, or the server would take it for lost.
+    async fn listening_until<T>(&mut self, next: impl Future<Output = T>) -> T {
+        let Some(session) = &mut self.session else { return next.await };
+        tokio::select! {
+            next = next => next,
+            lost = session.signals.listen() => match lost {},
+        }
     }
 }
 
 impl Session {
     async fn open(link: &Link) -> Result<Self> {
-        let (mut outgoing, mut incoming, welcome) = join(link).await?;
-        let room = Room::new(&welcome);
-        let offer = Offer::new(&welcome.media)?;
-        outgoing
-            .send(&ClientMessage::MediaOffer(MediaOffer { generation: 1, sdp: offer.sdp.clone() }))
-            .await?;
-        let answer = expect(&mut incoming, |message| match message {
-            ServerMessage::MediaAnswer(answer) => Some(Ok(answer.sdp)),
-            ServerMessage::MediaRefused { detail, .. } => {
-                Some(Err(anyhow::anyhow!("the raw bot's offer was refused: {detail}")))
-            }
-            _ => None,
-        })
-        .await??;
+        let (mut signals, plan) = Signals::join(link, PING_EVERY).await?;
+        let offer = Offer::new(&plan)?;
+        let answer = signals.offer(offer.sdp.clone()).await?;
         let peer =
             timeout(PATIENCE, RawPeer::connect(offer, &answer)).await.context("connecting")??;
-        Ok(Self { outgoing, incoming, room, peer })
-    }
-
-    /// Reads what has come, so that the server does not think it slow, and pings.
-    async fn drain(&mut self) {
-        while let Ok(Ok(Some(message))) = timeout(SHORTLY, self.incoming.next()).await {
-            if let ServerMessage::Event(event) = message
-                && let Err(error) = self.room.apply(&event)
-            {
-                tracing::debug!(%error, "the hostile bot missed an event");
-            }
-        }
-        if let Err(error) = self.outgoing.send(&ClientMessage::Ping { at: 0 }).await {
-            tracing::debug!(%error, "the hostile bot's WebSocket is gone");
-        }
+        Ok(Self { signals, peer })
     }
 }
 

@@ -61,7 +61,9 @@ export function quickLook(reports: Reports, known: Known): Look {
   const selected =
     get(transport?.['selectedCandidatePairId']) ??
     pairs.find((pair) => pair?.['selected'] === true) ??
-    pairs.find((pair) => pair?.['nominated'] === true && pair['state'] === 'succeeded');
+    pairs.find((pair) => pair?.['nominated'] === true && pair['state'] === 'succeeded') ??
+    // Firefox calls none its choice before the first packets came on it.
+    pairs.find((pair) => count(pair) > 0);
   // Where UDP is blocked the server may find the way over TCP while Chromium sends into the dead pair for
   // seconds more: what comes elsewhere is no sign that anything of ours arrives.
   const chosen = transport && selected ? count(selected) : 0;

@@ -1,5 +1,5 @@
 /** A network that lets nothing but web pages and WebSockets through, as a page behind it finds it. */
-import type { Person } from './person.ts';
+import type { Someone } from './someone.ts';
 
 /**
  * A script for a page: while it is filtered, no candidate of a description reaches the browser, so that
@@ -15,7 +15,7 @@ export const FILTERED = `{
 }\n`;
 
 /** Takes the filter away: the next peer connection finds its path. */
-export const unfilter = (person: Person): Promise<void> =>
+export const unfilter = (person: Someone): Promise<void> =>
   person.page.evaluate(() => {
     (globalThis as unknown as { filtered: boolean }).filtered = false;
-  });
+  }, null);

@@ -30,6 +30,8 @@ const PREFERENCES: Readonly<Record<string, boolean | number | string>> = {
   'network.captive-portal-service.enabled': false,
   'network.connectivity-service.enabled': false,
 };
+/** Without it no TURN server on this machine is asked; a path to loopback it makes nowhere. */
+const RELAYED = { 'media.peerconnection.ice.loopback': true };
 /** A second is in so many samples of what its microphone says: enough for speech. */
 const VOICE_RATE = 16_000;
 const ANSWER_SECONDS = 30;
@@ -73,13 +75,18 @@ export class Firefox {
     socket.on('message', (data) => this.take(JSON.parse(String(data)) as Message));
   }
 
-  /** Starts one with an empty page; `script` runs in each page before anything else. */
-  static async start(microphone: Pcm, script: string): Promise<Firefox> {
+  /**
+   * Starts one with an empty page; `script` runs in each page before anything else. With an `exception` it
+   * trusts a certificate that no authority signed: a line as Firefox keeps those that a person makes.
+   */
+  static async start(microphone: Pcm, script: string, exception?: string): Promise<Firefox> {
     const profile = mkdtempSync(join(tmpdir(), 'palabre-firefox-'));
-    const lines = Object.entries(PREFERENCES).map(
+    const preferences = exception === undefined ? PREFERENCES : { ...PREFERENCES, ...RELAYED };
+    const lines = Object.entries(preferences).map(
       ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`,
     );
     writeFileSync(join(profile, 'user.js'), lines.join(''));
+    if (exception !== undefined) writeFileSync(join(profile, 'cert_override.txt'), exception);
     const args = [
       '--headless',
       '--no-remote',

@@ -1,95 +1,32 @@
-/** A person at their browser: what they do, see and hear, through the page's lasting hooks alone. */
-import { writeFileSync } from 'node:fs';
+/** A person at their Chromium: what they do, see and hear, through the page's lasting hooks alone. */
 import type { Locator, Page } from 'playwright-core';
 import { Browser, type BrowserSetup, type ConsoleLine } from './browser.ts';
-import { hearsExactly } from './hearing.ts';
-import { type Heard, identify, type Reference } from './identify.ts';
-import { listen, type TilePicture, type TileSound, watch } from './listen.ts';
+import type { Reference } from './identify.ts';
+import { type TilePicture, watch } from './listen.ts';
 import type { Link } from './server.ts';
+import { Someone } from './someone.ts';
 import { expectNow, until } from './until.ts';
-import { rms, writeWav } from './wav.ts';
-
-/** Long enough to tell a voice from eight others, short enough to fall into a turn. */
-export const LISTEN_SECONDS = 2.5;
-
-/** What a page negotiated since it was loaded. */
-export interface Negotiated {
-  readonly connections: number;
-  readonly answers: number;
-  /** When each offer was begun, in milliseconds since 1970. */
-  readonly offers: readonly number[];
-}
-
-/** A script that keeps a page's peer connections, and counts what they negotiate. */
-export const COUNT_NEGOTIATIONS = `{
-  const negotiated = (globalThis.negotiated = { connections: 0, answers: 0, offers: [] });
-  globalThis.peerConnections = [];
-  const { prototype } = RTCPeerConnection;
-  const set = prototype.setRemoteDescription;
-  prototype.setRemoteDescription = function (...given) {
-    negotiated.answers++;
-    return set.apply(this, given);
-  };
-  const offer = prototype.createOffer;
-  prototype.createOffer = function (...given) {
-    negotiated.offers.push(performance.timeOrigin + performance.now());
-    return offer.apply(this, given);
-  };
-  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
-    constructor(...given) {
-      super(...given);
-      negotiated.connections++;
-      globalThis.peerConnections.push(this);
-    }
-  };
-}\n`;
-
-/** A way back that a page told the server of. */
-export interface WayBack {
-  readonly rung: string;
-  readonly cause: string;
-  readonly gap: number;
-}
-
-/** A script that notes the ways back that a page tells of. */
-export const NOTE_WAYS = `{
-  const ways = (globalThis.ways = []);
-  const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function (given) {
-    if (typeof given === 'string' && given.includes('"recovered"')) ways.push(JSON.parse(given));
-    return send.call(this, given);
-  };
-}\n`;
 
 /** One person and the browser they use at the moment. */
-export class Person {
-  readonly link: Link;
+export class Person extends Someone {
   private readonly setup: BrowserSetup;
-  private readonly references: readonly Reference[];
   private readonly earlier: ConsoleLine[] = [];
   private browser: Browser | undefined;
-  private lastHeard: readonly TileSound[] = [];
-  /** Runs in each of their pages before anything else. */
-  initScript = '';
 
   constructor(link: Link, setup: BrowserSetup, references: readonly Reference[]) {
-    this.link = link;
+    super(link, references);
     this.setup = setup;
-    this.references = references;
   }
 
-  /** The page that is open. */
   get page(): Page {
     if (this.browser === undefined) throw new Error(`${this.link.name} has no browser open`);
     return this.browser.page;
   }
 
-  /** What was written to the console of all their pages. */
   get console(): readonly ConsoleLine[] {
     return [...this.earlier, ...(this.browser?.console ?? [])];
   }
 
-  /** Opens a browser and the link in it, and joins. */
   async join(): Promise<void> {
     await this.openLink();
     await this.enter();
@@ -98,7 +35,7 @@ export class Person {
   /** Opens a browser and the link in it. */
   async openLink(): Promise<void> {
     this.browser = await Browser.start(this.setup);
-    await this.page.addInitScript(COUNT_NEGOTIATIONS + NOTE_WAYS + this.initScript);
+    await this.page.addInitScript(this.scripts);
     await this.page.goto(this.link.url);
   }
 
@@ -122,19 +59,6 @@ export class Person {
     return way;
   }
 
-  /** Waits until the page shows the room and says that it is connected. */
-  async isIn(seconds = 30): Promise<void> {
-    await until(
-      `${this.link.name} is in the room`,
-      async () => {
-        const state = await this.connection();
-        expectNow(state === 'connected', `the connection is ${state}`);
-        expectNow((await this.tiles().count()) > 0, 'no tile is there');
-      },
-      { seconds },
-    );
-  }
-
   /** Kills their browser as a crash does. */
   async kill(): Promise<void> {
     this.remember();
@@ -142,26 +66,19 @@ export class Person {
     this.browser = undefined;
   }
 
-  /** Closes their browser. */
   async close(): Promise<void> {
     this.remember();
     await this.browser?.close();
     this.browser = undefined;
   }
 
+  async press(hook: string): Promise<void> {
+    await this.on(hook).click();
+  }
+
   /** The element with a test hook. */
   on(hook: string): Locator {
     return this.page.getByTestId(hook);
-  }
-
-  /** Everybody's tiles. */
-  tiles(): Locator {
-    return this.page.locator('[data-testid^="tile-"]');
-  }
-
-  /** The state of the connection, as the page's hook names it. */
-  async connection(): Promise<string> {
-    return (await this.on('connection-state').getAttribute('data-state', { timeout: 1_000 })) ?? 'unnamed';
   }
 
   /** The phase's name on the screen. */
@@ -206,27 +123,6 @@ export class Person {
       .evaluateAll((rows) => rows.map((row) => Number(row.getAttribute('data-seat'))));
   }
 
-  /** Whether a switch of theirs (`mic`, `camera`, `hand`) is on. */
-  async isOn(hook: string): Promise<boolean> {
-    return (await this.on(hook).getAttribute('aria-pressed', { timeout: 2_000 })) === 'true';
-  }
-
-  /** What comes out of each other seat's tile. */
-  async hears(seconds = LISTEN_SECONDS): Promise<Map<number, Heard>> {
-    const tiles = await listen(this.page, seconds);
-    this.lastHeard = tiles;
-    return new Map(
-      tiles
-        .filter(({ seat }) => seat !== this.link.seat)
-        .map(({ seat, sound }) => [seat, identify(sound, this.references)]),
-    );
-  }
-
-  /** Waits until exactly `seats` are heard, each by their own voice, and the others are silent. */
-  hearsExactly(seats: readonly number[], seconds?: number): Promise<void> {
-    return hearsExactly(this, seats, seconds);
-  }
-
   /** What each other seat's tile shows. */
   async sees(seconds = 1.5): Promise<TilePicture[]> {
     return (await watch(this.page, seconds)).filter(({ seat }) => seat !== this.link.seat);
@@ -235,21 +131,6 @@ export class Person {
   /** How many lines of chat read exactly `text`. */
   lines(text: string): Promise<number> {
     return this.on('chat-lines').locator('li p').getByText(text, { exact: true }).count();
-  }
-
-  /** What was negotiated so far: the same later on means that the same transport goes on. */
-  negotiated(): Promise<Negotiated> {
-    return this.page.evaluate(() => (globalThis as unknown as { negotiated: Negotiated }).negotiated);
-  }
-
-  /** The ways back that the page has told the server of since it was loaded. */
-  ways(): Promise<WayBack[]> {
-    return this.page.evaluate(() => [...(globalThis as unknown as { ways: WayBack[] }).ways]);
-  }
-
-  /** What carries their media, by the page's hook. */
-  async carrier(): Promise<string> {
-    return (await this.on('connection-state').getAttribute('data-carrier', { timeout: 1_000 })) ?? 'unnamed';
   }
 
   /** Begins to note to whom the floor passes; what is given back reads the list so far, each change once. */
@@ -270,13 +151,8 @@ export class Person {
     return () => this.page.evaluate(() => [...(globalThis as unknown as { noted: number[] }).noted]);
   }
 
-  /** Saves what they last heard and what their page shows now, for a failure. */
-  async snapshot(base: string): Promise<void> {
-    for (const { seat, sound } of this.lastHeard) {
-      if (rms(sound.samples) > 0) writeFileSync(`${base}-hears-${seat}.wav`, writeWav(sound));
-    }
-    if (this.browser === undefined) return;
-    await this.page.screenshot({ path: `${base}.png`, timeout: 5_000 });
+  protected async screenshot(): Promise<Uint8Array | undefined> {
+    return this.browser?.page.screenshot({ timeout: 5_000 });
   }
 
   private remember(): void {

@@ -7,9 +7,10 @@ import { FirefoxPerson } from './firefox-person.ts';
 import { reference } from './identify.ts';
 import { Person } from './person.ts';
 import { picture } from './picture.ts';
-import { freePort } from './ports.ts';
+import { freePort, ownAddress } from './ports.ts';
 import { TcpLine, UdpLine } from './proxy.ts';
 import { type Link, type Room, type RoomOrder, Server } from './server.ts';
+import type { Someone } from './someone.ts';
 import { speakers } from './speech.ts';
 
 const RESULTS = join(import.meta.dirname, '../../test-results');
@@ -36,10 +37,33 @@ export const SERVER_AWAY = [
   /ERR_SOCKET_NOT_CONNECTED/,
 ];
 
+/** What Firefox writes about servers that are away and paths that are not found: on purpose, in some proofs. */
+export const FIREFOX_SAYS = [
+  ...SERVER_AWAY,
+  /can’t establish a connection|was interrupted|NetworkError/,
+  /WebRTC: ICE failed/,
+  // Of its own remote control, with no line of the page's.
+  /^Error: Permission denied to access property "length"$/,
+];
+
+const LOOPBACK = '127.0.0.1';
+
+/** What else than a line a page may take to the server's media. */
+type Beside = 'nothing' | 'tcp' | TcpLine;
+
+/** Two people and a bot who hear each other, one of them by lines of ours. */
+export interface ByALine<P extends Someone = Someone> {
+  readonly laura: Person;
+  readonly karim: P;
+  /** His media's. */
+  readonly line: UdpLine;
+  readonly signaling: TcpLine;
+}
+
 /** Where a proof plays. */
 export class Stage {
   readonly server: Server;
-  readonly people: (Person | FirefoxPerson)[] = [];
+  readonly people: Someone[] = [];
   readonly bots: Bots[] = [];
   readonly closing: (() => Promise<void> | void)[] = [];
   /** Console lines that this proof brings about on purpose, such as a lost connection's. */
@@ -60,11 +84,11 @@ export class Stage {
     return person;
   }
 
-  /** A person at a Firefox, with the voice of their seat. */
-  firefox(link: Link): FirefoxPerson {
+  /** A person at a Firefox, with the voice of their seat; `exception` as for `Firefox.start`. */
+  firefox(link: Link, exception?: string): FirefoxPerson {
     const speaker = everyone[link.seat];
     if (speaker === undefined) throw new Error(`no voice for seat ${link.seat}`);
-    const person = new FirefoxPerson(link, speaker.pcm, references);
+    const person = new FirefoxPerson(link, speaker.pcm, references, exception);
     this.people.push(person);
     return person;
   }
@@ -83,23 +107,29 @@ export class Stage {
   }
 
   /** Three people who hear each other in a plain meeting, the second one's media and signaling by lines of ours. */
-  async hearByALine(
-    beside: 'nothing' | 'tcp' = 'nothing',
-    setup: BrowserSetup = {},
-  ): Promise<{
-    laura: Person;
-    karim: Person;
-    line: UdpLine;
-    signaling: TcpLine;
-  }> {
+  hearByALine(beside: Beside = 'nothing', setup: BrowserSetup = {}): Promise<ByALine<Person>> {
+    return this.byALine(beside, LOOPBACK, (link) => this.person(link, setup));
+  }
+
+  /** The same with a second person at a Firefox. */
+  firefoxByALine(beside: Beside = 'nothing', exception?: string): Promise<ByALine<FirefoxPerson>> {
+    this.expected.push(...FIREFOX_SAYS);
+    return this.byALine(beside, ownAddress(), (link) => this.firefox(link, exception));
+  }
+
+  private async byALine<P extends Someone>(
+    beside: Beside,
+    address: string,
+    at: (link: Link) => P,
+  ): Promise<ByALine<P>> {
     const room = await this.server.makeRoom({ template: 'plain-meeting', people: EIGHT.slice(0, 3) });
     const [first, second] = room.links;
     if (first === undefined || second === undefined) throw new Error('a room for fewer than two');
     const signaling = await TcpLine.open(await freePort(), this.server.httpPort);
     this.closing.push(() => signaling.close());
     const through = second.url.replace(`:${this.server.httpPort}`, `:${signaling.port}`);
-    const [laura, karim] = [this.person(first), this.person({ ...second, url: through }, setup)];
-    const line = await UdpLine.open(await freePort(), this.server.mediaPort);
+    const [laura, karim] = [this.person(first), at({ ...second, url: through })];
+    const line = await UdpLine.open(await freePort(), this.server.mediaPort, address);
     this.closing.push(() => line.close());
     karim.initScript = line.onlyWay(beside);
     await Promise.all([this.bring(room, [2]), laura.join(), karim.join()]);

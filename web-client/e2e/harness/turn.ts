@@ -1,4 +1,4 @@
-/** A TURN server (coturn) as an operator runs one, but on loopback, with a certificate made for it. */
+/** A TURN server (coturn) as an operator runs one, but on this machine, with a certificate made for it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,10 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, freePorts } from './ports.ts';
 import { stop } from './process.ts';
+import { Server } from './server.ts';
 import { expectNow, until } from './until.ts';
 
 /** Enough for a few pages: each peer connection has one for each of its own addresses. */
 const RELAY_PORTS = 24;
+
+/** How Firefox names the algorithm of a fingerprint. */
+const SHA_256 = 'OID.2.16.840.1.101.3.4.2.1';
 
 /** A running relay. It carries for whoever has a name from a server that knows its secret. */
 export class Turn {
@@ -20,19 +24,26 @@ export class Turn {
   readonly relays: readonly [number, number];
   /** The certificate's key as a browser is told to trust it: base64 of SHA-256. */
   readonly trust: string;
+  /** The same for Firefox: this certificate is trusted here, and nowhere else. */
+  readonly exception: string;
   private readonly folder: string;
   private readonly child: ChildProcess;
 
-  private constructor(at: Omit<Turn, 'args' | 'log' | 'close'>, folder: string, child: ChildProcess) {
+  private constructor(
+    at: Pick<Turn, 'port' | 'relays' | 'trust' | 'exception'>,
+    folder: string,
+    child: ChildProcess,
+  ) {
     this.port = at.port;
     this.relays = at.relays;
     this.trust = at.trust;
+    this.exception = at.exception;
     this.folder = folder;
     this.child = child;
   }
 
-  /** Starts one on free ports. */
-  static async start(): Promise<Turn> {
+  /** Starts one on free ports, which sends from an address of this machine's. */
+  static async start(address = '127.0.0.1'): Promise<Turn> {
     const folder = mkdtempSync(join(tmpdir(), 'palabre-turn-'));
     const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
     const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
@@ -44,7 +55,7 @@ export class Turn {
       ],
       { stdio: 'ignore' },
     );
-    const { publicKey } = new X509Certificate(readFileSync(certificate));
+    const { publicKey, fingerprint256 } = new X509Certificate(readFileSync(certificate));
     const spki = publicKey.export({ type: 'spki', format: 'der' });
     const secret = 'a-secret-of-these-tests';
     writeFileSync(join(folder, 'secret'), secret, { mode: 0o600 });
@@ -53,7 +64,7 @@ export class Turn {
     const child = spawn(
       'turnserver',
       [
-        ...['-n', '--listening-ip', '127.0.0.1', '--relay-ip', '127.0.0.1', '--no-udp'],
+        ...['-n', '--listening-ip', '127.0.0.1', '--relay-ip', address, '--no-udp'],
         ...['--tls-listening-port', String(port), '--no-tcp', '--no-dtls'],
         ...['--min-port', String(relays[0]), '--max-port', String(relays[1])],
         ...['--cert', certificate, '--pkey', key, '--realm', 'palabre.test', '--fingerprint'],
@@ -66,7 +77,8 @@ export class Turn {
     );
     closeSync(log);
     const trust = createHash('sha256').update(spki).digest('base64');
-    const turn = new Turn({ port, relays, trust }, folder, child);
+    const exception = `localhost:${port}:\t${SHA_256}\t${fingerprint256}\t\n`;
+    const turn = new Turn({ port, relays, trust, exception }, folder, child);
     try {
       await until('the relay listens', () => {
         expectNow(child.exitCode === null, `it ended with ${child.exitCode}:\n${turn.log}`);
@@ -83,6 +95,14 @@ export class Turn {
   args(): string[] {
     const url = `turns:localhost:${this.port}?transport=tcp`;
     return ['--turn-url', url, '--turn-secret-file', join(this.folder, 'secret')];
+  }
+
+  /** Starts a server that is told of it. */
+  serve(): Promise<Server> {
+    return Server.start({ args: this.args() }).catch(async (error: unknown) => {
+      await this.close();
+      throw error;
+    });
   }
 
   /** What it wrote. */

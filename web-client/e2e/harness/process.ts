@@ -1,7 +1,25 @@
 /** Processes that are stopped by their id, together with everything they started. */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { ChildProcess } from 'node:child_process';
 import { expectNow, pause, until } from './until.ts';
+
+/** A process of ours: a child, or one that a child left behind. */
+export interface Process {
+  readonly pid?: number | undefined;
+  /** Nothing while it runs. */
+  readonly exitCode: number | null;
+  readonly signalCode: NodeJS.Signals | null;
+}
+
+/** What a child of ours started to go on without it: how it ends is told to nobody. */
+export function leftBehind(pid: number): Process {
+  return {
+    pid,
+    get exitCode() {
+      return isRunning(pid) ? null : 0;
+    },
+    signalCode: null,
+  };
+}
 
 /** Every process below `root` and `root` itself, as /proc shows them now. */
 export function processTree(root: number): number[] {
@@ -24,16 +42,16 @@ export function processTree(root: number): number[] {
 }
 
 /** Kills a child and everything it started with SIGKILL, and waits until all of it is gone. */
-export async function killTree(child: ChildProcess): Promise<void> {
+export async function killTree(child: Process): Promise<void> {
   if (child.pid === undefined) return;
   await finish(child, processTree(child.pid));
 }
 
 /** Asks a child to stop; what is left of it and of what it started after `seconds` is killed. */
-export async function stop(child: ChildProcess, seconds = 5): Promise<void> {
+export async function stop(child: Process, seconds = 5): Promise<void> {
   if (child.pid === undefined) return;
   const tree = processTree(child.pid);
-  if (child.exitCode === null && child.signalCode === null) {
+  if (lives(child)) {
     signal(child.pid, 'SIGTERM');
     await Promise.race([ended(child), pause(1_000 * seconds)]);
   }
@@ -50,7 +68,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-async function finish(child: ChildProcess, tree: readonly number[]): Promise<void> {
+async function finish(child: Process, tree: readonly number[]): Promise<void> {
   for (const pid of tree) signal(pid, 'SIGKILL');
   await ended(child);
   await until('the killed processes are gone', () => expectNow(!tree.some(isRunning), 'some run still'), {
@@ -58,10 +76,14 @@ async function finish(child: ChildProcess, tree: readonly number[]): Promise<voi
   });
 }
 
-/** Resolves when a child is over, at once when it is already. */
-export function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((done) => child.once('exit', () => done()));
+/** Resolves when a process is over, at once when it is already. */
+export function ended(child: Process): Promise<void> {
+  return until('a process ends', () => expectNow(!lives(child), `${child.pid} runs`), { everyMs: 20 });
+}
+
+/** Whether a process of ours is not over. */
+export function lives({ exitCode, signalCode }: Process): boolean {
+  return exitCode === null && signalCode === null;
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -1,10 +1,10 @@
 /** The palabre binary, on ports and a data folder of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { freePort } from './ports.ts';
-import { killTree, stop } from './process.ts';
+import { freePort, freePorts } from './ports.ts';
+import { ended, killTree, leftBehind, lives, type Process, processTree, stop } from './process.ts';
 import { expectNow, until } from './until.ts';
 
 /** The parts people play. */
@@ -62,7 +62,7 @@ export class Server {
   private readonly data = mkdtempSync(join(tmpdir(), 'palabre-data-'));
   private readonly logFile = `${this.data}.log`;
   private readonly setup: ServerSetup;
-  private child: ChildProcess | undefined;
+  private child: Process | undefined;
 
   private constructor(httpPort: number, mediaPort: number, setup: ServerSetup) {
     this.httpPort = httpPort;
@@ -72,7 +72,9 @@ export class Server {
 
   /** Starts one on free ports. */
   static async start(setup: ServerSetup = {}): Promise<Server> {
-    const server = new Server(await freePort(), await freePort(), setup);
+    // The media of a server that takes over are one port further.
+    const [http, [media]] = [await freePort(), await freePorts(2)];
+    const server = new Server(http, media, setup);
     try {
       await server.launch();
     } catch (error) {
@@ -108,7 +110,7 @@ export class Server {
 
   /** Whether its process lives. */
   get running(): boolean {
-    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
+    return this.child !== undefined && lives(this.child);
   }
 
   /** Ends it with SIGKILL. */
@@ -145,6 +147,25 @@ export class Server {
       },
       { everyMs: 50 },
     );
+  }
+
+  /**
+   * Has a new process take over from this one, as an upgrade does, with no room waiting for a better moment.
+   * It is over when the process before has ended by itself: the code it ended with.
+   */
+  async upgrade(): Promise<number | null> {
+    const before = this.child;
+    const answer = await fetch(`http://127.0.0.1:${this.httpPort + PRIVATE_ABOVE}/drain`, {
+      method: 'POST',
+      body: JSON.stringify({ within_seconds: 0 }),
+    });
+    if (before === undefined || answer.status !== 202)
+      throw new Error(`no upgrade: ${answer.status} ${await answer.text()}`);
+    const [, successor] = processTree(this.pid);
+    if (successor === undefined) throw new Error('nobody takes over');
+    await ended(before);
+    this.child = leftBehind(successor);
+    return before.exitCode;
   }
 
   /** The value of a metric, by its name and labels as they are written; nothing when it was never counted. */

@@ -1,6 +1,9 @@
 //! What a bot receives, slot by slot: counted, decoded, timed, and judged.
 
+mod account;
 mod found;
+mod reach;
+mod slot;
 #[cfg(test)]
 mod tests;
 
@@ -10,15 +13,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
-use palabre_ids::{MediaKind, Seat};
+use palabre_ids::Seat;
 
 pub use self::found::{HeardReport, Leaks, OpenStream, SlotReport, Speech, Times};
+use self::reach::Reach;
+use self::slot::{Gate, SlotMedia, SlotState};
 use super::plan::{Slot, SlotMap};
 use super::room::Room;
 use crate::ledger::Ledger;
-use crate::media::ears::{Ear, Heard, MATCH, WINDOW};
-use crate::media::speech::{FRAME_SAMPLES, SAMPLE_RATE, Voice};
-use crate::media::stream::{Counter, Frames, Gap, Silence};
+use crate::media::ears::{Heard, MATCH, WINDOW};
+use crate::media::speech::Voice;
+use crate::media::stream::Counter;
 use crate::samples::Samples;
 
 /// Media and events travel apart (UDP, TCP): a packet may come this long before the event that
@@ -34,9 +39,6 @@ const LISTEN_EVERY: Duration = Duration::from_secs(3);
 
 /// Who sends nothing for so long paused: no loss on a way that still works is as long.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// A hole in the sequence numbers that is longer is no loss to be concealed, but another beginning.
-const MOST_CONCEALED: u16 = 50;
 
 /// Who may be recognised: each seat's voice.
 pub type Cast = Arc<Vec<(Seat, Arc<Voice>)>>;
@@ -63,51 +65,6 @@ pub struct Attention {
     pub decode: bool,
     /// It needs the payload of one packet in so many; of all, with 1.
     pub open: u64,
-}
-
-/// What the room lets come to a listener.
-#[derive(Debug, Default)]
-struct Reach {
-    /// What is open, and since when.
-    open: BTreeMap<Slot, Instant>,
-    /// Who shares the screen.
-    screen: Option<Seat>,
-}
-
-/// A right that just changed.
-#[derive(Debug, Clone, Copy)]
-enum Gate {
-    /// May send; the first packet since `cause` is awaited, or was seen.
-    Open { cause: Option<Instant> },
-    /// May not, since then.
-    Closed { since: Instant, cause: Option<Instant> },
-}
-
-struct SlotState {
-    gate: Gate,
-    counter: Counter,
-    gap: Gap,
-    /// Packets that came while closed, and when: early ones, or leaks.
-    suspects: Vec<Instant>,
-    media: SlotMedia,
-    /// The stream it comes by in this media session, once something came.
-    ssrc: Option<u32>,
-}
-
-enum SlotMedia {
-    Audio(AudioSlot),
-    Video(Frames),
-}
-
-#[derive(Default)]
-struct AudioSlot {
-    decoder: Option<opus::Decoder>,
-    ear: Ear,
-    undecodable: u64,
-    /// The sequence number that comes next.
-    next: Option<u16>,
-    /// Pieces of 20 ms since its sender last paused, or was last not to be heard.
-    seamless: usize,
 }
 
 /// The receiving half of a bot.
@@ -360,47 +317,6 @@ impl Listener {
         }
     }
 
-    /// Everything measured so far.
-    #[must_use]
-    pub fn times(&self) -> Times {
-        let mut all = self.before.clone();
-        all.merge(&self.recent);
-        all
-    }
-
-    /// What was measured since this was last asked.
-    pub fn take_recent(&mut self) -> Times {
-        let mut recent = std::mem::take(&mut self.recent);
-        self.before.merge(&recent);
-        recent.open = self.open_streams();
-        recent
-    }
-
-    /// Every microphone that may be heard, whether or not anything ever came of it.
-    fn open_streams(&self) -> Vec<OpenStream> {
-        let open = self.reach.open.iter().filter_map(|(slot, opened)| match slot {
-            Slot::Audio(of) => Some(OpenStream {
-                of: *of,
-                opened: *opened,
-                last: self.slots.get(slot).and_then(|state| state.gap.last()),
-            }),
-            Slot::Video(_) | Slot::Screen => None,
-        });
-        open.collect()
-    }
-
-    /// Pictures that stood still, and for how long in all, in milliseconds, over all sessions.
-    #[must_use]
-    pub fn freezes(&self) -> (u64, f64) {
-        self.slots.values().fold(self.past_freezes, |(times, length), state| match &state.media {
-            SlotMedia::Video(frames) => {
-                let (more, longer) = frames.freezes.so_far();
-                (times + more, length + longer)
-            }
-            SlotMedia::Audio(_) => (times, length),
-        })
-    }
-
     /// The SSRCs whose pictures cannot be decoded for want of a key frame.
     pub fn key_frames_wanted(&mut self, now: Instant) -> Vec<(Slot, u32)> {
         let mut wanted = Vec::new();
@@ -422,202 +338,6 @@ impl Listener {
             self.key_frame_asked.insert(*slot, now);
         }
         wanted
-    }
-
-    /// The longest silence of each open microphone since the last call.
-    pub fn audio_gaps(&mut self, now: Instant) -> Vec<(Seat, Silence)> {
-        let open = self.slots.iter_mut().filter_map(|(slot, state)| match (slot, state.gate) {
-            (Slot::Audio(seat), Gate::Open { .. }) => Some((*seat, state.gap.take(now))),
-            _ => None,
-        });
-        open.collect()
-    }
-
-    /// When each open microphone was last heard, in whatever session.
-    #[must_use]
-    pub fn last_heard(&self) -> Vec<(Seat, Instant)> {
-        let open = self.slots.iter().filter_map(|(slot, state)| match (slot, state.gate) {
-            (Slot::Audio(seat), Gate::Open { .. }) => Some((*seat, state.gap.last()?)),
-            _ => None,
-        });
-        open.collect()
-    }
-
-    /// Packets received, expected and lost, over all sessions.
-    #[must_use]
-    pub fn packets(&self) -> (u64, u64, u64) {
-        self.slots.values().fold(self.past, |(received, expected, lost), state| {
-            let counter = &state.counter;
-            (received + counter.received(), expected + counter.expected(), lost + counter.lost())
-        })
-    }
-
-    /// Slot by slot.
-    #[must_use]
-    pub fn report(&self, now: Instant) -> Vec<SlotReport> {
-        let came = self.slots.iter().filter(|(_, state)| state.ssrc.is_some());
-        came.map(|(slot, state)| self.slot_report(*slot, state, now)).collect()
-    }
-
-    fn slot_report(&self, slot: Slot, state: &SlotState, now: Instant) -> SlotReport {
-        let idle = state.gap.last().map(|last| now.saturating_duration_since(last));
-        let (seat, kind) = match slot {
-            Slot::Audio(seat) => (Some(seat), MediaKind::Audio),
-            Slot::Video(seat) => (Some(seat), MediaKind::Video),
-            Slot::Screen => (None, MediaKind::Screen),
-        };
-        let mut report = SlotReport {
-            seat,
-            kind,
-            received: state.counter.received(),
-            expected: state.counter.expected(),
-            lost: state.counter.lost(),
-            idle_ms: idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
-            frames: None,
-            key_frames: None,
-            heard: None,
-        };
-        match &state.media {
-            SlotMedia::Video(frames) => {
-                report.frames = Some(frames.completed);
-                report.key_frames = Some(frames.key_frames);
-            }
-            SlotMedia::Audio(audio) => {
-                let fresh = idle.is_some_and(|idle| idle < Duration::from_secs(1));
-                report.heard = Some(match (fresh, self.attention.decode) {
-                    (false, _) => HeardReport::Nothing,
-                    (true, true) => self.who(audio),
-                    (true, false) => HeardReport::NotListenedTo,
-                });
-            }
-        }
-        report
-    }
-
-    fn who(&self, audio: &AudioSlot) -> HeardReport {
-        let references = self.cast.iter().map(|(seat, voice)| (*seat, &voice.reference));
-        match audio.ear.identify(references) {
-            Heard::TooShort => HeardReport::TooShort,
-            Heard::Silence => HeardReport::Silence,
-            Heard::Speaker(seat, score) => HeardReport::Voice { seat, score },
-            Heard::Unknown(score) => HeardReport::Unknown { score },
-        }
-    }
-}
-
-impl SlotState {
-    fn new(slot: Slot, packet: Arrival, reach: &Reach) -> Self {
-        let gate = if reach.open.contains_key(&slot) {
-            Gate::Open { cause: None }
-        } else {
-            // Closed for longer than the leeway: a first packet is early, or a leak.
-            let since = packet.at.checked_sub(2 * LEEWAY).unwrap_or(packet.at);
-            Gate::Closed { since, cause: None }
-        };
-        Self {
-            gate,
-            counter: Counter::default(),
-            gap: Gap::default(),
-            suspects: Vec::new(),
-            media: SlotMedia::new(slot),
-            ssrc: None,
-        }
-    }
-}
-
-impl SlotMedia {
-    fn new(slot: Slot) -> Self {
-        match slot {
-            Slot::Audio(_) => Self::Audio(AudioSlot::default()),
-            Slot::Video(_) | Slot::Screen => Self::Video(Frames::default()),
-        }
-    }
-}
-
-impl SlotState {
-    /// Its sender may be heard and seen again: what was before is neither silence nor standstill.
-    fn begin_again(&mut self) {
-        match &mut self.media {
-            SlotMedia::Audio(audio) => audio.seamless = 0,
-            SlotMedia::Video(frames) => frames.freezes.begin_again(),
-        }
-    }
-}
-
-impl AudioSlot {
-    /// Decodes a packet, and conceals those before it that are not there. `paused`: its sender said
-    /// nothing for a while before it, so that what is heard has a seam there.
-    fn decode(
-        &mut self,
-        sequence: u16,
-        payload: &Bytes,
-        paused: bool,
-        speech: &mut Speech,
-    ) -> Result<()> {
-        let decoder = match &mut self.decoder {
-            Some(decoder) => decoder,
-            none => none.insert(opus::Decoder::new(SAMPLE_RATE, opus::Channels::Mono)?),
-        };
-        let missing = self.next.map_or(0, |next| sequence.wrapping_sub(next));
-        if missing > u16::MAX / 2 {
-            // Its moment has passed: it was concealed.
-            return Ok(());
-        }
-        self.next = Some(sequence.wrapping_add(1));
-        if paused || missing > MOST_CONCEALED {
-            self.seamless = 0;
-        } else {
-            let mut pcm = [0; FRAME_SAMPLES];
-            for _ in 0..missing {
-                if decoder.decode(&[], &mut pcm, false).is_ok() {
-                    self.ear.hear(&pcm);
-                    self.seamless += 1;
-                }
-                speech.concealed += 1;
-            }
-        }
-        // A packet holds 120 ms at most.
-        let mut pcm = [0; 6 * FRAME_SAMPLES];
-        match decoder.decode(payload, &mut pcm, false) {
-            Ok(samples) => {
-                speech.frames += 1;
-                pcm[..samples].chunks(FRAME_SAMPLES).for_each(|frame| {
-                    self.ear.hear(frame);
-                    self.seamless += 1;
-                });
-            }
-            Err(_) => self.undecodable += 1,
-        }
-        Ok(())
-    }
-}
-
-impl Reach {
-    fn of(room: &Room, now: Instant) -> Self {
-        let mut open = BTreeMap::new();
-        for (seat, _) in room.view.floor.rights.iter().copied() {
-            let rights = room.reaches(seat);
-            open.extend(rights.audio.then_some((Slot::Audio(seat), now)));
-            open.extend(rights.video.then_some((Slot::Video(seat), now)));
-        }
-        let screen = room.view.state.screen;
-        open.extend(screen.filter(|seat| room.reaches(*seat).screen).map(|_| (Slot::Screen, now)));
-        Self { open, screen }
-    }
-
-    /// What was open before and still is has been since it was opened.
-    fn becomes(&mut self, next: Self) {
-        let before = std::mem::replace(self, next);
-        for (slot, since) in &mut self.open {
-            *since = before.open.get(slot).copied().unwrap_or(*since);
-        }
-    }
-
-    fn seat_of(&self, slot: Slot) -> Option<Seat> {
-        match slot {
-            Slot::Audio(seat) | Slot::Video(seat) => Some(seat),
-            Slot::Screen => self.screen,
-        }
     }
 }
 

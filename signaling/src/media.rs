@@ -113,6 +113,8 @@ pub enum MediaNotice {
         seat: Seat,
         /// Which of its sessions.
         session: MediaSession,
+        /// The tunnel that it ended, if it did.
+        tunnel: Option<MediaSession>,
     },
     /// A seat's session is lost: nothing authentic came from it for too long.
     Lost {

@@ -61,7 +61,7 @@ pub(crate) enum ToRoom {
     /// A page's connection is gone.
     Gone { seat: Seat, connection: ConnectionId, loss: Loss },
     /// A seat's media can flow.
-    MediaUp { seat: Seat, session: MediaSession },
+    MediaUp { seat: Seat, session: MediaSession, tunnel: Option<MediaSession> },
     /// The media plane lost a seat's session.
     MediaLost { seat: Seat, session: MediaSession },
     /// The credentials held out for a session's next path were used; here are those after them.
@@ -376,7 +376,7 @@ impl RoomTask {
             ToRoom::HasCome { seat, connection } => self.has_come(seat, connection),
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
             ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss).await,
-            ToRoom::MediaUp { seat, session } => self.media_up(seat, session),
+            ToRoom::MediaUp { seat, session, tunnel } => self.media_up(seat, session, tunnel),
             ToRoom::MediaLost { seat, session } => self.media_lost(seat, session).await,
             ToRoom::NextIce { seat, session, next } => self.path_changed(seat, session, next),
             ToRoom::MediaBlocked(seat) => self.blocked(seat).await?,

@@ -57,7 +57,7 @@ impl SeatMedia {
         ended
     }
 
-    /// A tunnel was opened; the plane ended whatever session was up.
+    /// A tunnel was opened; the plane ended whatever session was up, but for one that just came up.
     pub(crate) fn opened(&mut self, OpenedTunnel { tunnel, coming }: OpenedTunnel) {
         let known = match std::mem::take(self) {
             Self::Session(last)
@@ -69,13 +69,16 @@ impl SeatMedia {
         *self = Self::Tunnel { tunnel, coming };
     }
 
-    /// A session is up, and alone from here on; gives whether it ended a tunnel.
-    pub(crate) fn up(&mut self, session: MediaSession) -> bool {
+    /// A session is up, and alone from here on; gives whether it ended the tunnel that there is. One that
+    /// was opened since goes on.
+    pub(crate) fn up(&mut self, session: MediaSession, ended: Option<MediaSession>) -> bool {
         let (state, ended) = match std::mem::take(self) {
             Self::Changing { coming, .. } if coming.session == session => {
                 (Self::Session(coming), false)
             }
-            Self::Tunnel { coming: Some(coming), .. } if coming.session == session => {
+            Self::Tunnel { tunnel, coming: Some(coming) }
+                if coming.session == session && ended == Some(tunnel) =>
+            {
                 (Self::Session(coming), true)
             }
             other => (other, false),

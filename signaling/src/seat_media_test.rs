@@ -21,7 +21,8 @@ fn answered(session: u32) -> Answered {
 /// What the plane noticed, on its way to the room.
 #[derive(Debug, Clone)]
 enum Notice {
-    Up(MediaSession),
+    /// Which tunnel it ended.
+    Up(MediaSession, Option<MediaSession>),
     Lost(MediaSession),
     NextIce(MediaSession, IceCredentials),
 }
@@ -32,6 +33,8 @@ enum Notice {
 struct Plane {
     standing: Option<Answered>,
     up: bool,
+    /// Up for long enough that a tunnel ends it.
+    settled: bool,
     coming: Option<Answered>,
     tunnel: Option<MediaSession>,
     given: u32,
@@ -46,20 +49,21 @@ impl Plane {
 
     fn negotiate(&mut self) -> (Answered, Option<MediaSession>) {
         let new = answered(self.number());
-        let beside = self.standing.as_ref().filter(|_| self.up).map(|standing| standing.session);
+        let stays = self.up && self.tunnel.is_none();
+        let beside = self.standing.as_ref().filter(|_| stays).map(|standing| standing.session);
         if beside.is_some() {
             self.coming = Some(new.clone());
         } else {
-            (self.standing, self.up) = (Some(new.clone()), false);
+            (self.standing, self.up, self.coming) = (Some(new.clone()), false, None);
         }
         (new, beside)
     }
 
-    /// What is being set up goes on, in the place that it waited for.
+    /// What is being set up goes on, in the place that it waited for, and what has only just come up.
     fn open_tunnel(&mut self) -> OpenedTunnel {
-        let coming = self.coming.take();
-        let standing = std::mem::take(&mut self.standing).filter(|_| !self.up);
-        (self.standing, self.up) = (coming.or(standing), false);
+        if self.up && (self.settled || self.coming.is_some()) {
+            (self.standing, self.up) = (self.coming.take(), false);
+        }
         let tunnel = MediaSession(self.number());
         self.tunnel = Some(tunnel);
         OpenedTunnel { tunnel, coming: self.standing.as_ref().map(|coming| coming.session) }
@@ -76,11 +80,21 @@ impl Plane {
     /// The youngest session's handshake ends.
     fn comes_up(&mut self) {
         if let Some(coming) = self.coming.take() {
-            self.standing = Some(coming);
+            (self.standing, self.up) = (Some(coming), false);
         }
-        if let Some(standing) = &self.standing {
-            (self.up, self.tunnel) = (true, None);
-            self.line.push_back(Notice::Up(standing.session));
+        if let Some(standing) = self.standing.as_ref().filter(|_| !self.up) {
+            (self.up, self.settled) = (true, false);
+            if self.tunnel.is_none() {
+                self.line.push_back(Notice::Up(standing.session, None));
+            }
+        }
+    }
+
+    /// Media come by a session that is up.
+    fn carries(&mut self) {
+        let Some(standing) = self.standing.as_ref().filter(|_| self.up) else { return };
+        if let Some(tunnel) = self.tunnel.take() {
+            self.line.push_back(Notice::Up(standing.session, Some(tunnel)));
         }
     }
 
@@ -115,6 +129,8 @@ enum Step {
     CloseTunnel,
     CloseSeat,
     ComesUp,
+    Settles,
+    Carries,
     Fails,
     BeginsAPath { of_coming: bool },
     IsLost,
@@ -128,6 +144,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::CloseTunnel),
         1 => Just(Step::CloseSeat),
         3 => Just(Step::ComesUp),
+        1 => Just(Step::Settles),
+        2 => Just(Step::Carries),
         1 => Just(Step::Fails),
         2 => any::<bool>().prop_map(|of_coming| Step::BeginsAPath { of_coming }),
         1 => Just(Step::IsLost),
@@ -153,9 +171,9 @@ impl Room {
 
     fn hear(&mut self) {
         match self.plane.line.pop_front() {
-            Some(Notice::Up(session)) => {
+            Some(Notice::Up(session, tunnel)) => {
                 let before = self.tunnel();
-                let ended = self.media.up(session);
+                let ended = self.media.up(session, tunnel);
                 assert_eq!(ended, before.is_some() && self.tunnel().is_none());
                 if ended {
                     assert_eq!(self.plane.tunnel, None, "one that is open is not told to be shut");
@@ -195,6 +213,8 @@ impl Room {
                 self.media.end();
             }
             Step::ComesUp => self.plane.comes_up(),
+            Step::Settles => self.plane.settled = true,
+            Step::Carries => self.plane.carries(),
             Step::Fails => self.plane.fails(),
             Step::BeginsAPath { of_coming } => self.plane.begins_a_path(of_coming),
             Step::IsLost => self.plane.is_lost(),
@@ -230,8 +250,15 @@ fn words_about_a_session_that_was_replaced_change_nothing() {
     // A tunnel was opened while the word that the session is up was on its way.
     let mut media = SeatMedia::Session(answered(1));
     media.opened(OpenedTunnel { tunnel: MediaSession(2), coming: None });
-    assert!(!media.up(MediaSession(1)) && !media.lost(MediaSession(1)));
+    assert!(!media.up(MediaSession(1), None) && !media.lost(MediaSession(1)));
     assert_eq!(media, SeatMedia::Tunnel { tunnel: MediaSession(2), coming: None });
+
+    // The session is as young as that word, and goes on beside the tunnel until media come by it.
+    let mut media = SeatMedia::Session(answered(1));
+    media.opened(OpenedTunnel { tunnel: MediaSession(2), coming: Some(MediaSession(1)) });
+    assert!(!media.up(MediaSession(1), None));
+    assert!(media.up(MediaSession(1), Some(MediaSession(2))));
+    assert_eq!(media, SeatMedia::Session(answered(1)));
 
     // A page begins the next path of the session that its new one is to replace.
     let mut media = SeatMedia::Session(answered(1));
@@ -242,7 +269,7 @@ fn words_about_a_session_that_was_replaced_change_nothing() {
         "not the page's business"
     );
     assert_eq!(media.next_ice(), Some(&credentials(3)));
-    assert!(!media.up(MediaSession(3)), "no tunnel ended");
+    assert!(!media.up(MediaSession(3), None), "no tunnel ended");
     assert_eq!(media.path_changed(MediaSession(1), credentials(10)), None);
     assert!(!media.lost(MediaSession(1)));
     assert_eq!(media, SeatMedia::Session(answered(3)));
@@ -258,5 +285,5 @@ fn a_new_session_that_fails_leaves_the_one_that_stands() {
     media.opened(OpenedTunnel { tunnel: MediaSession(3), coming: None });
     assert!(!media.answered(answered(4), None));
     assert!(media.lost(MediaSession(4)));
-    assert!(media.up(MediaSession(4)), "it may be up yet, and ends the tunnel then");
+    assert!(media.up(MediaSession(4), Some(MediaSession(3))), "it may be up yet, and ends the tunnel then");
 }

@@ -74,12 +74,16 @@ async fn voices_go_both_ways_while_it_is_open() {
     let room = server.room.clone();
     let session = offers(&server, &mut page).await;
     for stale in [MediaSession(session.0 + 7), tunnel] {
-        let up = MediaNotice::Up { room: room.clone(), seat: SEAT, session: stale };
+        let tunnel = Some(tunnel);
+        let up = MediaNotice::Up { room: room.clone(), seat: SEAT, session: stale, tunnel };
         server.service.media_notice(up);
     }
+    // Nor by one that was on its way when it was opened.
+    let up = |tunnel| MediaNotice::Up { room: room.clone(), seat: SEAT, session, tunnel };
+    server.service.media_notice(up(None));
     sends(&mut page, voice(5)).await;
     server.media.wait_for(0, |call| *call == Call::Say((SEAT, tunnel), voice(5))).await;
-    server.service.media_notice(MediaNotice::Up { room, seat: SEAT, session });
+    server.service.media_notice(up(Some(tunnel)));
     assert!(!answer(&mut page).await);
     sends(&mut page, voice(6)).await;
     all_taken_after_the_end(&server, &mut page).await;

@@ -68,7 +68,8 @@ pub struct MediaSession(pub u32);
 pub struct OpenedTunnel {
     /// The tunnel.
     pub tunnel: MediaSession,
-    /// The session that is being set up, which takes the tunnel's place once media come by it.
+    /// The session that is being set up, or has only just come up: it takes the tunnel's place once media
+    /// come by it.
     pub coming: Option<MediaSession>,
 }
 

@@ -139,7 +139,9 @@ fn size(size: palabre_wire::ViewSize) -> ViewSize {
 pub(crate) async fn forward(mut events: mpsc::Receiver<MediaEvent>, service: Service) {
     while let Some(event) = events.recv().await {
         let notice = match event {
-            MediaEvent::PeerUp { room, seat, session } => MediaNotice::Up { room, seat, session },
+            MediaEvent::PeerUp { room, seat, session, tunnel } => {
+                MediaNotice::Up { room, seat, session, tunnel }
+            }
             MediaEvent::PeerLost { room, seat, session } => {
                 MediaNotice::Lost { room, seat, session }
             }

@@ -113,6 +113,8 @@ pub enum MediaEvent {
         seat: Seat,
         /// Which of the seat's sessions.
         session: MediaSession,
+        /// The tunnel that it ended, if it did: one that was opened since goes on.
+        tunnel: Option<MediaSession>,
     },
     /// Nothing authentic came from the peer for [`session::PEER_SILENCE`], or it said goodbye.
     PeerLost {

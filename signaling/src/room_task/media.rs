@@ -222,9 +222,14 @@ impl RoomTask {
         }
     }
 
-    /// A session of a seat is up: the plane has ended its tunnel.
-    pub(super) fn media_up(&mut self, seat: Seat, session: MediaSession) {
-        if self.seats.get_mut(seat.index()).is_some_and(|state| state.media.up(session)) {
+    /// A session of a seat is up, and has ended that tunnel.
+    pub(super) fn media_up(
+        &mut self,
+        seat: Seat,
+        session: MediaSession,
+        tunnel: Option<MediaSession>,
+    ) {
+        if self.seats.get_mut(seat.index()).is_some_and(|state| state.media.up(session, tunnel)) {
             self.tell_tunnel_ended(seat);
         }
     }

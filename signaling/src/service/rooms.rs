@@ -175,8 +175,8 @@ impl Service {
     pub fn media_notice(&self, notice: MediaNotice) {
         let Some(room) = self.0.rooms.get(notice.room()) else { return };
         match notice {
-            MediaNotice::Up { seat, session, .. } => {
-                must_hear(&room.inbox, ToRoom::MediaUp { seat, session });
+            MediaNotice::Up { seat, session, tunnel, .. } => {
+                must_hear(&room.inbox, ToRoom::MediaUp { seat, session, tunnel });
             }
             MediaNotice::Speaking { seats, .. } => drop(room.speaking.send_replace(seats)),
             // A hint that comes again: a room that is busy can do without it.

@@ -91,6 +91,11 @@ impl Room {
         self.beside.iter().any(|it| it.part == Part::Coming && it.peer.key == key)
     }
 
+    /// Whether a session of a seat waits to take the place of the one that it has.
+    pub(super) fn awaits(&self, seat: Seat) -> bool {
+        self.beside.iter().any(|it| it.part == Part::Coming && it.peer.key.seat == seat)
+    }
+
     /// Whether a new session of a seat is to wait beside the one that it has. One by which no media came yet,
     /// the seat's voice being in its tunnel, is not worth it.
     pub(super) fn keeps_standing(&self, seat: Seat) -> bool {

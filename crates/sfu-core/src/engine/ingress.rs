@@ -139,7 +139,7 @@ impl Engine {
                 SrtpProfile::AeadAes128Gcm | SrtpProfile::AeadAes256Gcm => 0,
             };
             let (inbound, outbound) = SrtpPair::new(&keys).ok()?;
-            peer.link = Link::Up { inbound, outbound, rtcp_tag };
+            peer.link = Link::Up { inbound, outbound, rtcp_tag, since: now };
             (peer.heard, peer.lost) = (now, false);
             // Whoever ends the handshake has received our part of it.
             peer.paths.prove(now, path);
@@ -148,7 +148,7 @@ impl Engine {
             let tunnelled = room.has_tunnel(key.seat);
             let wake = room.steer(now, key.seat);
             if !tunnelled {
-                self.announce(key);
+                self.announce(key, None);
             }
             self.wake(now, key.room, wake);
             if let Some(replaced) = replaced {
@@ -160,10 +160,10 @@ impl Engine {
 
     /// Media came by the session in a seat's place: its voice comes and goes by that from here on.
     fn end_tunnel_of(&mut self, key: PeerKey) {
-        let had = self.room_at(key.room).is_some_and(|room| room.close_tunnel(key.seat));
-        if had {
+        let tunnel = self.room_at(key.room).and_then(|room| room.close_tunnel(key.seat));
+        if tunnel.is_some() {
             self.stats.tunnels -= 1;
-            self.announce(key);
+            self.announce(key, tunnel);
         }
     }
 
@@ -374,8 +374,7 @@ impl Engine {
             return;
         }
         let wake = room.steer(now, key.seat);
-        let (room, seat, session) = (room.id.clone(), key.seat, key.session());
-        self.events.push_back(MediaEvent::PeerUp { room, seat, session });
+        self.announce(key, None);
         self.wake(now, key.room, wake);
     }
 }

@@ -199,32 +199,34 @@ impl Engine {
     pub fn close_seat(&mut self, now: Instant, room: &RoomId, seat: Seat) {
         let Some((_, room)) = self.room(room) else { return };
         room.forget_views(seat);
-        let had_tunnel = room.close_tunnel(seat);
+        let tunnel = room.close_tunnel(seat);
         let peer = room.peers.get_mut(seat.index()).and_then(Option::take);
         let beside = room.take_beside(seat);
-        self.stats.tunnels -= u64::from(had_tunnel);
+        self.stats.tunnels -= u64::from(tunnel.is_some());
         for peer in peer.into_iter().chain(beside) {
             self.end_session(now, *peer);
         }
     }
 
     /// Opens the tunnel of a seat, in place of its session; `None` when there is no such seat. One that
-    /// is open begins anew. A session that is being set up goes on; the tunnel ends when media come by it: a
-    /// handshake alone does not prove that they pass.
+    /// is open begins anew. A session that is being set up goes on, or is up since a moment that its page
+    /// did not know of when it asked; the tunnel ends when media come by it: a handshake alone does not
+    /// prove that they pass.
     pub fn open_tunnel(&mut self, now: Instant, room: &RoomId, seat: Seat) -> Option<OpenedTunnel> {
         let serial = self.next_serial;
         let (_, room) = self.room(room)?;
-        let place = room.peers.get(seat.index())?;
-        let standing = place.as_ref().filter(|peer| peer.is_up()).map(|peer| peer.key);
+        let place = room.peers.get(seat.index())?.as_ref();
+        let ends = |peer: &&Box<Peer>| peer.is_settled(now) || peer.is_up() && room.awaits(seat);
+        let standing = place.filter(ends).map(|peer| peer.key);
         // One that waited beside it has the place then; one that was still heard ends too.
         let standing = standing.and_then(|key| room.take_out(key));
         let before = [standing, room.take_beside(seat)];
         let coming = room.peer(seat).map(|peer| peer.key.session());
         room.speech.silence(seat);
-        let had = room.close_tunnel(seat);
+        let replaced = room.close_tunnel(seat);
         room.tunnels.push(Tunnel::new(seat, serial));
         self.next_serial = self.next_serial.wrapping_add(1);
-        self.stats.tunnels += u64::from(!had);
+        self.stats.tunnels += u64::from(replaced.is_none());
         for peer in before.into_iter().flatten() {
             self.end_session(now, *peer);
         }
@@ -241,22 +243,23 @@ impl Engine {
     /// Ends the tunnel of a seat.
     pub fn close_tunnel(&mut self, room: &RoomId, seat: Seat) {
         let Some((_, room)) = self.room(room) else { return };
-        if !room.close_tunnel(seat) {
+        let tunnel = room.close_tunnel(seat);
+        if tunnel.is_none() {
             return;
         }
         // A session that was up beside it, without media yet, is what there is now.
         let up = room.peer(seat).filter(|peer| peer.is_up() && !peer.lost).map(|peer| peer.key);
         self.stats.tunnels -= 1;
         if let Some(key) = up {
-            self.announce(key);
+            self.announce(key, tunnel);
         }
     }
 
-    /// Tells signaling that a session is up.
-    fn announce(&mut self, key: PeerKey) {
+    /// Tells signaling that a session is up, and which tunnel it ended.
+    fn announce(&mut self, key: PeerKey, tunnel: Option<MediaSession>) {
         let Some(room) = self.room_at(key.room) else { return };
         let (room, seat, session) = (room.id.clone(), key.seat, key.session());
-        self.events.push_back(MediaEvent::PeerUp { room, seat, session });
+        self.events.push_back(MediaEvent::PeerUp { room, seat, session, tunnel });
     }
 
     /// Takes what a seat says through its tunnel; `level` is how loud it claims to be (RFC 6464).

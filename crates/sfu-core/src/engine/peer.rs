@@ -25,6 +25,10 @@ use crate::transport::srtp::{RTP_TAIL, SrtpInbound, SrtpOutbound};
 
 /// The round trip until one was measured.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(60);
+/// How long after its handshake a session may not have been heard by its page: a round trip, and the time
+/// until the page looks. Shorter ends sessions for a tunnel that was asked for a moment too early; longer
+/// keeps one on a network that lets nothing but handshakes pass.
+const TO_SETTLE: Duration = Duration::from_secs(1);
 /// How many SRTCP senders of a peer are remembered, to tell newer packets from older ones.
 const MAX_REPORTERS: usize = 32;
 
@@ -51,6 +55,7 @@ pub(super) enum Link {
         outbound: SrtpOutbound,
         /// Bytes behind the index of an SRTCP packet.
         rtcp_tag: usize,
+        since: Instant,
     },
 }
 
@@ -205,6 +210,11 @@ impl Peer {
     /// Whether media can be sent to it.
     pub(super) fn is_up(&self) -> bool {
         matches!(self.link, Link::Up { .. })
+    }
+
+    /// Whether it has been up for long enough that its page has heard by it, if anything passes.
+    pub(super) fn is_settled(&self, now: Instant) -> bool {
+        matches!(self.link, Link::Up { since, .. } if now.saturating_duration_since(since) >= TO_SETTLE)
     }
 
     /// How long until it is looked after again.

@@ -267,13 +267,11 @@ impl Room {
         self.tunnels.iter().any(|tunnel| tunnel.seat == seat)
     }
 
-    pub(super) fn close_tunnel(&mut self, seat: Seat) -> bool {
-        let before = self.tunnels.len();
-        self.tunnels.retain(|tunnel| tunnel.seat != seat);
-        if self.tunnels.len() < before {
-            self.speech.silence(seat);
-        }
-        self.tunnels.len() < before
+    /// Ends the tunnel of a seat, if it has one; gives which.
+    pub(super) fn close_tunnel(&mut self, seat: Seat) -> Option<MediaSession> {
+        let at = self.tunnels.iter().position(|tunnel| tunnel.seat == seat)?;
+        self.speech.silence(seat);
+        Some(self.tunnels.swap_remove(at).session())
     }
 
     /// Sends a packet that passed the gate to everybody it is for; whether it went to anybody.

@@ -27,7 +27,9 @@ fn world() -> (World, MediaSession) {
     (world, tunnel)
 }
 
+/// Opens it when the session that it replaces has long been up.
 fn opened(world: &mut World) -> MediaSession {
+    world.advance(1_000);
     let room = world.room.clone();
     world.engine.open_tunnel(world.now, &room, APART).expect("a seat").tunnel
 }
@@ -168,6 +170,7 @@ fn media_by_a_session_end_the_tunnel_and_a_handshake_alone_does_not() {
 fn a_session_that_is_being_set_up_goes_on_beside_a_tunnel_and_one_that_is_up_ends() {
     let mut world = World::new(3, false);
     world.open_gate();
+    world.advance(1_000);
     let coming = world.open_page(APART, false);
     world.pages.push(coming);
     let at = world.pages.len() - 1;
@@ -180,9 +183,36 @@ fn a_session_that_is_being_set_up_goes_on_beside_a_tunnel_and_one_that_is_up_end
     assert!(says(&mut world, (APART, opened.tunnel), &voice(0), 20));
     world.send_packet(at, &Packet::audio(APART, 0));
     assert_eq!(up(&mut world), [world.pages[at].session]);
-    // One by which media came is ended by a tunnel that is asked for again.
+    // One by which media came for a while is ended by a tunnel that is asked for again.
+    world.advance(1_000);
     let again = world.engine.open_tunnel(world.now, &room, APART).expect("a seat");
     assert_eq!((again.coming, world.engine.stats().peers), (None, 2));
+}
+
+#[test]
+fn a_session_that_came_up_while_its_page_asked_for_a_tunnel_goes_on() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    let session = world.pages[0].session;
+    assert_eq!(up(&mut world).first(), Some(&session));
+    let room = world.room.clone();
+    let opened = world.engine.open_tunnel(world.now, &room, APART).expect("a seat");
+    assert_eq!((opened.coming, world.engine.stats().peers), (Some(session), 2));
+    assert!(says(&mut world, (APART, opened.tunnel), &voice(0), 20));
+    world.send_packet(0, &Packet::audio(APART, 0));
+    assert_eq!(up(&mut world), [session]);
+    assert_eq!(world.engine.stats().tunnels, 0);
+    assert_eq!(sounds(&mut world, 1).len(), 2, "one voice, by the one and then by the other");
+}
+
+#[test]
+fn the_session_that_its_page_makes_last_is_the_one_that_goes_on_beside_a_tunnel() {
+    let mut world = World::new(2, false);
+    world.open_gate();
+    let coming = world.open_page(APART, false).session;
+    let room = world.room.clone();
+    let opened = world.engine.open_tunnel(world.now, &room, APART).expect("a seat");
+    assert_eq!((opened.coming, world.engine.stats().peers), (Some(coming), 2));
 }
 
 #[test]

@@ -11,10 +11,12 @@ import {
   TUNNEL_AFTER,
   WRITING_AFTER,
 } from '../src/media/ladder.ts';
-import { AHEAD, beside, LATER, offer, recovered, Run } from './climb.ts';
+import { AHEAD, atALook, beside, LATER, offer, recovered, Run } from './climb.ts';
 
 const RETURN = { do: 'return' };
 const restart = (credentials = AHEAD) => ({ do: 'restart', credentials });
+
+const FRESH = 6000 + atALook(FRESH_AFTER.ahead);
 
 /** A path that died at 6000 while nothing else was the matter; a new transport was offered beside its restart. */
 const restarting = (tunnels = true) => {
@@ -22,7 +24,7 @@ const restarting = (tunnels = true) => {
   run.up(AHEAD);
   expect(run.die(6000)).toEqual([restart()]);
   run.do({ type: 'answer_applied' });
-  expect(run.wait(6000 + FRESH_AFTER.ahead)).toEqual([[6600, beside(3)]]);
+  expect(run.wait(FRESH)).toEqual([[FRESH, beside(3)]]);
   expect(run.state.before).toEqual({ at: 'restarting', way: 'ahead' });
   return run;
 };
@@ -133,7 +135,7 @@ describe('a restart that takes longer than a new transport waits', () => {
       run.do({ type: 'before_alive', via: 'tcp' }, 6900);
       if (fails === 'failed') expect(run.do({ type: 'failed' }, 7000)).toEqual([RETURN]);
       else if (fails === 'signaling') expect(run.do({ type: 'signaling_lost' }, 7000)).toEqual([RETURN]);
-      else expect(run.wait(6600 + PATIENCE + 150).map(([, effect]) => effect)).toEqual([RETURN]);
+      else expect(run.wait(FRESH + PATIENCE + 150).map(([, effect]) => effect)).toEqual([RETURN]);
       expect(run.state).toMatchObject({
         stage: { at: 'up', via: 'tcp', since: 6900 },
         before: { at: 'none' },
@@ -149,7 +151,7 @@ describe('a restart that takes longer than a new transport waits', () => {
     expect(run.do({ type: 'path_alive', via: 'tcp' }, 6800)).toEqual([recovered('tcp', 'udp_blocked', 1400)]);
     expect(run.state.before.at).toBe('none');
     const failed = restarting(false);
-    expect(failed.wait(6600 + PATIENCE + 150).map(([, effect]) => effect)).toEqual([]);
+    expect(failed.wait(FRESH + PATIENCE + 150).map(([, effect]) => effect)).toEqual([]);
     expect(failed.state.before.at).toBe('none');
     expect(failed.state.stage.at).toBe('pausing');
   });

@@ -6,6 +6,10 @@ import { mediaTransition } from '../src/media/machine.ts';
 export const AHEAD = { ufrag: 'next', password: 'secret' };
 export const LATER = { ufrag: 'later', password: 'secret' };
 
+const LOOK = 150;
+/** The first look at a deadline, so long after something that happened at a look. */
+export const atALook = (deadline: number): number => Math.ceil(deadline / LOOK) * LOOK;
+
 /** A page's media, told the time. */
 export class Run {
   state;
@@ -19,10 +23,10 @@ export class Run {
     this.state = step.state;
     return step.effects;
   }
-  /** Lets time go by in looks of 150 ms, and gives what was asked for and when. */
+  /** Lets time go by in looks, and gives what was asked for and when. */
   wait(until: number): [number, MediaEffect][] {
     const asked: [number, MediaEffect][] = [];
-    for (let at = this.now + 150; at <= until; at += 150) {
+    for (let at = this.now + LOOK; at <= until; at += LOOK) {
       for (const effect of this.do({ type: 'tick' }, at)) asked.push([at, effect]);
     }
     return asked;

@@ -323,7 +323,7 @@ describe('the controller', () => {
     await lossy(10_000);
     expect(told.condition).toMatchObject({ at: 'up', weak: true });
     expect(told.recovered).toEqual([
-      { rung: 'audio_only', cause: 'path_dead', took: expect.any(Number), gap: 0 },
+      { rung: 'audio_only', cause: 'weak_network', took: expect.any(Number), gap: 0 },
     ]);
     expect(told.recovered[0]!.took).toBeGreaterThanOrEqual(GIVE_UP_AFTER_BAD);
     expect(told.recovered[0]!.took).toBeLessThanOrEqual(GIVE_UP_AFTER_BAD + 1500);

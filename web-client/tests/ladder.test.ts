@@ -13,7 +13,7 @@ import {
   WRITING_AFTER,
   type MediaInput,
 } from '../src/media/ladder.ts';
-import { AHEAD, beside, LATER, offer, recovered, Run } from './climb.ts';
+import { AHEAD, atALook, beside, LATER, offer, recovered, Run } from './climb.ts';
 
 describe('entering', () => {
   test('offers afresh on joining, and takes only the awaited answer', () => {
@@ -103,7 +103,7 @@ describe('a path that dies', () => {
     run.do({ type: 'answer_applied' });
     const asked = run.wait(6000 + WRITING_AFTER + 150);
     expect(asked.slice(0, 2)).toEqual([
-      [6000 + 600, beside(3)],
+      [6000 + atALook(FRESH_AFTER.ahead), beside(3)],
       [6000 + 2400, { do: 'tunnel', on: true }],
     ]);
     expect(TUNNEL_AFTER).toBeLessThanOrEqual(2400);

@@ -4,18 +4,21 @@ import {
   hiccup,
   HICCUP,
   observe,
+  SAMPLE_AGAIN,
   SAMPLE_EVERY,
   suspect,
   SUSPECTED_DEAD_AFTER,
   type PathState,
 } from '../src/media/pathwatch.ts';
 
-/** Looks at a counter every 150 ms that stands still from `silent` on; gives when death was seen. */
+/** Looks as the page does at a counter that stands still from `silent` on; gives when death was seen. */
 function diesAt(silent: number, until: number, at = (_: number, state: PathState) => state): number | null {
   let state: PathState = { path: 'unknown' };
-  for (let now = 0; now <= until; now += SAMPLE_EVERY) {
+  let now = 0;
+  while (now <= until) {
     state = at(now, observe(state, 1 + Math.min(now, silent), now));
     if (state.path === 'dead') return now;
+    now += state.path === 'alive' && state.silentLooks > 0 ? SAMPLE_AGAIN : SAMPLE_EVERY;
   }
   return null;
 }

@@ -36,7 +36,7 @@ const CARE_EVERY: Duration = Duration::from_millis(200);
 /// A path is lost when so long nothing came.
 const LOST_AFTER: Duration = Duration::from_secs(5);
 /// A path is dead when so long nothing came, not even the server's beacon; a page says so, too.
-const DEAD_AFTER: Duration = Duration::from_millis(600);
+const DEAD_AFTER: Duration = Duration::from_millis(500);
 /// From the beginning of one path to the beginning of the next, while none is answered.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 /// TCP is tried beside UDP when so long no check was answered: on a path that was there, and on the first.

@@ -9,7 +9,7 @@ import type { Via } from './stats.ts';
  * sound where UDP is blocked, for Chromium holds on to its old pair for seconds before it checks TCP in a
  * restart, and has no such past in a new transport (docs/adr/0006).
  */
-export const FRESH_AFTER = { ahead: 600, restart: 1200 } as const;
+export const FRESH_AFTER = { ahead: 400, restart: 1200 } as const;
 /** A new transport that does not come alive within this is tried again: it needs more round trips. */
 export const PATIENCE = 4000;
 /**

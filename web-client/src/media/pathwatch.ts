@@ -1,5 +1,5 @@
 /**
- * Judges the media path by silence. The server sends something on it at least every 200 ms, so a path
+ * Judges the media path by silence. The server sends something on it at least every 160 ms, so a path
  * that was alive and brings nothing is dead, seconds before the browser's own states say so. A page
  * that was itself held back (a frozen tab, a closed lid) is told apart by the gap between two looks.
  */
@@ -15,7 +15,7 @@ export const SAMPLE_AGAIN = 50;
  * radio for a loss (an ICE restart costs little, but not nothing); higher is a longer gap in what
  * everyone hears.
  */
-export const DEAD_AFTER = 600;
+export const DEAD_AFTER = 500;
 
 /** The same once something else hints at a loss (another network, a silent server): one beacon and some. */
 export const SUSPECTED_DEAD_AFTER = 300;

@@ -21,8 +21,10 @@ pub(super) const TICK_REPAIRING: Duration = Duration::from_millis(20);
 const FEEDBACK: Duration = Duration::from_millis(100);
 /// How often reports are sent (RFC 3550 would allow 360 ms at 1 Mbit/s).
 const REPORT: Duration = Duration::from_secs(1);
-/// The longest silence towards a peer: its page judges a dead path by it.
-pub(super) const BEACON: Duration = Duration::from_millis(200);
+/// The longest silence towards a peer: its page judges a dead path by three that do not come
+/// (`DEAD_AFTER` in `web-client/src/media/pathwatch.ts`). Longer makes every way back longer, by three times
+/// as much; shorter costs each idle peer more datagrams.
+pub(super) const BEACON: Duration = Duration::from_millis(160);
 /// A compound stays below this.
 const MAX_COMPOUND: usize = 1_180;
 /// The largest arrival report.

@@ -21,7 +21,7 @@ const PAGES: usize = 3;
 /// A room lives through so many schedules.
 const SCHEDULES_A_ROOM: u64 = 64;
 /// A page that heard nothing for so long takes its path for dead: three beacons.
-const SILENCE: Duration = Duration::from_millis(600);
+const SILENCE: Duration = Duration::from_millis(500);
 /// How often a page looks, and checks a path that it tries.
 const LOOK: Duration = Duration::from_millis(50);
 /// How often a page in use checks its path.

@@ -71,19 +71,22 @@ pub enum DropCause {
     PageReloaded,
     /// The network lets no UDP through.
     UdpBlocked,
+    /// The network is too weak for pictures: they are given up for the sound.
+    WeakNetwork,
     /// The person asked for it.
     Asked,
 }
 
 impl DropCause {
     /// Every cause.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SignalingLost,
         Self::PathDead,
         Self::Suspended,
         Self::ServerRestarted,
         Self::PageReloaded,
         Self::UdpBlocked,
+        Self::WeakNetwork,
         Self::Asked,
     ];
 
@@ -97,6 +100,7 @@ impl DropCause {
             Self::ServerRestarted => "server_restarted",
             Self::PageReloaded => "page_reloaded",
             Self::UdpBlocked => "udp_blocked",
+            Self::WeakNetwork => "weak_network",
             Self::Asked => "asked",
         }
     }

@@ -277,6 +277,7 @@ cause-suspended = device asleep
 cause-server_restarted = server restarted
 cause-page_reloaded = page reloaded
 cause-udp_blocked = filtered network
+cause-weak_network = weak network
 cause-asked = at their request
 rung-resume = simply resumed
 rung-rebind = new address followed

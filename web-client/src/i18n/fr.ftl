@@ -277,6 +277,7 @@ cause-suspended = appareil en veille
 cause-server_restarted = redémarrage du serveur
 cause-page_reloaded = page rechargée
 cause-udp_blocked = réseau filtré
+cause-weak_network = réseau faible
 cause-asked = à sa demande
 rung-resume = reprise simple
 rung-rebind = nouvelle adresse suivie

@@ -252,9 +252,9 @@ export class MediaController {
     const lost = lostBetween(before.look.sound, look.sound);
     this.#weather = weather(was, { outgoing, lost }, now);
     if (was.mode === 'sound' || this.#weather.mode === 'whole') return;
-    // Pictures give way to voices, which were bad for so long, and never away: no cause of the wire is nearer.
+    // Pictures give way to voices, which were bad for so long, and never away.
     const took = Math.round(now - (was.badSince ?? now));
-    this.#handlers.recovered({ rung: 'audio_only', cause: 'path_dead', took, gap: 0 });
+    this.#handlers.recovered({ rung: 'audio_only', cause: 'weak_network', took, gap: 0 });
   }
 
   #perform(effect: MediaEffect): void {

@@ -289,7 +289,7 @@ until: UnixMillis, };
 /**
  * Why somebody had to come back.
  */
-export type DropCause = "signaling_lost" | "path_dead" | "suspended" | "server_restarted" | "page_reloaded" | "udp_blocked" | "asked";
+export type DropCause = "signaling_lost" | "path_dead" | "suspended" | "server_restarted" | "page_reloaded" | "udp_blocked" | "weak_network" | "asked";
 
 /**
  * Somebody dropped.

@@ -117,6 +117,13 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
   const senders = { audio: microphone.sender, camera: camera.sender, screen: screen.sender };
   /** The last answer that was applied: the server's, or our own for an ICE restart. */
   let applied = '';
+  /** Ends the look that is waited for, one at a time: Firefox never answers it once the connection is closed. */
+  let leave = () => {};
+  const statistics = () =>
+    new Promise<RTCStatsReport>((done, failed) => {
+      leave = () => failed(new Error('closed'));
+      pc.getStats().then(done, failed);
+    });
   let known: Known = { transport: null, pairs: [] };
   const apply = async (sdp: string) => {
     await pc.setRemoteDescription({ type: 'answer', sdp });
@@ -141,19 +148,22 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
       await senders[kind].replaceTrack(track);
     },
     async look() {
-      const reports = await pc.getStats();
+      const reports = await statistics();
       const look = quickLook(reports, known);
       if (look.received > 0) return proven(look);
       known = know(reports);
       return proven(quickLook(reports, known));
     },
     async lookClosely() {
-      const reports = await pc.getStats();
+      const reports = await statistics();
       // New paths have new reports.
       known = know(reports);
       return proven(closeLook(reports));
     },
-    close: () => pc.close(),
+    close() {
+      pc.close();
+      leave();
+    },
   };
   return { peer, incoming };
 };

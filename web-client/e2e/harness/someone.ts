@@ -193,6 +193,25 @@ export abstract class Someone {
       if (rms(sound.samples) > 0) writeFileSync(`${base}-hears-${seat}.wav`, writeWav(sound));
     }
     const shown = await this.screenshot();
-    if (shown !== undefined) writeFileSync(`${base}.png`, shown);
+    if (shown === undefined) return;
+    writeFileSync(`${base}.png`, shown);
+    writeFileSync(`${base}.paths.json`, JSON.stringify(await this.page.evaluate(paths, null), null, 1));
   }
+}
+
+// What follows runs in the page, and is whole in itself.
+/** What was negotiated, the ways back, and what the browser says of each connection and its paths. */
+async function paths() {
+  const { negotiated, ways, peerConnections } = globalThis as unknown as {
+    negotiated: Negotiated;
+    ways: WayBack[];
+    peerConnections: RTCPeerConnection[];
+  };
+  const connections = peerConnections.map(async (connection) => {
+    const { connectionState, iceConnectionState, signalingState } = connection;
+    const stats = [...(await connection.getStats()).values()];
+    const told = stats.filter(({ type }) => /transport|candidate/.test(type));
+    return { connectionState, iceConnectionState, signalingState, told };
+  });
+  return { negotiated, ways, connections: await Promise.all(connections) };
 }

@@ -60,12 +60,11 @@ impl SeatMedia {
     /// A tunnel was opened; the plane ended whatever session was up, but for one that just came up.
     pub(crate) fn opened(&mut self, OpenedTunnel { tunnel, coming }: OpenedTunnel) {
         let known = match std::mem::take(self) {
-            Self::Session(last)
-            | Self::Changing { coming: last, .. }
-            | Self::Tunnel { coming: Some(last), .. } => Some(last),
-            Self::None | Self::Tunnel { coming: None, .. } => None,
+            Self::Session(known) | Self::Tunnel { coming: Some(known), .. } => [Some(known), None],
+            Self::Changing { standing, coming } => [Some(standing), Some(coming)],
+            Self::None | Self::Tunnel { coming: None, .. } => [None, None],
         };
-        let coming = known.filter(|known| coming == Some(known.session));
+        let coming = known.into_iter().flatten().find(|known| coming == Some(known.session));
         *self = Self::Tunnel { tunnel, coming };
     }
 

@@ -285,5 +285,8 @@ fn a_new_session_that_fails_leaves_the_one_that_stands() {
     media.opened(OpenedTunnel { tunnel: MediaSession(3), coming: None });
     assert!(!media.answered(answered(4), None));
     assert!(media.lost(MediaSession(4)));
-    assert!(media.up(MediaSession(4), Some(MediaSession(3))), "it may be up yet, and ends the tunnel then");
+    assert!(
+        media.up(MediaSession(4), Some(MediaSession(3))),
+        "it may be up yet, and ends the tunnel then"
+    );
 }

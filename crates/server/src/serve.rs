@@ -193,6 +193,10 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
 
     announce(&app, [address, private_address, plain_address], &base, &ports);
     tracing::info!(rooms = service.room_count(), shards = ports.len(), "serving");
+    // Of one that takes over nobody waits for the start: the server before names it when it ends.
+    if !takes_over {
+        notify("READY=1");
+    }
 
     let only = become_only(other, service.clone(), accepts.clone(), log, config.data);
     let only = tokio::spawn(only);

@@ -326,9 +326,14 @@ async fn an_order_to_drain_starts_the_next_server() {
     let (exited, mut old) =
         tokio::task::spawn_blocking(move || (old.exits(), old)).await.expect("joined");
     assert!(exited, "it ends once it has handed over");
-    let mut words = [0; 64];
-    let length = told.recv(&mut words).expect("the supervisor was told");
-    assert_eq!(words[..length], *format!("MAINPID={pid}").as_bytes());
+    // The first says that it serves, and which one is the main process then; the second one nothing.
+    for expected in ["READY=1".to_owned(), format!("MAINPID={pid}")] {
+        let mut words = [0; 64];
+        let length = told.recv(&mut words).expect("the supervisor was told");
+        assert_eq!(words[..length], *expected.as_bytes());
+    }
+    told.set_nonblocking(true).expect("set");
+    assert!(told.recv(&mut [0; 64]).is_err(), "the new one has nothing to tell");
     // Who serves the port now was started by the old one: nobody else ends it.
     session.is_at(&old).await;
     assert!(

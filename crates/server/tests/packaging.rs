@@ -32,6 +32,38 @@ fn the_container_has_every_library_and_no_other() {
     }
 }
 
+/// What the Debian package is made of is there, but for the program, which is built.
+#[test]
+fn the_package_has_its_files_and_scripts() {
+    let manifest = std::fs::read_to_string(file("crates/server/Cargo.toml")).expect("the manifest");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let deb = &manifest["package"]["metadata"]["deb"];
+    let word = |value: &toml::Value| value.as_str().expect("text").to_owned();
+    let here = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let assets = deb["assets"].as_array().expect("a list");
+    let mut installed = BTreeSet::new();
+    for asset in assets {
+        let source = word(&asset[0]);
+        assert!(source == "target/release/palabre" || here(&source).is_file(), "{source}");
+        installed.insert(format!("/{}", word(&asset[1])));
+    }
+    let settings = deb["conf-files"].as_array().expect("a list");
+    assert!(settings.iter().all(|kept| installed.contains(&word(kept))), "{installed:?}");
+    let unit = here(&word(&deb["systemd-units"]["unit-scripts"])).join("palabre.service");
+    let unit = std::fs::read_to_string(unit).expect("the unit");
+    for path in ["/etc/palabre/palabre.toml", "/usr/share/doc/palabre/OPERATIONS.md"] {
+        assert!(unit.contains(path) && installed.contains(path), "{path}");
+    }
+    for script in ["postinst", "postrm"] {
+        let path = here(&word(&deb["maintainer-scripts"])).join(script);
+        let text = std::fs::read_to_string(&path).expect("the script");
+        // Where those of the unit go in.
+        assert!(text.contains("\n#DEBHELPER#\n"), "{script}");
+        let checked = Command::new("sh").arg("-n").arg(&path).status().expect("sh");
+        assert!(checked.success(), "{script}");
+    }
+}
+
 #[test]
 fn the_settings_that_ship_are_valid_with_every_line_of_them_in_use() {
     let dir = tempfile::tempdir().expect("dir");
@@ -64,8 +96,17 @@ fn the_settings_that_ship_are_valid_with_every_line_of_them_in_use() {
 fn the_unit_is_one_that_systemd_takes() {
     let unit =
         std::fs::read_to_string(file("packaging/systemd/palabre.service")).expect("the unit");
-    for line in ["DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "Restart=always"]
-    {
+    for line in [
+        "DynamicUser=yes",
+        "ProtectSystem=strict",
+        "NoNewPrivileges=yes",
+        // Whatever it fails of, and however often.
+        "Restart=always",
+        "StartLimitIntervalSec=0",
+        // The server tells both when it serves and who does after a take-over.
+        "Type=notify",
+        "NotifyAccess=main",
+    ] {
         assert!(unit.lines().any(|there| there == line), "{line}");
     }
     let Ok(verify) = Command::new("systemd-analyze").arg("--version").output() else {

@@ -4,21 +4,17 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
+use common::secure::{self, ask};
 use common::{PATIENCE, Palabre, room, token};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::Message;
 
 const NAME: &str = "salle.example";
@@ -71,28 +67,7 @@ async fn connect(
     port: u16,
     trusted: CertificateDer<'static>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(trusted).expect("a root");
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let name = ServerName::try_from(NAME).expect("a name");
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
-}
-
-async fn ask(stream: &mut TlsStream<TcpStream>, head: &str, host: &str, body: &str) -> String {
-    let request = format!(
-        "{head}\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = Vec::new();
-    // A server that closes without TLS's goodbye has answered all the same.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("in time");
-    String::from_utf8(answer).expect("text")
+    secure::connect(NAME, port, trusted).await
 }
 
 #[tokio::test]
@@ -216,8 +191,8 @@ fn files_that_do_not_fit_are_refused_by_name() {
     );
 }
 
-/// Nobody plays the authority here: only that a server without one starts, says so and goes on. The
-/// exchange itself is the library's.
+/// Nobody plays the authority here: only that a server without one starts, says so and goes on. See
+/// `acme.rs` for one that is there.
 #[tokio::test]
 async fn an_authority_that_is_not_there_is_told_and_stops_nothing() {
     let dir = tempfile::tempdir().expect("dir");

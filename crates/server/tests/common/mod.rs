@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod exposition;
+pub(crate) mod secure;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};

@@ -32,8 +32,8 @@ class Run {
     return asked;
   }
 
-  hear(message: ServerMessage, now: number): Effect[] {
-    return this.do({ type: 'message', now, message, jitter: 0 });
+  hear(message: ServerMessage, now: number, jitter = 0): Effect[] {
+    return this.do({ type: 'message', now, message, jitter });
   }
 
   join(now = 0): void {
@@ -293,15 +293,16 @@ describe('closing', () => {
     expect(run.tick(5 + pause)).toEqual([{ do: 'open' }]);
   });
 
-  test('a server that restarts says when to come back, within reason', () => {
+  test('a server that restarts says when to come back, within reason, and has spread its pages itself', () => {
     for (const [after, due] of [
       [0, 5],
+      [20, 25],
       [1200, 1205],
       [3_600_000, 5 + LONGEST_PAUSE],
     ] as const) {
       const run = new Run();
       run.join();
-      run.hear({ type: 'closing', reason: 'restarting', after }, 5);
+      run.hear({ type: 'closing', reason: 'restarting', after }, 5, 0.9);
       expect(run.state.phase).toMatchObject({ kind: 'waiting', retryAt: due });
     }
   });

@@ -200,7 +200,7 @@ impl Actor {
                 self.message(message, now).await
             }
             Wake::Message(Ok(None)) => {
-                self.disconnected(now, Duration::ZERO);
+                self.disconnected(now, None);
                 Ok(())
             }
             Wake::Message(Err(error)) => Err(error),
@@ -425,15 +425,16 @@ impl Actor {
             }
             ServerMessage::Closing { reason, after } => {
                 self.note(Note::Closing { reason });
-                let pause = match reason {
-                    ClosingReason::TooSlow | ClosingReason::Restarting => Some(Duration::ZERO),
-                    ClosingReason::Flooding => Some(backoff::FLOOD_PAUSE),
+                let told = after.map(|after| Duration::from_millis(after.0));
+                let told = told.map(|told| told.min(backoff::LONGEST_PAUSE));
+                let comes_back = match reason {
+                    ClosingReason::TooSlow | ClosingReason::Restarting => Some(told),
+                    ClosingReason::Flooding => Some(told.max(Some(backoff::FLOOD_PAUSE))),
                     _ => None,
                 };
-                if let Some(least) = pause {
+                if let Some(told) = comes_back {
                     self.knocks.refused += u64::from(self.absence.is_out());
-                    let asked = Duration::from_millis(after.map_or(0, |after| after.0));
-                    self.disconnected(now, asked.min(backoff::LONGEST_PAUSE).max(least));
+                    self.disconnected(now, told);
                 } else {
                     self.wire = Wire::Ended;
                     self.media = None;
@@ -488,7 +489,7 @@ impl Actor {
         if matches!(self.wire, Wire::Open { .. })
             && now.saturating_duration_since(self.last_heard) >= backoff::SILENCE_LIMIT
         {
-            self.disconnected(now, Duration::ZERO);
+            self.disconnected(now, None);
         }
         if let Wire::Open { outgoing, .. } = &mut self.wire
             && now >= self.next_ping

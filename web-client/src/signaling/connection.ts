@@ -45,19 +45,19 @@ export class Connection {
   #socket: WebSocket | null = null;
   #knocking: AbortController | null = null;
   #timer: ReturnType<typeof setInterval>;
+  /** The next attempt does not wait for the clock. */
+  #due: ReturnType<typeof setTimeout> | undefined;
   #left = false;
   readonly #url: string;
   readonly #handlers: Handlers;
+  readonly #tick = () => this.#step({ type: 'tick', now: performance.now(), jitter: Math.random() });
   readonly #online = () => this.#step({ type: 'online', now: performance.now() });
 
   constructor(url: string, credentials: Credentials, handlers: Handlers) {
     this.#url = url;
     this.#handlers = handlers;
     this.#state = initial(credentials);
-    this.#timer = setInterval(
-      () => this.#step({ type: 'tick', now: performance.now(), jitter: Math.random() }),
-      TICK,
-    );
+    this.#timer = setInterval(this.#tick, TICK);
     window.addEventListener('online', this.#online);
   }
 
@@ -108,6 +108,7 @@ export class Connection {
   /** Stops everything without a word. */
   dispose(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#due);
     window.removeEventListener('online', this.#online);
     this.#closeSocket();
   }
@@ -117,10 +118,12 @@ export class Connection {
     const { state, effects } = transition(this.#state, input);
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
+    clearTimeout(this.#due);
+    const { phase } = this.#state;
+    if (phase.kind === 'waiting')
+      this.#due = setTimeout(this.#tick, Math.max(0, phase.retryAt - performance.now()));
     if (this.#left) return this.#endIfOver();
-    if (this.#state.phase.kind !== before.kind || this.#state.phase.kind === 'waiting') {
-      this.#handlers.phase(this.#state.phase);
-    }
+    if (phase.kind !== before.kind || phase.kind === 'waiting') this.#handlers.phase(phase);
   }
 
   #endIfOver(): void {

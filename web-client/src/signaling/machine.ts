@@ -219,8 +219,11 @@ function connect(state: State, now: number, attempt: number, lostAt: number, pla
   };
 }
 
-/** The connection is gone: the next attempt is at once, later, or up to the person. */
-function lost(state: State, now: number, jitter: number, pause = 0): Step {
+/**
+ * The connection is gone: the next attempt is at once, later, or up to the person. It is not before `pause`;
+ * a server that says when to come back has spread its pages itself, and is taken at its word.
+ */
+function lost(state: State, now: number, jitter: number, pause = 0, told?: number): Step {
   const { phase } = state;
   if (phase.kind !== 'joined' && phase.kind !== 'connecting') return stay(state);
   const first = phase.kind === 'joined';
@@ -229,7 +232,7 @@ function lost(state: State, now: number, jitter: number, pause = 0): Step {
   const retry = retryDelay(attempt, now - lostAt, jitter, state.priority);
   if (!retry.retry)
     return { state: { ...state, phase: { kind: 'stopped', place: phase.place } }, effects: [] };
-  const retryAt = now + Math.max(retry.delay, pause);
+  const retryAt = now + (first && told !== undefined ? told : Math.max(retry.delay, told ?? pause));
   return {
     state: { ...state, phase: { kind: 'waiting', attempt, lostAt, retryAt, place: phase.place } },
     effects: [],
@@ -375,16 +378,17 @@ function entered(
 
 function closing(
   state: State,
-  { reason, after = 0 }: { reason: ClosingReason; after?: number },
+  { reason, after }: { reason: ClosingReason; after?: number },
   now: number,
   jitter: number,
 ): Step {
+  const told = after === undefined ? undefined : Math.min(after, LONGEST_PAUSE);
   switch (reason) {
     case 'too_slow':
     case 'restarting':
-      return withClose(lost(state, now, jitter, Math.min(after, LONGEST_PAUSE)));
+      return withClose(lost(state, now, jitter, 0, told));
     case 'flooding':
-      return withClose(lost(state, now, jitter, Math.max(FLOOD_PAUSE, Math.min(after, LONGEST_PAUSE))));
+      return withClose(lost(state, now, jitter, Math.max(FLOOD_PAUSE, told ?? 0)));
     default:
       return {
         state: { ...state, phase: { kind: 'closed', reason }, pending: [] },

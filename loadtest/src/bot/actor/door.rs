@@ -67,15 +67,20 @@ impl Rung {
 }
 
 impl Actor {
-    /// The connection broke: the bot comes back by itself, not before `pause` has gone by.
-    pub(super) fn disconnected(&mut self, now: Instant, pause: Duration) {
+    /// The connection broke: the bot comes back by itself. A server that said when has spread its bots
+    /// itself, and is taken at its word.
+    pub(super) fn disconnected(&mut self, now: Instant, told: Option<Duration>) {
         self.note(Note::Disconnected);
-        if !self.absence.is_out() {
+        let was_in = !self.absence.is_out();
+        if was_in {
             self.absence = Absence::Out(self.absence.since().unwrap_or(now));
             self.knocks.attempts = 0;
         }
-        self.wire =
-            Wire::Away { retry: Some(now + self.pause(now).max(pause)), how: Return::Resume };
+        let pause = match told {
+            Some(told) if was_in => told,
+            told => self.pause(now).max(told.unwrap_or_default()),
+        };
+        self.wire = Wire::Away { retry: Some(now + pause), how: Return::Resume };
     }
 
     /// How long a page would wait before it tries again.

@@ -18,8 +18,9 @@ use palabre_loadtest::own::OwnServer;
 use palabre_loadtest::run::{
     Overrides, Private, RawRun, Scenario, ServerProcess, Setting, private_of,
 };
+use tokio::sync::watch;
 
-use crate::early::{Ends, SoFar};
+use crate::early::Ends;
 use crate::outputs::Files;
 use crate::{generators, live};
 
@@ -236,13 +237,15 @@ async fn scenario(args: RunArgs) -> Result<bool> {
     } else {
         let told = own.as_ref().map(OwnServer::private_address).or(args.private);
         let private = private(told.as_deref(), &server)?;
-        let so_far = SoFar::new(&scenario);
-        let each_second = so_far.watcher(each_second);
-        let setting = Setting { server, private, own, process, progress, each_second };
-        tokio::select! {
-            run = palabre_loadtest::run::run(scenario, setting) => run?,
-            signal = ends.told() => so_far.ended_by(signal),
-        }
+        let (end, ended) = watch::channel(None);
+        let told = progress.clone();
+        let setting = Setting { server, private, own, process, progress, each_second, end: ended };
+        let run = palabre_loadtest::run::run(scenario, setting);
+        let end = |signal| {
+            told(&format!("ended by {signal}: the rooms are asked what they measured"));
+            end.send_replace(Some(signal));
+        };
+        ends.until(run, end).await?
     };
     outputs.report(&run)
 }

@@ -49,7 +49,8 @@ pub(crate) async fn run(
     let mut files = Vec::new();
     for (share, number) in shares(rooms, generators).into_iter().zip(1..) {
         let raw = folder.path().join(format!("{number}.raw"));
-        // It dies with this thread, which is the main one.
+        // It dies with this thread, which is the main one. A terminal's Ctrl-C is for this program alone,
+        // which passes it on: a generator that heard it twice would not wait for its rooms.
         let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--"])
             .arg(std::env::current_exe().context("this program")?)
@@ -59,6 +60,7 @@ pub(crate) async fn run(
             .args(["--rooms", &share.to_string()])
             .arg("--raw")
             .arg(&raw)
+            .process_group(0)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

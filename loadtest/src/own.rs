@@ -2,6 +2,7 @@
 //! and killed, stopped, restarted or handed over as the scenario says.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -165,6 +166,8 @@ impl OwnServer {
             .args(["--media", &format!("127.0.0.1:{}", self.media)])
             .arg("--data")
             .arg(self.data.path())
+            // A terminal's Ctrl-C is for the load test, whose rooms still need their server.
+            .process_group(0)
             .stdin(Stdio::null())
             // The report is there; the server's errors go where the load test's go.
             .stdout(Stdio::null())

@@ -42,10 +42,14 @@ pub(super) struct Hall<'a> {
     empty_rss: Option<u64>,
 }
 
-/// What a plan found.
+/// What the whole showed, besides its rooms.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    /// What ended it before its time.
+    pub(super) ended_by: Option<&'static str>,
+    /// What a plan watched.
     pub(super) levels: Vec<Level>,
+    /// What a search came to.
     pub(super) limit: Option<Limit>,
 }
 
@@ -73,13 +77,30 @@ impl<'a> Hall<'a> {
         }
     }
 
-    /// Lets rooms come and go as the scenario's load says, and gives what each gave.
+    /// Lets rooms come and go as the scenario's load says, and gives what each gave. When the run is told
+    /// to end, those there are give what they have so far.
     ///
     /// # Errors
     /// When a room cannot be opened.
     pub(super) async fn play(mut self) -> Result<(Vec<(u16, RoomResult)>, Found)> {
-        let scenario = self.scenario.clone();
         let mut found = Found::default();
+        let mut end = self.setting.end.clone();
+        let told = async { end.wait_for(Option::is_some).await.map(|what| *what) };
+        tokio::select! {
+            played = self.play_through(&mut found) => played?,
+            Ok(what) = told => {
+                found.ended_by = what;
+                self.become_so_many(0).await?;
+                self.gather().await?;
+            }
+        }
+        self.results.sort_by_key(|(index, _)| *index);
+        Ok((self.results, found))
+    }
+
+    /// Follows the load until every room is over.
+    async fn play_through(&mut self, found: &mut Found) -> Result<()> {
+        let scenario = self.scenario.clone();
         match &scenario.load.mode {
             Mode::Steady | Mode::Soak => self.become_so_many(scenario.rooms).await?,
             Mode::Ramp { levels, every } => {
@@ -109,11 +130,15 @@ impl<'a> Hall<'a> {
                 self.become_so_many(0).await?;
             }
         }
+        self.gather().await
+    }
+
+    /// Waits for the rooms that are on.
+    async fn gather(&mut self) -> Result<()> {
         while let Some(result) = self.running.join_next().await {
             self.results.push(result?);
         }
-        self.results.sort_by_key(|(index, _)| *index);
-        Ok((self.results, found))
+        Ok(())
     }
 
     fn tell(&self, level: &Level, objective: &Objective) {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::bot::{Microphone, Stack};
@@ -68,9 +69,12 @@ pub struct Setting {
     pub progress: Progress,
     /// Told what each second brought.
     pub each_second: EachSecond,
+    /// What ends the run before its time, once something does: its name.
+    pub end: watch::Receiver<Option<&'static str>>,
 }
 
-/// Runs a scenario against a server.
+/// Runs a scenario against a server. When it is told to end before its time, what its rooms showed until
+/// then is judged, and the run is partial.
 ///
 /// # Errors
 /// When it could not be run at all: no server, no speech. What goes wrong in a room is a failed
@@ -143,6 +147,9 @@ pub async fn run(scenario: Scenario, mut setting: Setting) -> Result<RawRun> {
     drop(own);
     run.series = seconds.since(0);
     run.seconds = start.elapsed().as_secs_f64();
+    if let Some(what) = found.ended_by {
+        run.ended_early(what);
+    }
     Ok(run)
 }
 

@@ -118,6 +118,9 @@ pub struct RawRun {
     pub began_at_ms: u64,
     /// How long it took.
     pub seconds: f64,
+    /// Whether it was ended before its time: it shows what was measured until then.
+    #[serde(default)]
+    pub partial: bool,
     /// Processes that made the load.
     pub generators: u32,
     /// Rooms there were.
@@ -153,6 +156,7 @@ impl RawRun {
             tested,
             began_at_ms,
             seconds: 0.0,
+            partial: false,
             generators: 1,
             rooms: 0,
             totals: Totals::default(),
@@ -204,6 +208,19 @@ impl RawRun {
                 self.assert(assertion);
             }
         }
+    }
+
+    /// It was ended by `what` before its time. What it showed is judged; it passes no more.
+    pub(super) fn ended_early(&mut self, what: &str) {
+        self.partial = true;
+        self.assert(Assertion {
+            what: "the run lasts to its end".to_owned(),
+            held: false,
+            found: format!(
+                "ended by {what} after {:.0} s: judged is what it showed until then",
+                self.seconds
+            ),
+        });
     }
 
     /// Adds an assertion; one that says the same of another room is put together with it.
@@ -258,6 +275,7 @@ impl RawRun {
         let last = end(self).max(end(&other));
         self.began_at_ms = self.began_at_ms.min(other.began_at_ms);
         self.seconds = (last - self.began_at_ms as f64) / 1_000.0;
+        self.partial |= other.partial;
         self.generators += other.generators;
         self.rooms += other.rooms;
         self.totals.merge(other.totals);

@@ -176,6 +176,8 @@ pub struct Summary {
     pub people: usize,
     /// How long it took.
     pub seconds: f64,
+    /// Whether it was ended before its time.
+    pub partial: bool,
     /// Processes that made the load.
     pub generators: u32,
     /// From opening the WebSocket to connected media.
@@ -263,6 +265,7 @@ impl Summary {
             rooms: run.levels.iter().map(|level| level.rooms.into()).max().unwrap_or(run.rooms),
             people: run.tested.people,
             seconds: run.seconds,
+            partial: run.partial,
             generators: run.generators,
             join_seconds: totals.join_seconds.distribution(),
             audio_latency_ms: totals.audio_latency_ms.distribution(),
@@ -345,11 +348,12 @@ impl Summary {
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "{}: {} room(s) of {}, {:.0} s\n{:<28}{:>10}{:>10}{:>10}{:>10}{:>8}",
+            "{}: {} room(s) of {}, {:.0} s{}\n{:<28}{:>10}{:>10}{:>10}{:>10}{:>8}",
             self.scenario,
             self.rooms,
             self.people,
             self.seconds,
+            if self.partial { " (partial: ended before its time)" } else { "" },
             "",
             "p50",
             "p95",

@@ -130,19 +130,28 @@ impl RoomRun {
         }
     }
 
-    /// Does what the scenario says, and gathers what came of it.
-    /// With a planned load it plays until `end` says so.
+    /// Does what the scenario says until it is over, or until `end` says so, and gathers what came of it.
     pub(super) async fn run(mut self, mut end: watch::Receiver<bool>) -> RoomResult {
         let mut result = RoomResult::default();
-        let scenario = self.scenario.clone();
-        let silent = |seat: &Seat| seat.0 >= scenario.speakers && !scenario.cameras;
+        let silent = |seat: &Seat| seat.0 >= self.scenario.speakers && !self.scenario.cameras;
         result.silent = self.bots.keys().copied().filter(silent).collect();
+        tokio::select! {
+            () = self.play(&mut result) => {}
+            // Whoever could say so is gone with its end.
+            _ = end.wait_for(|end| *end) => {}
+        }
+        self.gather(result).await
+    }
+
+    /// Plays the script to its end. With a planned load there is none: rooms end when the plan says so.
+    async fn play(&mut self, result: &mut RoomResult) {
+        let scenario = self.scenario.clone();
         // The script's clock stands while a fault is repeated.
         let mut stood = Duration::ZERO;
         for step in &scenario.steps {
             tokio::time::sleep_until((self.start + step.at + stood).into()).await;
             let began = Instant::now();
-            let outcome = self.step(&step.what, &mut result).await;
+            let outcome = self.step(&step.what, result).await;
             if let Act::Fault(_) = step.what {
                 stood += began.elapsed();
                 let (compared, differences) = result.faults.take_verdict();
@@ -181,11 +190,13 @@ impl RoomRun {
             }
         }
         if scenario.load.is_planned() {
-            // Whoever planned it is gone with its end.
-            let _ = end.wait_for(|end| *end).await;
-        } else {
-            tokio::time::sleep_until((self.start + scenario.length + stood).into()).await;
+            std::future::pending().await
         }
+        tokio::time::sleep_until((self.start + scenario.length + stood).into()).await;
+    }
+
+    /// Asks everybody what they measured, and lets them leave.
+    async fn gather(self, mut result: RoomResult) -> RoomResult {
         for bot in self.bots.values() {
             match bot.report().await {
                 Ok(report) => result.reports.push(report),

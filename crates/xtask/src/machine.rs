@@ -40,6 +40,7 @@ pub(crate) const TEST: &[Need] = &[
     Need { program: "pulseaudio", package: "pulseaudio", why: "is the sound card of that browser" },
     Need { program: "turnserver", package: "coturn", why: "is the TURN server of the tests" },
     Need { program: "openssl", package: "openssl", why: "makes that server's certificate" },
+    Need { program: "pebble", package: "pebble", why: "is the authority of certificates" },
 ];
 
 /// Packages that start a service where they are installed, if there is a systemd.

@@ -215,8 +215,8 @@ impl Engine {
     pub fn open_tunnel(&mut self, now: Instant, room: &RoomId, seat: Seat) -> Option<OpenedTunnel> {
         let serial = self.next_serial;
         let (_, room) = self.room(room)?;
-        let place = room.peers.get(seat.index())?.as_ref();
-        let ends = |peer: &&Box<Peer>| peer.is_settled(now) || peer.is_up() && room.awaits(seat);
+        let place = room.peers.get(seat.index())?.as_deref();
+        let ends = |peer: &&Peer| peer.is_settled(now) || peer.is_up() && room.awaits(seat);
         let standing = place.filter(ends).map(|peer| peer.key);
         // One that waited beside it has the place then; one that was still heard ends too.
         let standing = standing.and_then(|key| room.take_out(key));

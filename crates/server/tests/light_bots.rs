@@ -83,6 +83,7 @@ async fn found_by(bots: Stack, server: Server) -> Summary {
         process: None,
         progress: Arc::new(|_| ()),
         each_second: Arc::new(|_: &_| ()),
+        end: tokio::sync::watch::channel(None).1,
     };
     Summary::of(&run(scenario, setting).await.expect("run"))
 }

@@ -19,7 +19,8 @@ pub const FLOOD_PAUSE: Duration = Duration::from_secs(5);
 const SPREAD: Duration = Duration::from_millis(200);
 
 /// From one attempt to the next, for who has been away for less than the first.
-const PACE: [(Duration, Duration); 2] = [
+const PACE: [(Duration, Duration); 3] = [
+    (Duration::from_secs(2), Duration::from_millis(200)),
     (Duration::from_secs(20), Duration::from_millis(500)),
     (Duration::from_secs(60), Duration::from_secs(1)),
 ];
@@ -48,7 +49,8 @@ mod tests {
             delay(attempt, Duration::from_secs(away_s), jitter, first).as_millis()
         };
         assert_eq!((ms(1, 0, 0.5, true), ms(1, 0, 0.5, false)), (0, 100));
-        assert_eq!((ms(2, 0, 0.0, false), ms(2, 0, 0.5, false)), (375, 500));
+        assert_eq!((ms(2, 0, 0.0, false), ms(2, 1, 0.5, false)), (150, 200));
+        assert_eq!((ms(2, 2, 0.0, false), ms(2, 2, 0.5, false)), (375, 500));
         assert_eq!((ms(2, 19, 0.9, true), ms(9, 20, 0.5, false)), (250, 1_000));
         assert_eq!((ms(99, 60, 0.5, false), ms(99, 3_600, 0.5, true)), (3_000, 1_500));
     }

@@ -21,7 +21,8 @@ test('whoever speaks or conducts comes back at once, the others spread out behin
   }
 });
 
-test('a server that is back within seconds is found within one', () => {
+test('a server that is back at once is found at once, and one that is back within seconds within one', () => {
+  for (let away = 0; away < 2_000; away += 250) expect(delay(2, away, 1)).toBeLessThanOrEqual(250);
   for (let away = 0; away < 20_000; away += 250) expect(delay(9, away, 1)).toBeLessThanOrEqual(625);
 });
 

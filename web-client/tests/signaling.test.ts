@@ -152,9 +152,9 @@ describe('a lost connection', () => {
     run.lose(0);
     run.tick(0);
     run.lose(10);
-    expect(run.state.phase).toMatchObject({ kind: 'waiting', attempt: 2, retryAt: 385 });
-    expect(run.tick(259)).toEqual([]);
-    expect(run.do({ type: 'online', now: 259 })).toEqual([{ do: 'open' }]);
+    expect(run.state.phase).toMatchObject({ kind: 'waiting', attempt: 2, retryAt: 160 });
+    expect(run.tick(159)).toEqual([]);
+    expect(run.do({ type: 'online', now: 159 })).toEqual([{ do: 'open' }]);
   });
 
   test('a hint at a loss asks the server at once, and waits less long for its answer', () => {

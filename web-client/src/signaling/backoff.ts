@@ -10,10 +10,11 @@ export type Priority = 'first' | 'ordinary';
 
 /**
  * How often a page knocks, in milliseconds, by how long it has been away: `[away less than, pause]`. A
- * server that restarts is back within seconds, and a page should find it within half of one; raising
- * the later pauses spares a server that stays down under many pages.
+ * supervisor has a server back in a fraction of a second, and what a page's pause adds to that nobody hears
+ * anybody; raising the later pauses spares a server that stays down under many pages.
  */
 export const PACE: readonly [number, number][] = [
+  [2_000, 200],
   [20_000, 500],
   [60_000, 1000],
   [Infinity, 3000],

@@ -82,6 +82,7 @@ pub(super) async fn run(
             returns: Vec::new(),
         })),
         joins: Vec::new(),
+        joined: None,
         returns: Vec::new(),
         troubles: Vec::new(),
         told: Counts::default(),
@@ -140,6 +141,8 @@ struct Actor {
     player: Option<Player>,
     senses: SharedSenses,
     joins: Vec<f64>,
+    /// When its media connected last.
+    joined: Option<Instant>,
     returns: Vec<(&'static str, f64)>,
     troubles: Vec<String>,
     /// What the last pulse told.

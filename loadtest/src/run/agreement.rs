@@ -188,7 +188,7 @@ pub(super) fn compared(run: &RawRun) -> Vec<Compared> {
     let mut add = |what, series, (bots, server), slack| {
         all.push(Compared { what, series, bots, server, slack });
     };
-    let most_bots = run.series.iter().map(|second| second.connected).max().unwrap_or(0);
+    let most_bots = run.series.iter().map(|second| second.online).max().unwrap_or(0);
     let most_rooms = run.series.iter().map(|second| second.rooms).max().unwrap_or(0);
     if !run.levels.is_empty() {
         // A plan ends rooms and opens others, while the server keeps those that people left.

@@ -34,7 +34,9 @@ pub struct Second {
     pub rooms: u64,
     /// Bots that play.
     pub bots: u64,
-    /// Of these, bots whose media is connected.
+    /// Of these, bots whose WebSocket is open.
+    pub online: u64,
+    /// Of these, bots whose media is connected: nobody's is once a session has ended.
     pub connected: u64,
     /// Streams of sound that should flow, one for each speaker at each listener.
     pub streams: u64,
@@ -87,6 +89,7 @@ impl Second {
     pub fn merge(&mut self, other: Self) {
         self.rooms += other.rooms;
         self.bots += other.bots;
+        self.online += other.online;
         self.connected += other.connected;
         self.streams += other.streams;
         self.silent_streams += other.silent_streams;
@@ -110,6 +113,7 @@ impl Second {
     pub fn then(&mut self, next: &Self) {
         self.rooms = next.rooms;
         self.bots = next.bots;
+        self.online = next.online;
         self.connected = next.connected;
         self.streams = next.streams;
         self.silent_streams = self.silent_streams.max(next.silent_streams);
@@ -287,6 +291,7 @@ impl Watch {
                 match asked {
                     Asked::Pulse(pulse) => {
                         second.bots += 1;
+                        second.online += u64::from(pulse.online);
                         second.connected += u64::from(pulse.connected);
                         second.counts += pulse.counts;
                         second.audio_latency_ms.merge(&pulse.times.audio_latency);

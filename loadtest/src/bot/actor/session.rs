@@ -93,10 +93,16 @@ impl Actor {
             self.note(Note::MediaLost);
             return;
         }
+        // Media that were lost and come back over the same WebSocket did not take since its opening.
         let since = match &self.wire {
-            Wire::Open { opened, .. } => (*opened).min(media.began),
-            Wire::Opening { .. } | Wire::Away { .. } | Wire::Ended => media.began,
+            Wire::Open { opened, .. } if self.joined.is_none_or(|joined| joined < *opened) => {
+                (*opened).min(media.began)
+            }
+            Wire::Open { .. } | Wire::Opening { .. } | Wire::Away { .. } | Wire::Ended => {
+                media.began
+            }
         };
+        self.joined = Some(now);
         let after = now.saturating_duration_since(since).as_secs_f64();
         self.joins.push(after);
         self.carries(now);

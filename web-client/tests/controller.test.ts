@@ -397,10 +397,16 @@ describe('statistics', () => {
     const behind = { id: 'L', candidateType: 'prflx', protocol: 'udp', relayProtocol: 'tls' };
     const relayed = new Map<string, object>(chromium).set('L', behind);
     expect(quickLook(relayed, know(relayed)).via).toBe('turn');
-    // Firefox chooses after the first packets: what brought them is the way.
-    const unchosen = { ...firefox.get('P'), nominated: false, state: 'in-progress' };
-    const early = new Map<string, object>(firefox).set('P', unchosen);
-    expect(quickLook(early, know(early))).toEqual({ received: 42, via: 'turn' });
+    // Firefox chooses after the first packets: what brought the last one is the way.
+    const chosen = {
+      ...firefox.get('Q'),
+      state: 'succeeded',
+      selected: true,
+      lastPacketReceivedTimestamp: 800,
+    };
+    const unchosen = { ...firefox.get('P'), nominated: false, lastPacketReceivedTimestamp: 900 };
+    const early = new Map<string, object>(firefox).set('P', unchosen).set('Q', chosen);
+    expect(quickLook(early, know(early))).toEqual({ received: 900, via: 'turn' });
     // What comes on another pair than the one that the browser sends on says nothing of that one.
     const deaf = new Map<string, object>(chromium).set('P', { ...chromium.get('P'), packetsReceived: 4 });
     expect(quickLook(deaf, know(deaf)).received).toBe(4);

@@ -83,7 +83,14 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
    * nothing after them; on long ways they are so far apart that a path would be dead between them.
    */
   let shaken = false;
-  const proven = <L extends Look>(look: L): L => (shaken ? look : { ...look, received: 0 });
+  let known: Known = { transport: null, pairs: [] };
+  /** Firefox forgets what old paths brought once new ones are tried: that is no word of theirs. */
+  let heard = 0;
+  const proven = <L extends Look>(look: L): L => {
+    if (!shaken) return { ...look, received: 0 };
+    if (known.transport === null) heard = Math.max(heard, look.received);
+    return known.transport === null ? { ...look, received: heard } : look;
+  };
   pc.addEventListener('connectionstatechange', () => {
     shaken ||= pc.connectionState === 'connected';
     if (pc.connectionState === 'failed') onFailed();
@@ -124,7 +131,6 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
       leave = () => failed(new Error('closed'));
       pc.getStats().then(done, failed);
     });
-  let known: Known = { transport: null, pairs: [] };
   const apply = async (sdp: string) => {
     await pc.setRemoteDescription({ type: 'answer', sdp });
     applied = sdp;

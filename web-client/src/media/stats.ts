@@ -7,7 +7,7 @@ export type Via = 'udp' | 'tcp' | 'turn';
 export interface Look {
   /**
    * What came in on the path that the browser sends on, in whatever unit it counts; only its change
-   * matters. Where the browser does not tell paths apart it is all that came in.
+   * matters. Where the browser has no such path it is all that came in, or when something last did.
    */
   received: number;
   via: Via;
@@ -58,16 +58,18 @@ export function quickLook(reports: Reports, known: Known): Look {
   const pairs = transport ? [] : known.pairs.map(get);
   const count = (report: Report | undefined) =>
     number(report, 'packetsReceived') || number(report, 'bytesReceived');
+  // Firefox chooses a pair only after the first packets came on it: what brought the last one is the way.
+  const heardAt = pairs.map((pair) => number(pair, 'lastPacketReceivedTimestamp'));
+  const last = Math.max(0, ...heardAt);
   const selected =
     get(transport?.['selectedCandidatePairId']) ??
+    (last > 0 ? pairs[heardAt.indexOf(last)] : undefined) ??
     pairs.find((pair) => pair?.['selected'] === true) ??
-    pairs.find((pair) => pair?.['nominated'] === true && pair['state'] === 'succeeded') ??
-    // Firefox calls none its choice before the first packets came on it.
-    pairs.find((pair) => count(pair) > 0);
+    pairs.find((pair) => pair?.['nominated'] === true && pair['state'] === 'succeeded');
   // Where UDP is blocked the server may find the way over TCP while Chromium sends into the dead pair for
   // seconds more: what comes elsewhere is no sign that anything of ours arrives.
   const chosen = transport && selected ? count(selected) : 0;
-  const all = transport ? count(transport) : pairs.reduce((sum, pair) => sum + count(pair), 0);
+  const all = transport ? count(transport) : last || pairs.reduce((sum, pair) => sum + count(pair), 0);
   return {
     received: chosen > 0 ? chosen : all,
     via: viaOf(get(selected?.['localCandidateId']), get(selected?.['remoteCandidateId'])),

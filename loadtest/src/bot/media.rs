@@ -26,6 +26,8 @@ pub(super) struct Media {
     pub(super) began: Instant,
     /// Whether the peer was connected when it was last looked at.
     pub(super) connected: bool,
+    /// Whether it was connected before: a path that is restarted is no join.
+    pub(super) joined: bool,
     /// Whether its first answer is still to come, or the streams are known.
     pub(super) fresh: bool,
 }
@@ -67,7 +69,7 @@ impl Media {
             }
             Stack::Signaling => bail!("a bot of signaling alone has no media"),
         };
-        Ok(Self { peer, state, began: now, connected: false, fresh: true })
+        Ok(Self { peer, state, began: now, connected: false, joined: false, fresh: true })
     }
 
     /// The next thing that the bot's task must see to.

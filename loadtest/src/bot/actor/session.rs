@@ -104,7 +104,9 @@ impl Actor {
         };
         self.joined = Some(now);
         let after = now.saturating_duration_since(since).as_secs_f64();
-        self.joins.push(after);
+        if !std::mem::replace(&mut media.joined, true) {
+            self.joins.push(after);
+        }
         self.carries(now);
         lock(&self.senses).mouth.resume(now);
         self.note(Note::Connected { after });

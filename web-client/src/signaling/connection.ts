@@ -48,6 +48,7 @@ export class Connection {
   /** The next attempt does not wait for the clock. */
   #due: ReturnType<typeof setTimeout> | undefined;
   #left = false;
+  #disposed = false;
   readonly #url: string;
   readonly #handlers: Handlers;
   readonly #tick = () => this.#step({ type: 'tick', now: performance.now(), jitter: Math.random() });
@@ -107,6 +108,7 @@ export class Connection {
 
   /** Stops everything without a word. */
   dispose(): void {
+    this.#disposed = true;
     clearInterval(this.#timer);
     clearTimeout(this.#due);
     window.removeEventListener('online', this.#online);
@@ -120,7 +122,7 @@ export class Connection {
     for (const effect of effects) this.#perform(effect);
     clearTimeout(this.#due);
     const { phase } = this.#state;
-    if (phase.kind === 'waiting')
+    if (phase.kind === 'waiting' && !this.#disposed)
       this.#due = setTimeout(this.#tick, Math.max(0, phase.retryAt - performance.now()));
     if (this.#left) return this.#endIfOver();
     if (phase.kind !== before.kind || phase.kind === 'waiting') this.#handlers.phase(phase);

@@ -187,7 +187,7 @@ impl SfuHandle {
             *rooms.entry(room.clone()).or_insert(emptiest)
         };
         let id = room.clone();
-        self.on(shard, move |shard, _| shard.engine.open_room(&id, seats)).await
+        self.on(shard, move |shard, now| shard.engine.open_room(now, &id, seats)).await
     }
 
     /// Closes a room and all its sessions.
@@ -198,6 +198,17 @@ impl SfuHandle {
         let Some(shard) = self.rooms().remove(room) else { return Ok(()) };
         let id = room.clone();
         self.on(shard, move |shard, now| shard.engine.close_room(now, &id)).await
+    }
+
+    /// Lets a room go on as it is until `until`, closed to whoever asks for it: see
+    /// [`Engine::leave_room`].
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn leave_room(&self, room: &RoomId, until: Instant) -> Result<(), Stopped> {
+        let id = room.clone();
+        // It keeps its shard: opened again, it ends there.
+        self.in_room(room, move |shard, now| shard.engine.leave_room(now, &id, until)).await
     }
 
     /// Answers a seat's offer. Called within a tokio runtime, whose blocking threads read it.

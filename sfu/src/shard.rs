@@ -468,8 +468,8 @@ mod tests {
     fn ears_go_with_their_tunnels() {
         let mut shard = shard();
         let room = RoomId::parse("test-room").unwrap();
-        shard.engine.open_room(&room, 3);
         let now = Instant::now();
+        shard.engine.open_room(now, &room, 3);
         let open = |shard: &mut Shard, seat| {
             shard.open_tunnel(now, room.clone(), Seat(seat), Box::new(|_, _| {}))
         };
@@ -481,7 +481,7 @@ mod tests {
         open(&mut shard, 1).unwrap();
         assert_eq!(shard.ears.len(), 2);
         shard.engine.close_room(now, &room);
-        shard.engine.open_room(&room, 3);
+        shard.engine.open_room(now, &room, 3);
         open(&mut shard, 2).unwrap();
         assert_eq!(shard.ears.len(), 1);
     }

@@ -29,6 +29,7 @@ pub use clock::ServerClock;
 pub use door::network;
 pub use media::{
     MEDIA_PATIENCE, MediaFuture, MediaNotice, MediaPlane, MediaStopped, Negotiated, OfferError,
+    PARTING,
 };
 pub use metrics::{Counter, CountersBy, Durations, Exported, Label, Metrics, UnderWay};
 pub use news::{Milestone, News};

@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use palabre_ids::{Epoch, GateEntry, MediaSession, OpenedTunnel, RoomId, Seat};
+use palabre_ids::{Epoch, GateEntry, MediaSession, Millis, OpenedTunnel, RoomId, Seat};
 use palabre_wire::{IceCredentials, SeatView, frame};
 
 use crate::tunnel::Ear;
@@ -15,6 +15,12 @@ pub type MediaFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The longest the media plane may take for anything. A shard answers within a millisecond; beyond
 /// this it is stuck, and what a room tells its pages would not be what is forwarded.
 pub const MEDIA_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Media of a room that another process takes over go on for so long, by the gate that was in force last:
+/// its pages have until then to make theirs to the other one, which takes in nothing that could change that
+/// gate for as long. Shorter cuts off pages on slow networks, which need some five round trips; longer holds
+/// up whoever commands something just then.
+pub const PARTING: Millis = Millis(1_500);
 
 /// Why an offer has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +56,10 @@ pub trait MediaPlane: Send + Sync {
 
     /// Closes a room and all its sessions.
     fn close_room<'a>(&'a self, room: &'a RoomId) -> MediaFuture<'a, ()>;
+
+    /// Closes a room to whoever asks for it; the sessions that it has go on until `until`, by the gate
+    /// that is in force. Opened again, it begins anew.
+    fn leave_room<'a>(&'a self, room: &'a RoomId, until: Instant) -> MediaFuture<'a, ()>;
 
     /// Answers a seat's offer.
     fn negotiate<'a>(

@@ -22,17 +22,19 @@ pub(crate) struct Goodbye {
     pub(crate) reason: ClosingReason,
     /// After how long, where everybody would come back at once otherwise.
     pub(crate) after: Option<Millis>,
+    /// For how long its media go on meanwhile.
+    pub(crate) media_for: Option<Millis>,
 }
 
 impl From<ClosingReason> for Goodbye {
     fn from(reason: ClosingReason) -> Self {
-        Self { reason, after: None }
+        Self { reason, after: None, media_for: None }
     }
 }
 
 impl From<Goodbye> for ServerMessage {
-    fn from(Goodbye { reason, after }: Goodbye) -> Self {
-        Self::Closing { reason, after }
+    fn from(Goodbye { reason, after, media_for }: Goodbye) -> Self {
+        Self::Closing { reason, after, media_for }
     }
 }
 

@@ -7,6 +7,7 @@ mod joining;
 mod media;
 mod moving;
 mod pages;
+mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -195,6 +196,8 @@ pub(crate) struct RoomTask {
     erased: bool,
     /// Whether it is to go over to another process.
     leaving: Option<moving::Leaving>,
+    /// Whether it was taken over from another process just now.
+    standing: Option<standing::Standing>,
 }
 
 /// A room's task has ended, and its pages are still to be told.
@@ -253,6 +256,7 @@ impl RoomTask {
             has_media: false,
             erased: false,
             leaving: None,
+            standing: None,
         }
     }
 
@@ -315,7 +319,10 @@ impl RoomTask {
             let timer = self.next_timer();
             let next = tokio::select! {
                 message = inbox.recv() => match message {
-                    Some(message) => self.take(message).await?,
+                    Some(message) => match self.hold(message) {
+                        Some(message) => self.take(message).await?,
+                        None => Next::Go,
+                    },
                     None => Next::End(Outcome::Stopped),
                 },
                 changed = speaking.changed() => match changed {
@@ -394,6 +401,9 @@ impl RoomTask {
     // ---- time
 
     fn next_timer(&self) -> UnixMillis {
+        if let Some(until) = self.stands_until() {
+            return until;
+        }
         let lost = self.seats.iter().filter_map(SeatState::due);
         let alone = self.seats.iter().filter_map(SeatState::media_due);
         let room = self.room.poll_timeout();
@@ -419,6 +429,9 @@ impl RoomTask {
     }
 
     async fn on_time(&mut self) -> Result<Next, Failure> {
+        if self.stands() {
+            return self.stand_no_more().await;
+        }
         let now = self.shared.clock.now();
         if self.ends_unused_at() <= now {
             return Ok(Next::End(Outcome::Erased));

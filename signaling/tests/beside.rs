@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{LAURA, PATIENCE, Server, three};
+use common::{AMADOU, CHAIR, Call, LAURA, PATIENCE, Server, three};
 use palabre_backup::{Journal, LogJournal};
 use palabre_ids::Millis;
-use palabre_signaling::MoveError;
-use palabre_wire::ClosingReason;
+use palabre_signaling::{MoveError, PARTING};
+use palabre_wire::{
+    Answer, ClientMessage, ClosingReason, Command, Presence, RoomEvent, ServerMessage,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 struct Scene {
@@ -77,6 +79,40 @@ async fn rooms_that_are_taken_back_come_when_the_other_server_lets_them_go() {
     page.take_welcome().await;
     timeout(PATIENCE, back).await.expect("it ends").expect("joined").expect("well");
     assert!(!before.service.takes_over() && before.service.is_ready());
+}
+
+#[tokio::test]
+async fn nobodys_rights_change_while_the_server_before_forwards_by_those_they_had() {
+    let Scene { before, server, .. } = &Scene::new().await;
+    let mut page = before.join(LAURA).await;
+    let mut rooms = before.service.hand_over(Millis(0)).await;
+    assert_eq!(rooms.next().await.as_ref(), Some(&server.room));
+    let is_closing = |m: &ServerMessage| matches!(m, ServerMessage::Closing { .. });
+    let closing = page.until(is_closing).await.pop();
+    let (reason, after) = (ClosingReason::Restarting, Some(Millis(0)));
+    let media_for = Some(PARTING);
+    assert_eq!(closing, Some(ServerMessage::Closing { reason, after, media_for }));
+    let calls = before.media.calls();
+    let Some(&Call::LeaveRoom { until }) = calls.last() else {
+        panic!("its media are not left: {calls:?}")
+    };
+
+    server.service.take(&server.room).await.expect("taken");
+    let mut page = server.join(LAURA).await;
+    let muted = page.send_command(Command::SetMuted { muted: true }).await;
+    let mut leaving = server.join(CHAIR).await;
+    leaving.say(&ClientMessage::Leave).await;
+    // Who comes meanwhile is in at once, and finds all as it was.
+    let mut late = server.join(AMADOU).await;
+    let people = late.welcome.as_ref().expect("in").room.people.clone();
+    if std::time::Instant::now() < until {
+        assert!(!people[LAURA].muted && people[CHAIR].presence == Presence::Here);
+    }
+    let (answer, _) = page.answer_to(muted).await;
+    assert_eq!(answer, Answer::Done);
+    assert!(std::time::Instant::now() >= until, "it was answered too early");
+    assert_eq!(leaving.closing().await, ClosingReason::Left);
+    late.until_event(|event| matches!(event, RoomEvent::Person(person) if person.muted)).await;
 }
 
 #[tokio::test]

@@ -22,7 +22,8 @@ async fn a_floor_that_is_not_in_force_is_not_announced() {
     assert!(!messages.iter().any(told));
     // The chair comes back first.
     let after = Some(Millis(0));
-    let restarting = ServerMessage::Closing { reason: ClosingReason::Restarting, after };
+    let restarting =
+        ServerMessage::Closing { reason: ClosingReason::Restarting, after, media_for: None };
     assert_eq!(messages.last(), Some(&restarting));
     timeout(PATIENCE, server.service.failed()).await.expect("the server is to stop");
     assert!(!server.service.is_ready());

@@ -112,6 +112,49 @@ describe('a new connection that a person asks for', () => {
   });
 });
 
+describe('a server that another one takes over from', () => {
+  const moved = (mediaUntil: number) => {
+    const run = new Run();
+    run.up(AHEAD);
+    run.do({ type: 'signaling_lost' }, 6000);
+    return { run, effects: run.do({ type: 'joined', again: true, mediaUntil }, 6050) };
+  };
+
+  test('carries what it has until the other one does', () => {
+    const { run, effects } = moved(7500);
+    expect(effects).toEqual([beside(2)]);
+    expect(carrierOf(run.state)).toBe('udp');
+    // The credentials were its own.
+    expect(run.state.ahead).toBeNull();
+    run.answer();
+    expect(run.do({ type: 'path_alive', via: 'udp' }, 6300)).toEqual([
+      recovered('new_transport', 'server_restarted', 250, 0),
+    ]);
+    expect(run.state.before).toEqual({ at: 'leaving', until: 6300 + LEAVES_AFTER });
+  });
+
+  test('is not waited for once its time is over, nor where it carried nothing', () => {
+    expect(moved(6000).effects).toEqual([offer('fresh', 2)]);
+    const run = new Run();
+    run.up(AHEAD);
+    run.die(6000);
+    run.do({ type: 'signaling_lost' });
+    const effects = run.do({ type: 'joined', again: true, mediaUntil: 9000 }, 6050);
+    expect(effects.map((effect) => effect.do === 'offer' && effect.beside)).toEqual([undefined]);
+    expect(run.state.before.at).toBe('none');
+  });
+
+  test('and that ends before the other one carries leaves a gap from then on', () => {
+    const { run } = moved(7500);
+    run.answer();
+    run.do({ type: 'before_dead', heardAt: 7500 }, 8000);
+    expect(carrierOf(run.state)).toBe('none');
+    expect(run.do({ type: 'path_alive', via: 'udp' }, 8200)).toEqual([
+      recovered('new_transport', 'server_restarted', 700),
+    ]);
+  });
+});
+
 describe('a restart that takes longer than a new transport waits', () => {
   test('brings the sound back at once when it is first, and the new one takes over without a gap', () => {
     const run = restarting();

@@ -7,7 +7,7 @@ import { answerAhead } from '../src/media/sdp.ts';
 import { closeLook, know, quickLook } from '../src/media/stats.ts';
 import { GIVE_UP_AFTER_BAD, SETTLES, TRY_AFTER_CLEAR } from '../src/media/weak.ts';
 import type { Voice } from '../src/media/frames.ts';
-import type { IceCredentials, MediaOffer, Recovered } from '../src/wire/index.ts';
+import type { IceCredentials, MediaOffer, Recovered, Seat } from '../src/wire/index.ts';
 
 const PLAN = { slots: [1, 2], ice_servers: [] };
 const AHEAD = { ufrag: 'next', password: 'secret' };
@@ -100,6 +100,8 @@ class FakePeer {
   send = async (kind: keyof Outgoing, sent: MediaStreamTrack | null) => {
     this.outgoing = { ...this.outgoing, [kind]: sent };
   };
+  heard: Seat[] = [];
+  voices = () => this.heard;
   looks = 0;
   look = async () => {
     this.looks++;
@@ -196,6 +198,36 @@ describe('the controller', () => {
     await both(LEAVES_AFTER + SAMPLE_EVERY);
     expect(peers[0]!.closed).toBe(true);
     expect(peers[1]!.closed).toBe(false);
+    expect(heard()).toEqual(['peer 2']);
+    controller.dispose();
+  });
+
+  test('keeps what a server before carries until another one does, and each voice by one alone', async () => {
+    const { controller, peers, told, go, up } = made();
+    await up(AHEAD);
+    controller.step({ type: 'signaling_lost' });
+    const heard = () => told.incoming.map((one) => one.track.kind);
+    const both = async (hears: boolean) => {
+      peers[0]!.received++;
+      await go(SAMPLE_EVERY, hears);
+    };
+    controller.joined(PLAN, true, { mediaUntil: 2000 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(peers).toHaveLength(2);
+    await both(false);
+    expect(peers[0]!.closed).toBe(false);
+    expect(heard()).toEqual(['peer 1', 'peer 2']);
+    expect(told.condition).toMatchObject({ carrier: 'udp', mending: false });
+    controller.answered({ generation: told.offers.at(-1)!.generation, sdp: 'answer' });
+    await vi.advanceTimersByTimeAsync(0);
+    await both(true);
+    // It is up, and nobody speaks by it yet.
+    expect(told.recovered).toMatchObject([{ rung: 'new_transport', cause: 'server_restarted', gap: 0 }]);
+    await both(true);
+    expect(heard()).toEqual(['peer 1', 'peer 2']);
+    peers[1]!.heard = [1];
+    await both(true);
+    await both(true);
     expect(heard()).toEqual(['peer 2']);
     controller.dispose();
   });

@@ -307,6 +307,7 @@ describe('the tunnel', () => {
 test('in whatever order things happen, no offer leaves without signaling, and troubles end with a path', () => {
   const inputs: MediaInput[] = [
     { type: 'joined', again: true },
+    { type: 'joined', again: true, mediaUntil: Number.MAX_SAFE_INTEGER },
     { type: 'resumed', mediaAlive: true },
     { type: 'resumed', mediaAlive: false, ahead: LATER },
     { type: 'signaling_lost' },

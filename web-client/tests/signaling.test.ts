@@ -307,6 +307,21 @@ describe('closing', () => {
     }
   });
 
+  test('of a server that goes on with the media says until when, once', () => {
+    const run = new Run();
+    run.join();
+    const until = () =>
+      run.hear(welcome(), 40).flatMap((effect) => (effect.do === 'welcome' ? [effect.mediaUntil] : []));
+    run.hear({ type: 'closing', reason: 'restarting', after: 0, media_for: 1500 }, 5);
+    expect(run.tick(5)).toEqual([{ do: 'open' }]);
+    run.do({ type: 'opened', now: 20 });
+    expect(until()).toEqual([1505]);
+    run.lose(50);
+    run.tick(1000);
+    run.do({ type: 'opened', now: 1010 });
+    expect(until()).toEqual([0]);
+  });
+
   test('leaving without a connection is said by the next one', () => {
     const run = new Run();
     run.join();

@@ -60,6 +60,7 @@ export const STILL: MediaMeans = {
       answer: async () => undefined,
       restart: async () => undefined,
       send: async () => undefined,
+      voices: () => [],
       look: async () => SILENCE,
       lookClosely: async () => ({ ...SILENCE, outgoing: null, sound: { received: 0, lost: 0 } }),
       close: () => undefined,

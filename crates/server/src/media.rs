@@ -1,6 +1,6 @@
 //! Joins signaling's seam to the SFU: commands one way, coarse events the other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use palabre_ids::{Epoch, GateEntry, MediaSession, OpenedTunnel, RoomId, Seat};
 use palabre_sfu::{NegotiateError, SfuHandle, Stopped};
@@ -28,6 +28,10 @@ impl MediaPlane for SfuPlane {
 
     fn close_room<'a>(&'a self, room: &'a RoomId) -> MediaFuture<'a, ()> {
         Box::pin(async move { ended_or(self.0.close_room(room).await, ()) })
+    }
+
+    fn leave_room<'a>(&'a self, room: &'a RoomId, until: Instant) -> MediaFuture<'a, ()> {
+        Box::pin(async move { ended_or(self.0.leave_room(room, until).await, ()) })
     }
 
     fn negotiate<'a>(

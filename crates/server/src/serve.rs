@@ -12,7 +12,7 @@ use palabre_backup::{Journal, LogJournal, OpenError};
 use palabre_ids::RoomId;
 use palabre_sfu::{Sfu, SfuConfig, SfuHandle, StartError};
 use palabre_sfu_core::MediaEvent;
-use palabre_signaling::{Service, ServiceConfig};
+use palabre_signaling::{PARTING, Service, ServiceConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -214,6 +214,10 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
             Ok(ended) => ended.context("a listener failed")?.context("a listener failed")?,
             Err(_) => tracing::warn!("some requests were cut off"),
         }
+    }
+    if let Stop::HandedOver(_) = reason {
+        // The last room that went over is still carried.
+        sleep(Duration::from_millis(PARTING.0)).await;
     }
     if tokio::time::timeout(MEDIA_PATIENCE, plane.0.shutdown()).await.is_err() {
         tracing::error!("the media plane does not stop");

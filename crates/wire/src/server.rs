@@ -85,6 +85,11 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "ts", ts(optional))]
         after: Option<Millis>,
+        /// The room is another server's by now, and the media that there are go on for so long all the
+        /// same, as they are: a page has until then to make those to the other one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        media_for: Option<Millis>,
     },
 }
 

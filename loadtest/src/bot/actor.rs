@@ -426,7 +426,7 @@ impl Actor {
             ServerMessage::NotUnderstood { detail } => {
                 bail!("the server did not understand: {detail}")
             }
-            ServerMessage::Closing { reason, after } => {
+            ServerMessage::Closing { reason, after, .. } => {
                 self.note(Note::Closing { reason });
                 let told = after.map(|after| Duration::from_millis(after.0));
                 let told = told.map(|told| told.min(backoff::LONGEST_PAUSE));

@@ -2,8 +2,12 @@
 //! at once.
 //!
 //! The order is what makes it safe. The journal has the room as it will be found, then the media
-//! plane forwards nothing of it any more (acknowledged), then its lock is let go, then its pages are
-//! told. A process that is stopped anywhere in between still has the lock, or forwards nothing.
+//! plane has closed it but for what goes on for [`PARTING`] by a gate that nothing changes any more
+//! (acknowledged), then its lock is let go, then its pages are told. Whoever takes it counts that time from
+//! then, and so from later, and changes nobody's rights before it is over (`standing`). A process that is
+//! stopped anywhere in between still has the lock, or forwards nothing once it goes on.
+
+use std::time::{Duration, Instant};
 
 use palabre_ids::{Millis, TurnId, UnixMillis};
 use palabre_room::{Input, Room};
@@ -11,6 +15,7 @@ use palabre_wire::{FloorKind, ServerMessage, Stage};
 use tokio::time::timeout;
 
 use super::{Failure, JOURNAL_PATIENCE, RoomTask};
+use crate::media::PARTING;
 use palabre_backup::JournalError;
 
 /// A disk that refuses to settle a room is asked again after so long. Longer keeps the room here.
@@ -68,7 +73,7 @@ impl RoomTask {
 
     /// Whether the room goes now.
     pub(super) fn may_move(&self, now: UnixMillis) -> bool {
-        let Some(leaving) = self.leaving else { return false };
+        let Some(leaving) = self.leaving.filter(|_| !self.stands()) else { return false };
         let in_it = self.seats.iter().any(|seat| seat.line.is_open());
         let heard = !self.voices.speaking().is_empty();
         let at_last = leaving.until <= now;
@@ -96,7 +101,8 @@ impl RoomTask {
         self.remember(parting.change(self.id.clone(), self.number)).await?;
         let had_media = std::mem::take(&mut self.has_media);
         if had_media {
-            self.media(|media, id| media.close_room(id)).await.ok_or(Failure::Media)?;
+            let until = Instant::now() + Duration::from_millis(PARTING.0);
+            self.media(|media, id| media.leave_room(id, until)).await.ok_or(Failure::Media)?;
         }
         let released = timeout(JOURNAL_PATIENCE, self.shared.journal.release(&self.id)).await;
         match released.unwrap_or(Err(JournalError::TimedOut)) {

@@ -38,6 +38,9 @@ impl MediaPlane for Plane {
     fn close_room<'a>(&'a self, _: &'a RoomId) -> MediaFuture<'a, ()> {
         done(())
     }
+    fn leave_room<'a>(&'a self, _: &'a RoomId, _: std::time::Instant) -> MediaFuture<'a, ()> {
+        done(())
+    }
     fn negotiate<'a>(
         &'a self,
         _: &'a RoomId,

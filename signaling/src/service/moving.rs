@@ -254,9 +254,13 @@ impl Service {
         // A room that was let go says so itself: nobody is in it. In one whose process died people
         // are still said to be there.
         let died = snapshot.room.people().iter().any(|person| person.presence == Presence::Here);
-        let restarted = if died { Some(self.last_known_alive()?) } else { None };
         self.metrics().rooms_taken_over.add();
-        self.spawn(id.clone(), snapshot, number, restarted);
+        if died {
+            let restarted = Some(self.last_known_alive()?);
+            self.spawn(id.clone(), snapshot, number, restarted);
+        } else {
+            self.spawn_taken_over(id.clone(), snapshot, number);
+        }
         self.0.moving.came.send_replace(());
         Ok(Came::Here)
     }

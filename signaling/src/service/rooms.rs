@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::Service;
 use crate::limits::Bucket;
-use crate::media::{MEDIA_PATIENCE, MediaNotice};
+use crate::media::{MEDIA_PATIENCE, MediaNotice, PARTING};
 use crate::outbox::{End, Goodbye};
 use crate::room_task::{INBOX, Inlets, JOURNAL_PATIENCE, Outcome, Parting, RoomTask, ToRoom};
 use crate::turnstile::PER_SECOND;
@@ -73,10 +73,27 @@ impl Service {
         number: u64,
         restarted: Option<Option<UnixMillis>>,
     ) {
+        self.spawn_as(id, snapshot, number, restarted, |task| task);
+    }
+
+    /// Runs a room that another process has let go of, and whose media it still forwards for a moment.
+    pub(super) fn spawn_taken_over(&self, id: RoomId, snapshot: Snapshot, number: u64) {
+        self.spawn_as(id, snapshot, number, None, RoomTask::taken_over);
+    }
+
+    /// `begin` is done to its task each time that it begins.
+    fn spawn_as(
+        &self,
+        id: RoomId,
+        snapshot: Snapshot,
+        number: u64,
+        restarted: Option<Option<UnixMillis>>,
+        begin: fn(RoomTask) -> RoomTask,
+    ) {
         let (handle, inlets) = RoomHandle::new(snapshot.about.clone(), self.now());
         self.0.rooms.insert(id.clone(), handle);
-        let task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
-        tokio::spawn(self.clone().keep(id, task, inlets, restarted));
+        let task = begin(RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number));
+        tokio::spawn(self.clone().keep(id, task, inlets, restarted, begin));
     }
 
     /// Runs a room to its end, and brings it back when its task fails.
@@ -86,6 +103,7 @@ impl Service {
         mut task: RoomTask,
         mut inlets: Inlets,
         mut restarted: Option<Option<UnixMillis>>,
+        begin: fn(RoomTask) -> RoomTask,
     ) {
         for _ in 0..=FAILURES {
             match tokio::spawn(task.run(inlets, restarted)).await {
@@ -96,9 +114,11 @@ impl Service {
                         self.has_moved(&id).await;
                     }
                     let reason = ending.reason();
+                    let moved = matches!(ending.outcome, Outcome::Moved);
+                    let media_for = moved.then_some(PARTING);
                     for Parting { outbox, first } in ending.pages {
                         let after = self.comes_back_after(&ending.outcome, first);
-                        outbox.end(End::Closing(Goodbye { reason, after }));
+                        outbox.end(End::Closing(Goodbye { reason, after, media_for }));
                     }
                     // A server that failed ends, with all its media: it does not wait for a plane
                     // that is stuck. A room that moved has none any more.
@@ -127,7 +147,7 @@ impl Service {
             let Some((snapshot, number)) = self.bring_back(&id).await.filter(|_| closed) else {
                 break;
             };
-            task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
+            task = begin(RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number));
             (inlets, restarted) = (fresh, Some(Some(self.now())));
         }
         self.0.rooms.remove(&id);

@@ -41,6 +41,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Call {
     OpenRoom(u8),
     CloseRoom,
+    LeaveRoom { until: std::time::Instant },
     Negotiate(Seat),
     SetGate(Epoch, Vec<GateEntry>),
     SetViews(Seat, Vec<SeatView>),
@@ -143,6 +144,9 @@ impl MediaPlane for FakeMedia {
     }
     fn close_room<'a>(&'a self, _: &'a RoomId) -> MediaFuture<'a, ()> {
         Box::pin(async move { self.note(Call::CloseRoom) })
+    }
+    fn leave_room<'a>(&'a self, _: &'a RoomId, until: std::time::Instant) -> MediaFuture<'a, ()> {
+        Box::pin(async move { self.note(Call::LeaveRoom { until }) })
     }
     fn negotiate<'a>(
         &'a self,

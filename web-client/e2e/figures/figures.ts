@@ -3,6 +3,7 @@
  * one stage. A round gives what it measured, in milliseconds, by name.
  */
 import { HOLDS_AFTER } from '../../src/media/ladder.ts';
+import { markArrivals, readArrivals, watchArrivals } from '../harness/arrivals.ts';
 import { markPlayed, type Played, readPlayed, steadyAgain, watchPlayed } from '../harness/played.ts';
 import type { Person } from '../harness/person.ts';
 import type { UdpLine } from '../harness/proxy.ts';
@@ -118,6 +119,21 @@ function rebinding(speaks: boolean) {
   };
 }
 
+/** Three pages that hear each other, and nobody else. */
+async function threePages(stage: Stage) {
+  const { links } = await stage.server.makeRoom({ template: 'plain-meeting', people: EIGHT.slice(0, 3) });
+  const people = links.map((link) => stage.person(link));
+  await Promise.all(people.map((person) => person.join()));
+  await people[0]?.on('next-phase').click();
+  await Promise.all(people.map(({ page }) => watchPlayed(page)));
+  const others = ({ link }: Person) => links.map(({ seat }) => seat).filter((seat) => seat !== link.seat);
+  /** The sound of everybody at everybody, once it is steady. */
+  const allAgain = (after: number) =>
+    Promise.all(people.map((person) => steadyAgain(person.page, others(person), after, 30)));
+  await allAgain(0);
+  return { people, allAgain };
+}
+
 /** The figures, by the name that the command takes. */
 export const FIGURES: Readonly<Record<string, Figure>> = {
   'udp-blocked': {
@@ -191,18 +207,7 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
     what: 'kill -9 of the server and a start at once; three pages and nobody else',
     aim: 'hearing again p95 ≤ 1 s, p99 ≤ 2 s from the server answering',
     prepare: async (stage) => {
-      const { links } = await stage.server.makeRoom({
-        template: 'plain-meeting',
-        people: EIGHT.slice(0, 3),
-      });
-      const people = links.map((link) => stage.person(link));
-      await Promise.all(people.map((person) => person.join()));
-      await people[0]?.on('next-phase').click();
-      await Promise.all(people.map(({ page }) => watchPlayed(page)));
-      const others = ({ link }: Person) => links.map(({ seat }) => seat).filter((seat) => seat !== link.seat);
-      const allAgain = (after: number) =>
-        Promise.all(people.map((person) => steadyAgain(person.page, others(person), after, 30)));
-      await allAgain(0);
+      const { people, allAgain } = await threePages(stage);
       return async () => {
         await Promise.all(people.map(({ page }) => markPlayed(page)));
         const broken = wall();
@@ -214,6 +219,25 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
           'from the server answering to all hearing all': Math.max(0, over(played) - up),
           'the longest silence of one person': worst(played),
           'of that, the server was away': up - broken,
+        };
+      };
+    },
+  },
+  upgrade: {
+    what: 'another server takes over while three pages speak; nobody else',
+    aim: 'gap under 300 ms',
+    prepare: async (stage) => {
+      const { people, allAgain } = await threePages(stage);
+      await Promise.all(people.map(({ page }) => watchArrivals(page)));
+      return async () => {
+        await Promise.all(people.flatMap(({ page }) => [markPlayed(page), markArrivals(page)]));
+        expectNow((await stage.server.upgrade()) === 0, 'the server before did not end well');
+        await pause(WINDOW);
+        const played = (await allAgain(0)).flat();
+        const arrivals = (await Promise.all(people.map(({ page }) => readArrivals(page)))).flat();
+        return {
+          'the longest pause of a voice that arrives': Math.max(...arrivals),
+          'the same as a busy page sees it': worst(played),
         };
       };
     },

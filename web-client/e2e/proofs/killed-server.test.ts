@@ -1,9 +1,9 @@
 // The server is replaced as for an upgrade, and its successor dies without a word and is started again: everybody
 // comes back by themselves, each time.
 import { expect } from 'vitest';
+import { markArrivals, readArrivals, watchArrivals } from '../harness/arrivals.ts';
 import type { Bots } from '../harness/bots.ts';
 import type { Person } from '../harness/person.ts';
-import { markPlayed, readPlayed, watchPlayed } from '../harness/played.ts';
 import { proof } from '../harness/proof.ts';
 import { EIGHT, SERVER_AWAY } from '../harness/stage.ts';
 import { expectNow, until } from '../harness/until.ts';
@@ -79,19 +79,17 @@ proof(
       ofBots.set(seat, { stage, holder, hands });
     }
     const { connections } = await laura.negotiated();
-    await watchPlayed(laura.page);
-
-    await until('his voice is watched', async () => {
-      expectNow(
-        (await readPlayed(laura.page)).some(({ seat }) => seat === 1),
-        'not yet',
-      );
-    });
-    await markPlayed(laura.page);
+    await watchArrivals(laura.page);
+    await markArrivals(laura.page);
     expect(await stage.server.upgrade(), 'the server before ends well').toBe(0);
     await Promise.all([laura.hearsExactly([1]), karim.hearsExactly([])]);
-    const gap = (await readPlayed(laura.page)).find(({ seat }) => seat === 1)?.longest ?? Number.NaN;
-    console.log(`upgrade: ${Math.round(gap)} ms without sound`);
+    console.log(`upgrade: no voice for ${Math.round(Math.max(...(await readArrivals(laura.page))))} ms`);
+    await until('each page tells that its sound went on', async () => {
+      for (const person of people) {
+        const ways = (await person.ways()).filter(({ cause }) => cause === 'server_restarted');
+        expect(ways.map(({ rung, gap }) => ({ rung, gap }))).toEqual([{ rung: 'new_transport', gap: 0 }]);
+      }
+    });
     for (const person of people) {
       await person.isIn();
       // The page that was loaded at first, with the media of the new server.

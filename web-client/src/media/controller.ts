@@ -1,5 +1,5 @@
 /** The hands of the media machine: peers and tunnels come and go, what they send and receive stays. */
-import type { MediaAnswer, MediaOffer, MediaPlan, Missed, NextIce, Recovered } from '../wire/index.ts';
+import type { MediaAnswer, MediaOffer, MediaPlan, Missed, NextIce, Recovered, Seat } from '../wire/index.ts';
 import { readFrame } from './frames.ts';
 import {
   carrierOf,
@@ -69,6 +69,9 @@ export interface MediaMeans {
   now: () => number;
 }
 
+/** What brings a page into its room again; see the machine's `joined`. */
+type WayBack = Omit<Extract<MediaInput, { type: 'joined' }>, 'type' | 'again'>;
+
 /** A peer and what it receives. */
 interface Carried {
   peer: Peer;
@@ -78,8 +81,10 @@ interface Carried {
 /** A peer that goes on beside its successor. */
 interface Earlier extends Carried {
   path: PathState;
-  /** All that is shown: its own, and the successor's voices. The server sends each packet by one alone. */
+  /** All that is shown: its own, and the successor's voices. */
   shown: Incoming[];
+  /** Whose voices flow by the successor. */
+  flowing: Seat[];
 }
 
 /** A tunnel, which takes a moment to open. */
@@ -119,7 +124,7 @@ export class MediaController {
   }
 
   /** The room is joined; `again` when it was joined before by this page. */
-  joined(plan: MediaPlan, again: boolean, back: { cause?: Recovered['cause']; heardAt?: number } = {}): void {
+  joined(plan: MediaPlan, again: boolean, back: WayBack = {}): void {
     this.#plan = plan;
     this.step({ type: 'joined', again, ...back });
   }
@@ -179,6 +184,7 @@ export class MediaController {
     } finally {
       this.#sampling = false;
     }
+    this.#changeVoices();
     this.step({ type: 'tick' });
     if (this.#path.path === 'alive' && this.#path.silentLooks > 0) this.#lookAgain();
   }
@@ -310,7 +316,7 @@ export class MediaController {
   /** What there is goes on beside what comes. */
   #keep(): void {
     this.#endBefore();
-    if (this.#peer) this.#before = { ...this.#peer, path: this.#path, shown: [] };
+    if (this.#peer) this.#before = { ...this.#peer, path: this.#path, shown: [], flowing: [] };
     this.#peer = null;
   }
 
@@ -342,6 +348,20 @@ export class MediaController {
       this.#before.shown = [...this.#before.incoming, ...voices];
     }
     this.#show();
+  }
+
+  /**
+   * A voice that has flowed by the successor since the last look ends in the peer before: one server sends
+   * each packet by one of them alone, and two, while one takes over from the other, by both.
+   */
+  #changeVoices(): void {
+    const [before, peer] = [this.#before, this.#peer];
+    if (!before || !peer) return;
+    const over = before.flowing;
+    before.flowing = peer.peer.voices();
+    const ends = (each: Incoming) =>
+      each.kind === 'audio' && over.includes(each.seat) && before.incoming.includes(each);
+    if (before.shown.some(ends)) before.shown = before.shown.filter((each) => !ends(each));
   }
 
   #closePeer(): void {

@@ -111,8 +111,11 @@ export interface MediaState {
 
 /** What happens to the media. */
 export type MediaInput =
-  /** In the room; `again` when this page was before. `cause` and `heardAt` when it is a way back. */
-  | { type: 'joined'; again: boolean; cause?: DropCause; heardAt?: number }
+  /**
+   * In the room; `again` when this page was before. `cause` and `heardAt` when it is a way back. Until
+   * `mediaUntil` the server before carries what it has.
+   */
+  | { type: 'joined'; again: boolean; cause?: DropCause; heardAt?: number; mediaUntil?: number }
   | { type: 'resumed'; mediaAlive: boolean; ahead?: IceCredentials }
   | { type: 'signaling_lost' }
   | { type: 'answered'; generation: number; ahead?: IceCredentials }

@@ -50,10 +50,13 @@ export function mediaTransition(given: MediaState, input: MediaInput, now: numbe
   const { stage, before } = state;
   switch (input.type) {
     case 'joined': {
-      // A whole new welcome: the server has ended the session before it, and the tunnel with it.
+      // A whole new welcome: the server has ended the session before it, and the tunnel with it; another one
+      // that had the room until now ends it soon.
       const cause = input.cause ?? (input.again ? 'server_restarted' : null);
       const anew = { ...settled(state), before: NONE, tunnel: CLOSED, ahead: null, signaling: true };
-      return offer({ ...anew, trouble: begin(anew, cause, now, input.heardAt) }, 'fresh', now);
+      const begun = { ...anew, trouble: begin(anew, cause, now, input.heardAt) };
+      const carries = stage.at === 'up' && now < (input.mediaUntil ?? 0);
+      return carries ? fresh(begun, now) : offer(begun, 'fresh', now);
     }
     case 'resumed': {
       const resumed = { ...state, signaling: true, ahead: input.ahead ?? state.ahead };
@@ -205,6 +208,12 @@ function alone(state: MediaState, heardAt: number): MediaState {
   return { ...state, before: NONE, trouble: { ...goesOn(trouble, before.since, heardAt), cause } };
 }
 
+/** Whether what carries has done so all along: somebody wished for another one, or its server gave the room away. */
+const nothingBroke = (before: Before, trouble: Trouble | null): boolean =>
+  before.at === 'carrying' &&
+  before.way === null &&
+  (trouble?.cause === 'asked' || trouble?.cause === 'server_restarted');
+
 function troubled(state: MediaState, cause: DropCause, now: number, heardAt?: number): MediaState {
   const trouble = begin(state, cause, now, heardAt);
   return { ...state, trouble, attempt: state.trouble ? state.attempt : 0 };
@@ -273,7 +282,7 @@ function back(
         ? { at: 'up', via: before.via, since: before.since }
         : { at: 'connecting', way: before.way, since: now },
       before: NONE,
-      trouble: carries && state.trouble?.cause === 'asked' ? null : state.trouble,
+      trouble: nothingBroke(before, state.trouble) ? null : state.trouble,
       via: carries ? before.via : state.via,
       // What came with an answer was for the successor.
       ahead: state.stage.at === 'connecting' ? null : state.ahead,
@@ -300,7 +309,7 @@ function pathAlive(state: MediaState, via: Via, now: number): Step {
           ...after,
           stage: { at: 'up', via, since: now },
           before: unbroken ? { at: 'leaving', until: now + LEAVES_AFTER } : NONE,
-          trouble: unbroken && after.trouble?.cause === 'asked' ? null : after.trouble,
+          trouble: nothingBroke(before, after.trouble) ? null : after.trouble,
           // One that the server closed for this path may be asked for at once when it dies.
           tunnel:
             tunnel.at === 'open' ? { at: 'ending', since: now } : tunnel.at === 'closed' ? CLOSED : tunnel,

@@ -29,6 +29,8 @@ export interface Peer {
   restart(credentials: IceCredentials): Promise<void>;
   /** Changes what is sent in a section; no negotiation. */
   send(kind: keyof Outgoing, track: MediaStreamTrack | null): Promise<void>;
+  /** Whose voices have come over it in the last seconds. */
+  voices(): Seat[];
   /** A quick look at the path; cheap enough for several a second. */
   look(): Promise<Look>;
   /** A look at everything: some milliseconds of work, for once a second. */
@@ -110,16 +112,19 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
   prefer(screen, 'video');
 
   const incoming: Incoming[] = [];
+  const ears: { seat: Seat; receiver: RTCRtpReceiver }[] = [];
   const receive = (kind: 'audio' | 'video') => {
     const transceiver = pc.addTransceiver(kind, { direction: 'recvonly' });
     prefer(transceiver, kind);
-    return transceiver.receiver.track;
+    return transceiver.receiver;
   };
   for (const seat of plan.slots) {
-    incoming.push({ kind: 'audio', seat, track: receive('audio') });
-    incoming.push({ kind: 'video', seat, track: receive('video') });
+    const receiver = receive('audio');
+    ears.push({ seat, receiver });
+    incoming.push({ kind: 'audio', seat, track: receiver.track });
+    incoming.push({ kind: 'video', seat, track: receive('video').track });
   }
-  incoming.push({ kind: 'screen', track: receive('video') });
+  incoming.push({ kind: 'screen', track: receive('video').track });
 
   const senders = { audio: microphone.sender, camera: camera.sender, screen: screen.sender };
   /** The last answer that was applied: the server's, or our own for an ICE restart. */
@@ -153,6 +158,9 @@ export const browserPeer: PeerFactory = (plan, outgoing, onFailed) => {
     async send(kind, track) {
       await senders[kind].replaceTrack(track);
     },
+    // That a track is not muted says in some browsers that it was agreed upon, and not that anything came.
+    voices: () =>
+      ears.filter(({ receiver }) => receiver.getSynchronizationSources().length > 0).map(({ seat }) => seat),
     async look() {
       const reports = await statistics();
       const look = quickLook(reports, known);

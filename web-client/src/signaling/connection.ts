@@ -31,7 +31,8 @@ const MOST_WAITING = 2048;
 /** What the connection tells its owner. */
 export interface Handlers {
   phase(phase: Phase): void;
-  welcome(welcome: Welcome, again: boolean): void;
+  /** `mediaUntil`: when the server before ends this page's media, which it still carries; 0 if it does not. */
+  welcome(welcome: Welcome, again: boolean, mediaUntil: number): void;
   resumed(missed: Missed): void;
   message(message: ServerMessage): void;
   answered(command: Command, answer: Answer): void;
@@ -144,7 +145,7 @@ export class Connection {
         if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(effect.message));
         return;
       case 'welcome':
-        return this.#handlers.welcome(effect.welcome, effect.again);
+        return this.#handlers.welcome(effect.welcome, effect.again, effect.mediaUntil);
       case 'resumed':
         return this.#handlers.resumed(effect.missed);
       case 'deliver':

@@ -85,6 +85,8 @@ export interface State {
   lookedAt: number;
   /** The person left while there was no connection: the next one says so, and nothing else. */
   leaving: boolean;
+  /** Until then the server before carries this page's media, though the room is another one's; 0 where not. */
+  mediaUntil: number;
 }
 
 /** What happens to the connection. */
@@ -110,7 +112,7 @@ export type Effect =
   | { do: 'open' }
   | { do: 'close' }
   | { do: 'send'; message: ClientMessage }
-  | { do: 'welcome'; welcome: Welcome; again: boolean }
+  | { do: 'welcome'; welcome: Welcome; again: boolean; mediaUntil: number }
   | { do: 'resumed'; missed: Missed }
   | { do: 'deliver'; message: ServerMessage }
   | { do: 'answered'; command: Command; answer: import('../wire/index.ts').Answer };
@@ -127,6 +129,7 @@ export function initial(credentials: Credentials): State {
     priority: 'ordinary',
     lookedAt: 0,
     leaving: false,
+    mediaUntil: 0,
   };
 }
 
@@ -305,7 +308,7 @@ function heard(state: State, message: ServerMessage, now: number, jitter: number
       welcome.last_command,
       welcome.last_command,
       now,
-      { do: 'welcome', welcome, again: state.wasIn },
+      { do: 'welcome', welcome, again: state.wasIn, mediaUntil: state.mediaUntil },
     );
   }
   if (message.type === 'resumed') {
@@ -360,6 +363,7 @@ function entered(
       ...state,
       wasIn: true,
       unnumbered: [],
+      mediaUntil: 0,
       pending,
       nextId,
       phase: { kind: 'joined', place, lastHeard: now, nextPing: now },
@@ -378,15 +382,17 @@ function entered(
 
 function closing(
   state: State,
-  { reason, after }: { reason: ClosingReason; after?: number },
+  { reason, after, media_for }: Extract<ServerMessage, { type: 'closing' }>,
   now: number,
   jitter: number,
 ): Step {
   const told = after === undefined ? undefined : Math.min(after, LONGEST_PAUSE);
   switch (reason) {
     case 'too_slow':
-    case 'restarting':
-      return withClose(lost(state, now, jitter, 0, told));
+    case 'restarting': {
+      const mediaUntil = media_for === undefined ? 0 : now + Math.min(media_for, LONGEST_PAUSE);
+      return withClose(lost({ ...state, mediaUntil }, now, jitter, 0, told));
+    }
     case 'flooding':
       return withClose(lost(state, now, jitter, Math.max(FLOOD_PAUSE, told ?? 0)));
     default:

@@ -163,7 +163,7 @@ export class Session {
       { token: entry.token, language: entry.language },
       {
         phase: (phase) => this.#phase(phase),
-        welcome: (welcome, again) => this.#welcome(welcome, again),
+        welcome: (...come) => this.#welcome(...come),
         resumed: (missed) => {
           this.#readClock(performance.now(), missed.now);
           batch(() => missed.events.forEach((event) => this.#event(event)));
@@ -308,7 +308,7 @@ export class Session {
     }
   }
 
-  #welcome(welcome: Welcome, again: boolean): void {
+  #welcome(welcome: Welcome, again: boolean, mediaUntil: number): void {
     this.#readClock(performance.now(), welcome.now);
     const first = this.#first;
     this.#first = false;
@@ -329,11 +329,8 @@ export class Session {
       this.ask({ do: 'set_screen', on: true });
     // After the end there are no media: an offer would be refused.
     if (welcome.room.phase.stage.stage !== 'ended') {
-      this.#controller.joined(
-        welcome.media,
-        again,
-        first ? this.#wayIn() : this.#asked ? { cause: 'asked' } : {},
-      );
+      const back = first ? this.#wayIn() : this.#asked ? { cause: 'asked' as const } : {};
+      this.#controller.joined(welcome.media, again, { ...back, mediaUntil });
     }
     this.#asked = false;
     this.#connected();

@@ -1135,7 +1135,12 @@ reason: ClosingReason,
  * When to come back, where the reason says to: after so long, so that not everybody comes
  * at once.
  */
-after?: Millis, };
+after?: Millis, 
+/**
+ * The room is another server's by now, and the media that there are go on for so long all the
+ * same, as they are: a page has until then to make those to the other one.
+ */
+media_for?: Millis, };
 
 /**
  * How one person's speech compares with what they were entitled to: a band, not a rank.

@@ -5,6 +5,7 @@
 
 mod handover;
 mod ingress;
+mod lifetime;
 mod paths;
 mod peer;
 mod room;
@@ -29,6 +30,7 @@ use crate::session::{IceCredentials, PEER_SILENCE};
 use crate::transport::dtls::{Certificate, DtlsServer};
 use crate::transport::ice::IceAgent;
 use crate::{GateTable, MediaEvent, Path, ViewSize};
+use lifetime::Left;
 use peer::{Peer, PeerKey};
 use room::{Forwarding, Room};
 pub use stats::{EngineStats, LOSS_BOUNDS, ROUND_TRIP_BOUNDS, Spread};
@@ -98,6 +100,8 @@ pub struct Engine {
     /// Places are used again.
     rooms: Vec<Option<Room>>,
     by_id: HashMap<RoomId, u32>,
+    /// Rooms that are closed to whoever asks, and go on for a moment.
+    left: Vec<Left>,
     tables: Tables,
     /// When each peer is due. An entry that does not say what its peer says is stale.
     timers: BinaryHeap<Reverse<(Instant, PeerKey)>>,
@@ -122,6 +126,7 @@ impl Engine {
             tcp_candidates: config.tcp_candidates.into(),
             rooms: Vec::new(),
             by_id: HashMap::new(),
+            left: Vec::new(),
             tables: Tables::default(),
             timers: BinaryHeap::new(),
             events: VecDeque::new(),
@@ -133,35 +138,6 @@ impl Engine {
             scratch: Vec::with_capacity(crate::outbox::MAX_DATAGRAM),
             stats: EngineStats::default(),
         }
-    }
-
-    /// Opens a room; its gate is closed. Opening it again changes nothing.
-    pub fn open_room(&mut self, room: &RoomId, seats: u8) {
-        if self.by_id.contains_key(room) {
-            return;
-        }
-        let free = self.rooms.iter().position(Option::is_none);
-        let at = free.unwrap_or_else(|| {
-            self.rooms.push(None);
-            self.rooms.len() - 1
-        });
-        self.rooms[at] = Some(Room::new(room.clone(), seats));
-        self.by_id.insert(room.clone(), at as u32);
-        self.stats.rooms += 1;
-    }
-
-    /// Closes a room and all its sessions.
-    pub fn close_room(&mut self, now: Instant, room: &RoomId) {
-        let Some(at) = self.by_id.remove(room) else { return };
-        let Some(mut closed) = self.rooms[at as usize].take() else { return };
-        self.stats.tunnels -= closed.tunnels.len() as u64;
-        for seat in (0..closed.peers.len() as u8).map(Seat) {
-            let place = closed.peers[seat.index()].take();
-            for peer in place.into_iter().chain(closed.take_beside(seat)) {
-                self.end_session(now, *peer);
-            }
-        }
-        self.stats.rooms -= 1;
     }
 
     /// Replaces the room's gate when the table's epoch is newer. A revoke is in force when this
@@ -389,11 +365,13 @@ impl Engine {
         datagram: &mut [u8],
         out: &mut Outbox,
     ) {
+        self.end_left(now);
         self.ingest(now, path, datagram, out);
     }
 
     /// Does what is due by `now`.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        self.end_left(now);
         for (path, datagram, _) in self.farewells.drain(..) {
             out.push(path, &datagram);
         }
@@ -415,7 +393,7 @@ impl Engine {
         // A farewell does not wait: everything that is due by the time it was made is.
         let farewell = self.farewells.first().map(|(_, _, at)| *at);
         let due = self.timers.peek().map(|Reverse((due, _))| *due);
-        farewell.into_iter().chain(due).min()
+        farewell.into_iter().chain(due).chain(self.left_until()).min()
     }
 
     /// The next thing that signaling should know.
@@ -589,7 +567,7 @@ mod tests {
             engine.negotiate(now, &room, seat, Offer::parse(OFFER).expect("an offer"))
         };
         assert_eq!(offer(&mut engine, Seat(0)), Err(NegotiateError::UnknownRoom));
-        engine.open_room(&room, 9);
+        engine.open_room(now, &room, 9);
         assert_eq!(offer(&mut engine, Seat(9)), Err(NegotiateError::UnknownSeat));
         assert!(engine.tables.is_empty());
         for seat in 0..9 {

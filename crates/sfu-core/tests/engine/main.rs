@@ -5,6 +5,7 @@ mod forwarding;
 mod gate;
 mod groups;
 mod handover;
+mod lifetime;
 mod paths;
 mod repair;
 mod schedules;

@@ -202,13 +202,26 @@ pub(crate) fn server() -> Vec<(String, ServerMessage)> {
         ),
         (
             "server.closing".into(),
-            ServerMessage::Closing { reason: ClosingReason::TakenOver, after: None },
+            ServerMessage::Closing {
+                reason: ClosingReason::TakenOver,
+                after: None,
+                media_for: None,
+            },
         ),
         (
             "server.closing.after".into(),
             ServerMessage::Closing {
                 reason: ClosingReason::Restarting,
                 after: Some(Millis(1_250)),
+                media_for: None,
+            },
+        ),
+        (
+            "server.closing.media_for".into(),
+            ServerMessage::Closing {
+                reason: ClosingReason::Restarting,
+                after: Some(Millis(0)),
+                media_for: Some(Millis(1_500)),
             },
         ),
     ];

@@ -72,11 +72,12 @@ impl World {
             tcp_candidates: vec![SERVER],
         });
         let room = RoomId::parse("test-room").expect("a room");
-        engine.open_room(&room, seats);
+        let now = Instant::now();
+        engine.open_room(now, &room, seats);
         let mut world = Self {
             engine,
             room,
-            now: Instant::now(),
+            now,
             pages: Vec::new(),
             events: Vec::new(),
             voices: Vec::new(),

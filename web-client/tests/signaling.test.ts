@@ -312,11 +312,19 @@ describe('closing', () => {
     run.join();
     const until = () =>
       run.hear(welcome(), 40).flatMap((effect) => (effect.do === 'welcome' ? [effect.mediaUntil] : []));
-    run.hear({ type: 'closing', reason: 'restarting', after: 0, media_for: 1500 }, 5);
+    run.hear(serverGolden('server.closing.media_for', 'closing'), 5);
     expect(run.tick(5)).toEqual([{ do: 'open' }]);
     run.do({ type: 'opened', now: 20 });
     expect(until()).toEqual([1505]);
-    run.lose(50);
+    // One that does not have the room yet sends the page away once more.
+    run.hear(serverGolden('server.closing.media_for', 'closing'), 30);
+    run.tick(30);
+    run.do({ type: 'opened', now: 35 });
+    run.hear({ type: 'closing', reason: 'restarting' }, 40, 0);
+    expect(run.tick(400)).toEqual([{ do: 'open' }]);
+    run.do({ type: 'opened', now: 405 });
+    expect(until()).toEqual([1530]);
+    run.lose(450);
     run.tick(1000);
     run.do({ type: 'opened', now: 1010 });
     expect(until()).toEqual([0]);

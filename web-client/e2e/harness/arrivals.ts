@@ -33,6 +33,8 @@ function install() {
   const held = globalThis as unknown as Watching;
   const source = `
     const voices = new Map();
+    // What nobody holds stops flowing when memory is tidied up.
+    const pipes = [];
     const now = () => performance.timeOrigin + performance.now();
     onrtctransform = ({ transformer }) => {
       const { voice } = transformer.options;
@@ -46,7 +48,8 @@ function install() {
           on.enqueue(frame);
         },
       });
-      transformer.readable.pipeThrough(note).pipeTo(transformer.writable).catch(() => undefined);
+      const flows = transformer.readable.pipeThrough(note).pipeTo(transformer.writable);
+      pipes.push({ transformer, note, flows: flows.catch(() => undefined) });
     };
     onmessage = ({ data, ports }) => {
       if (data === 'mark') for (const one of voices.values()) one.longest = 0;
@@ -54,8 +57,12 @@ function install() {
       else ports[0].postMessage([...voices.values()].map(({ last, longest }) => Math.max(longest, now() - last)));
     };`;
   const worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
-  const watch = (receiver: RTCRtpReceiver, voice: number) =>
-    Object.assign(receiver, { transform: new RTCRtpScriptTransform(worker, { voice }) });
+  const transforms: object[] = [];
+  const watch = (receiver: RTCRtpReceiver, voice: number) => {
+    const transform = new RTCRtpScriptTransform(worker, { voice });
+    transforms.push(transform);
+    Object.assign(receiver, { transform });
+  };
   // Voices are in the same order in each of a page's connections.
   const counted = new WeakMap<RTCPeerConnection, number>();
   const next = (connection: RTCPeerConnection) => {

@@ -49,8 +49,10 @@ export function steadyAgain(
     `a steady sound of ${seats.join(', ')}`,
     async () => {
       const played = (await readPlayed(page)).filter(({ seat }) => seats.includes(seat));
+      const now = performance.timeOrigin + performance.now();
       const steady = played.filter(
-        ({ runningSince, last }) => runningSince >= after && last - runningSince >= STEADY,
+        ({ runningSince, last }) =>
+          runningSince >= after && last - runningSince >= STEADY && now - last < STEADY,
       );
       expectNow(steady.length === seats.length, JSON.stringify(played));
       return steady;

@@ -390,7 +390,9 @@ function closing(
   switch (reason) {
     case 'too_slow':
     case 'restarting': {
-      const mediaUntil = media_for === undefined ? 0 : now + Math.min(media_for, LONGEST_PAUSE);
+      // A server that does not have the room yet says nothing of what the one before told.
+      const until = media_for === undefined ? 0 : now + Math.min(media_for, LONGEST_PAUSE);
+      const mediaUntil = Math.max(state.mediaUntil, until);
       return withClose(lost({ ...state, mediaUntil }, now, jitter, 0, told));
     }
     case 'flooding':

@@ -5,6 +5,8 @@ use std::time::Duration;
 use palabre_ids::Seat;
 use palabre_sfu_core::engine::NegotiateError;
 use palabre_sfu_core::negotiate::Offer;
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 
 use crate::support::{ALL, Packet, World};
 
@@ -48,6 +50,30 @@ fn a_process_that_was_stopped_forwards_nothing_of_it_afterwards() {
     world.now += Duration::from_secs(10);
     assert_eq!(says(&mut world, 0, 1), 0);
     assert_eq!(world.engine.stats().rooms, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whoever took it over gives others rights [`LINGER`] after that, which was later.
+    #[test]
+    fn however_its_process_is_stopped_it_forwards_until_its_time_and_never_after_it(
+        pauses in vec((any::<bool>(), 0_u64..700), 1..12),
+    ) {
+        let mut world = left();
+        let (start, mut n) = (world.now, 0);
+        let since = |world: &World| (world.now - start).as_millis() as u64;
+        for (stopped, pause) in pauses {
+            if stopped {
+                // What came meanwhile waits in the socket, and is the first thing that it sees.
+                world.now += Duration::from_millis(pause);
+            } else {
+                world.advance(pause);
+            }
+            n += 1;
+            prop_assert_eq!(says(&mut world, 0, n) > 0, since(&world) < LINGER);
+        }
+    }
 }
 
 #[test]

@@ -276,6 +276,7 @@ async fn read(
             ClientMessage::Tunnel { on } => Said::Tunnel { on },
             ClientMessage::Recovered(recovered) => Said::Recovered(recovered),
             ClientMessage::Path(path) => Said::Path(path),
+            ClientMessage::Estimate(estimate) => Said::Estimate(estimate),
             ClientMessage::Leave => Said::Leave,
         };
         if room.send(ToRoom::Said { seat, connection, said }).await.is_err() {
@@ -304,6 +305,7 @@ fn too_fast(message: &ClientMessage) -> Option<ServerMessage> {
         | ClientMessage::View { .. }
         | ClientMessage::Recovered(_)
         | ClientMessage::Path(_)
+        | ClientMessage::Estimate(_)
         | ClientMessage::Ping { .. }
         | ClientMessage::Leave => None,
     }

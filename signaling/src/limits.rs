@@ -128,6 +128,7 @@ fn cost(message: &ClientMessage) -> u32 {
         | ClientMessage::View { .. }
         | ClientMessage::Recovered(_)
         | ClientMessage::Path(_)
+        | ClientMessage::Estimate(_)
         | ClientMessage::Hello(_) => 1,
         // It is the last one, and must not get lost.
         ClientMessage::Leave => 0,

@@ -97,6 +97,7 @@ pub(crate) enum Said {
     Tunnel { on: bool },
     Recovered(palabre_wire::Recovered),
     Path(palabre_wire::PathReport),
+    Estimate(palabre_wire::Estimate),
     Leave,
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NO_CONDITION, type Condition } from '../src/media/controller.ts';
 import { connectionWord, plightOf, SAID_AFTER, type Moment, type Plight } from '../src/state/plight.ts';
-import { NOTHING_AFTER, Reports } from '../src/state/reports.ts';
+import { ESTIMATE_EVERY, NOTHING_AFTER, Reports } from '../src/state/reports.ts';
 import type { ClientMessage } from '../src/wire/index.ts';
 import { dialled } from '../src/ui/ConnectionState.tsx';
 
@@ -88,6 +88,19 @@ describe('the reports', () => {
     reports.recovered({ rung: 'resume', cause: 'signaling_lost', took: 4000, gap: 0 });
     reports.tell(0);
     expect(said.map((message) => 'rung' in message && message.rung)).toEqual(['resume', 'ice_restart']);
+  });
+
+  test('tell what can be sent, and not often', () => {
+    const { said, reports } = made();
+    reports.tell(0);
+    for (let now = 0; now < 2 * ESTIMATE_EVERY; now += 1000) {
+      reports.estimate(1_000_000.4);
+      reports.tell(now);
+    }
+    reports.estimate(null);
+    reports.tell(10 * ESTIMATE_EVERY);
+    const estimate = { type: 'estimate', outgoing: 1_000_000 };
+    expect(said.filter(({ type }) => type !== 'path')).toEqual([estimate, estimate]);
   });
 
   test('keep the latest of too many', () => {

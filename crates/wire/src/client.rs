@@ -42,6 +42,8 @@ pub enum ClientMessage {
     Recovered(Recovered),
     /// How the page's media travel, when that changed.
     Path(PathReport),
+    /// What the page's browser believes that it can send.
+    Estimate(Estimate),
     /// The person leaves for good: the seat is free at once, nothing is held for them.
     Leave,
 }
@@ -138,6 +140,17 @@ pub struct PathReport {
     pub rung: Carrier,
     /// Whether the page gave up its camera and the others' for the sake of voices.
     pub audio_only: bool,
+}
+
+/// What a browser's bandwidth estimator believes that its page can send, by the server's feedback of arrival
+/// times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// In bits a second.
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub outgoing: u64,
 }
 
 /// What carries a page's media.

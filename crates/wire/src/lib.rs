@@ -17,8 +17,8 @@ pub mod typescript;
 mod view;
 
 pub use client::{
-    Carrier, ClientMessage, CommandId, Hello, MediaOffer, PathReport, Recovered, Resume, SeatView,
-    ViewSize,
+    Carrier, ClientMessage, CommandId, Estimate, Hello, MediaOffer, PathReport, Recovered, Resume,
+    SeatView, ViewSize,
 };
 pub use event::{Event, RoomEvent};
 pub use palabre_vocabulary::*;

@@ -38,6 +38,8 @@ fn what_is_not_a_message_is_refused() {
         r#"{"type":"recovered","rung":"tcp","cause":"weather","gap":1}"#,
         r#"{"type":"recovered","rung":"tcp","cause":"path_dead","gap":-1}"#,
         r#"{"type":"path","rung":"udp"}"#,
+        r#"{"type":"estimate","outgoing":-1}"#,
+        r#"{"type":"estimate","outgoing":2.5}"#,
         "{\"type\":\"leave\"}{\"type\":\"leave\"}",
     ];
     for text in bad {

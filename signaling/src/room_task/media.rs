@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use palabre_ids::{Group, MediaRights, MediaSession, Millis, RoomId, Seat, UnixMillis};
 use palabre_room::{GateChange, Input};
-use palabre_wire::{IceCredentials, PathReport, Recovered, ServerMessage, Stage};
+use palabre_wire::{Estimate, IceCredentials, PathReport, Recovered, ServerMessage, Stage};
 use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
@@ -15,6 +15,8 @@ use crate::voices;
 
 /// What a page says of its own losses is believed up to here: a sum must not drown in one lie.
 const LONGEST_GAP: Millis = Millis::from_secs(3_600);
+/// The same of what it could send, in bits a second.
+const HIGHEST_ESTIMATE: u64 = 1_000_000_000;
 
 impl RoomTask {
     /// Opens the room in the plane, with what holds now.
@@ -181,6 +183,15 @@ impl RoomTask {
     pub(super) fn carried_by(&mut self, seat: Seat, path: PathReport) {
         if self.seats[seat.index()].may_report(self.shared.clock.now()) {
             self.shared.metrics.carriers.add(&path.rung);
+        } else {
+            self.shared.metrics.messages_too_fast.add();
+        }
+    }
+
+    /// What a page's browser believes that it can send.
+    pub(super) fn estimated(&mut self, seat: Seat, estimate: Estimate) {
+        if self.seats[seat.index()].may_report(self.shared.clock.now()) {
+            self.shared.metrics.estimates.add(estimate.outgoing.min(HIGHEST_ESTIMATE));
         } else {
             self.shared.metrics.messages_too_fast.add();
         }

@@ -33,6 +33,7 @@ impl RoomTask {
             Said::Tunnel { on } => self.tunnel(seat, on).await,
             Said::Recovered(recovered) => self.recovered(seat, recovered).await?,
             Said::Path(path) => self.carried_by(seat, path),
+            Said::Estimate(estimate) => self.estimated(seat, estimate),
             Said::Leave => self.leave(seat).await?,
         }
         Ok(())

@@ -14,7 +14,7 @@ import { hiccup, observe, SAMPLE_AGAIN, SAMPLE_EVERY, suspect, type PathState } 
 import type { Incoming, Outgoing, Peer, PeerFactory } from './peer.ts';
 import type { CloseLook, Via } from './stats.ts';
 import type { Tunnel, TunnelFactory } from './tunnel.ts';
-import { fairWeather, lostBetween, weather, type Weather } from './weak.ts';
+import { fairWeather, lostBetween, SETTLES, weather, type Weather } from './weak.ts';
 
 /** How often everything is looked at, in milliseconds: the judge of a weak network needs no more. */
 const LOOK_CLOSELY_EVERY = 1000;
@@ -161,6 +161,16 @@ export class MediaController {
     const before = this.#before?.peer.send(kind, track);
     await this.#peer?.peer.send(kind, track);
     if (before) await before;
+  }
+
+  /**
+   * What the browser believes that it can send, in bit/s, once a camera has let it measure; `null` where it does
+   * not say.
+   */
+  estimate(): number | null {
+    const { stage } = this.#state;
+    const settled = stage.at === 'up' && this.#means.now() - stage.since >= SETTLES;
+    return settled && this.#outgoing.camera ? (this.#closely?.look.outgoing ?? null) : null;
   }
 
   dispose(): void {

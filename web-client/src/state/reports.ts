@@ -3,6 +3,8 @@ import type { ClientMessage, PathReport, Recovered } from '../wire/index.ts';
 
 /** A path that carries nothing is told after this, in milliseconds: most are mended sooner. */
 export const NOTHING_AFTER = 2000;
+/** From one word of what can be sent to the next, in milliseconds: more often would crowd out ways back. */
+export const ESTIMATE_EVERY = 30_000;
 /** Ways back that wait for a connection to be told by; the oldest are dropped. */
 const MOST_WAITING = 4;
 
@@ -12,6 +14,8 @@ export class Reports {
   #path: PathReport = { rung: 'none', audio_only: false };
   #since = 0;
   #told: PathReport | null = null;
+  #estimate: number | null = null;
+  #estimateTold = -ESTIMATE_EVERY;
   readonly #say: (message: ClientMessage) => void;
 
   constructor(say: (message: ClientMessage) => void) {
@@ -32,6 +36,11 @@ export class Reports {
     this.#path = path;
   }
 
+  /** What the browser believes that it can send, in bit/s; `null` where it does not say. */
+  estimate(outgoing: number | null): void {
+    this.#estimate = outgoing;
+  }
+
   /** A connection that knows nothing of this page yet. */
   connected(): void {
     this.#told = null;
@@ -41,6 +50,10 @@ export class Reports {
   tell(now: number): void {
     for (const recovered of this.#waiting) this.#say({ type: 'recovered', ...recovered });
     this.#waiting = [];
+    if (this.#estimate !== null && now - this.#estimateTold >= ESTIMATE_EVERY) {
+      this.#estimateTold = now;
+      this.#say({ type: 'estimate', outgoing: Math.round(this.#estimate) });
+    }
     const { rung, audio_only } = this.#path;
     if (rung === 'none' && now - this.#since < NOTHING_AFTER) return;
     if (this.#told?.rung === rung && this.#told.audio_only === audio_only) return;

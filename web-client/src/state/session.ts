@@ -461,6 +461,7 @@ export class Session {
     const tick = setInterval(() => {
       const { carrier } = this.media.value;
       this.#reports.path({ rung: carrier, audio_only: this.voiceOnly.value }, now());
+      this.#reports.estimate(this.#controller.estimate());
       if (this.phase.value.kind === 'joined') this.#reports.tell(now());
     }, WAYS_TICK);
     // A page that is closed, or loaded again, knows to the moment when it was last in.

@@ -137,7 +137,7 @@ at: number, } | { "type": "tunnel",
 /**
  * Whether voices go through the connection from now on.
  */
-on: boolean, } | { "type": "recovered" } & Recovered | { "type": "path" } & PathReport | { "type": "leave" };
+on: boolean, } | { "type": "recovered" } & Recovered | { "type": "path" } & PathReport | { "type": "estimate" } & Estimate | { "type": "leave" };
 
 /**
  * A clock that counts down. It never ticks: it runs to a deadline, or stands still.
@@ -391,6 +391,16 @@ export type EntryId = number;
  * What kind of thing is written.
  */
 export type EntryKind = "subject" | "suggestion" | "action" | "learning" | "rating" | "note";
+
+/**
+ * What a browser's bandwidth estimator believes that its page can send, by the server's feedback of arrival
+ * times.
+ */
+export type Estimate = { 
+/**
+ * In bits a second.
+ */
+outgoing: number, };
 
 /**
  * A numbered change of the room.

@@ -6,13 +6,13 @@ use palabre_ids::{
 use palabre_wire::{
     Advance, Answer, AutopilotView, Ballot, Band, Blocked, Carrier, ChairView, ChatLine,
     ClientDropChoice, ClientMessage, Clock, ClosingReason, Command, CommandId, Drill, DropCause,
-    DropRecord, Entry, EntryDraft, EntryId, EntryKind, Event, ExtensionQuote, Firmness, FloorKind,
-    FloorView, GroupView, HandView, Hello, HelpLine, IceCredentials, IceServer, MediaAnswer,
-    MediaOffer, MediaPlan, Missed, NextIce, NextStep, PathReport, Pause, PersonView, PersonalView,
-    PhaseInfo, PhaseView, Presence, RecordFate, Recovered, Refusal, Resume, RoomEvent, RoomView,
-    Rung, SeatView, ServerMessage, SpeechBalance, Stage, StateView, TalkShare, TemplateInfo,
-    TurnPart, TurnView, ViewSize, VoteAbout, VoteInfo, VoteOption, VoteResult, VoteView, VotesView,
-    WIRE_VERSION, Waiting, Welcome,
+    DropRecord, Entry, EntryDraft, EntryId, EntryKind, Estimate, Event, ExtensionQuote, Firmness,
+    FloorKind, FloorView, GroupView, HandView, Hello, HelpLine, IceCredentials, IceServer,
+    MediaAnswer, MediaOffer, MediaPlan, Missed, NextIce, NextStep, PathReport, Pause, PersonView,
+    PersonalView, PhaseInfo, PhaseView, Presence, RecordFate, Recovered, Refusal, Resume,
+    RoomEvent, RoomView, Rung, SeatView, ServerMessage, SpeechBalance, Stage, StateView, TalkShare,
+    TemplateInfo, TurnPart, TurnView, ViewSize, VoteAbout, VoteInfo, VoteOption, VoteResult,
+    VoteView, VotesView, WIRE_VERSION, Waiting, Welcome,
 };
 
 const NOW: UnixMillis = UnixMillis(1_789_000_000_000);
@@ -61,6 +61,7 @@ pub(crate) fn client() -> Vec<(String, ClientMessage)> {
             "client.path".into(),
             ClientMessage::Path(PathReport { rung: Carrier::Udp, audio_only: false }),
         ),
+        ("client.estimate".into(), ClientMessage::Estimate(Estimate { outgoing: 1_350_000 })),
         ("client.leave".into(), ClientMessage::Leave),
     ];
     for (id, command) in (1..).zip(commands()) {

@@ -32,6 +32,7 @@ use crate::seat::{ConnectionId, Line, Loss, SeatState};
 use crate::turn::Turn;
 use crate::view;
 use crate::voices::Voices;
+pub(crate) use standing::stands_until;
 
 /// Messages that may wait for a room. A page that sends more waits itself.
 pub(crate) const INBOX: usize = 256;
@@ -162,9 +163,9 @@ pub(crate) enum Outcome {
     Erased,
     /// The server stops: the room comes back with it.
     Stopped,
-    /// It is another process's to take: nothing is forwarded here any more, and the journal has all
-    /// of it.
-    Moved,
+    /// It is another process's to take: the journal has all of it. Whether its media were left to go on
+    /// for a moment.
+    Moved { media: bool },
     /// The server must stop.
     Failed(Failure),
 }
@@ -219,7 +220,9 @@ impl Ending {
     pub(crate) fn reason(&self) -> ClosingReason {
         match &self.outcome {
             Outcome::Erased => ClosingReason::SessionEnded,
-            Outcome::Stopped | Outcome::Moved | Outcome::Failed(_) => ClosingReason::Restarting,
+            Outcome::Stopped | Outcome::Moved { .. } | Outcome::Failed(_) => {
+                ClosingReason::Restarting
+            }
         }
     }
 }
@@ -312,10 +315,10 @@ impl RoomTask {
                 return self.forget().await;
             }
             if self.may_move(self.shared.clock.now()) {
-                if self.move_out().await? {
-                    return Ok(Outcome::Moved);
+                match self.move_out().await? {
+                    Some(moved) => return Ok(moved),
+                    None => continue,
                 }
-                continue;
             }
             let timer = self.next_timer();
             let next = tokio::select! {
@@ -431,7 +434,8 @@ impl RoomTask {
 
     async fn on_time(&mut self) -> Result<Next, Failure> {
         if self.stands() {
-            return self.stand_no_more().await;
+            self.stand_no_more().await?;
+            return Ok(Next::Go);
         }
         let now = self.shared.clock.now();
         if self.ends_unused_at() <= now {
@@ -484,7 +488,7 @@ impl RoomTask {
         command: Option<u64>,
     ) -> Result<Result<(), Refusal>, Failure> {
         let decided = Instant::now();
-        let at = self.shared.clock.now().max(self.last_input_at);
+        let at = self.now_for_the_room();
         let (stage, fate) = (self.room.phase().stage, self.room.state().record);
         let effects = match self.room.handle(at, input.clone()) {
             Ok(effects) => effects,

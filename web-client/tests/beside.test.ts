@@ -130,7 +130,34 @@ describe('a server that another one takes over from', () => {
     expect(run.do({ type: 'path_alive', via: 'udp' }, 6300)).toEqual([
       recovered('new_transport', 'server_restarted', 250, 0),
     ]);
-    expect(run.state.before).toEqual({ at: 'leaving', until: 6300 + LEAVES_AFTER });
+    // The others may be slower.
+    expect(run.state.before).toEqual({ at: 'leaving', until: 7500 });
+    expect(run.state.trouble).toBeNull();
+    const late = moved(7500).run;
+    late.answer();
+    late.do({ type: 'path_alive', via: 'udp' }, 7300);
+    expect(late.state.before).toEqual({ at: 'leaving', until: 7300 + LEAVES_AFTER });
+  });
+
+  test('goes on carrying, and is never gone back to, when the other one is lost again or the handshake fails', () => {
+    const { run } = moved(7500);
+    expect(run.do({ type: 'signaling_lost' }, 6100)).toEqual([]);
+    expect(carrierOf(run.state)).toBe('udp');
+    expect(run.do({ type: 'resumed', mediaAlive: true, ahead: LATER }, 6200)).toEqual([offer('fresh', 3)]);
+    expect(run.do({ type: 'signaling_lost' }, 6300)).toEqual([]);
+    expect(run.do({ type: 'resumed', mediaAlive: false }, 6400)).toEqual([offer('fresh', 4)]);
+    run.do({ type: 'signaling_lost' }, 6450);
+    expect(run.do({ type: 'joined', again: true }, 6500)).toEqual([offer('fresh', 5)]);
+    run.answer();
+    expect(run.do({ type: 'path_alive', via: 'udp' }, 7490)).toEqual([
+      recovered('new_transport', 'server_restarted', 1440, 0),
+    ]);
+
+    const fails = moved(7500).run;
+    fails.answer();
+    expect(fails.do({ type: 'failed' }, 6200)).toEqual([]);
+    expect(fails.wait(7000).map(([, effect]) => effect)).toEqual([offer('fresh', 3)]);
+    expect(carrierOf(fails.state)).toBe('udp');
   });
 
   test('is not waited for once its time is over, nor where it carried nothing', () => {

@@ -241,10 +241,11 @@ impl Room {
         })?
     }
 
-    /// A vote for which everybody here has voted closes.
+    /// A vote for which everybody here has voted closes; not while the room waits for those who were here.
     pub(crate) fn close_full_vote(&mut self) {
         let full = self
             .session()
+            .filter(|session| session.pauses.recovery.is_none())
             .and_then(|session| session.vote.open())
             .is_some_and(|vote| !vote.ballots.is_empty() && self.awaited(vote).is_empty());
         if full {
@@ -342,8 +343,10 @@ impl Room {
 
     /// With nobody in the chair, what a vote left open is decided.
     pub(crate) fn decide_alone(&mut self) {
-        let PhaseVote::Undecided { ranking } =
-            self.session().map_or(&PhaseVote::NotHeld, |session| &session.vote)
+        let PhaseVote::Undecided { ranking } = self
+            .session()
+            .filter(|session| session.pauses.recovery.is_none())
+            .map_or(&PhaseVote::NotHeld, |session| &session.vote)
         else {
             return;
         };

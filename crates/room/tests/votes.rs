@@ -56,6 +56,28 @@ fn the_vote_opens_by_itself_once_all_have_pitched() {
 }
 
 #[test]
+fn a_vote_outlives_the_server() {
+    let mut table = choice(&[2, 5]);
+    table.wait_s(5);
+    table.does(Seat(3), cast(0));
+    let before = table.room.votes();
+    assert!(before.open.is_some());
+    table.input(Input::Restarted { down_since: Some(table.now) }).unwrap();
+    let open = table.room.votes().open.expect("nobody is there to have voted all");
+    assert_eq!(open.voted, [Seat(3)]);
+    // Whoever voted is back first.
+    table.connect(Seat(3));
+    assert!(table.room.votes().open.is_some(), "the others are waited for");
+    table.everyone_comes();
+    let mut after = table.room.votes();
+    let closes_at = before.open.as_ref().and_then(|vote| vote.closes_at);
+    let open = after.open.as_mut().expect("it goes on");
+    assert!(open.closes_at >= closes_at, "its clock stood");
+    open.closes_at = closes_at;
+    assert_eq!(after, before);
+}
+
+#[test]
 fn the_winner_is_the_client_and_the_phase_goes_on() {
     let mut table = choice(&[2, 5]);
     table.chair(Command::GoOn);

@@ -14,7 +14,7 @@ use palabre_room::{Input, Room};
 use palabre_wire::{FloorKind, ServerMessage, Stage};
 use tokio::time::timeout;
 
-use super::{Failure, JOURNAL_PATIENCE, RoomTask};
+use super::{Failure, JOURNAL_PATIENCE, Outcome, RoomTask};
 use crate::media::PARTING;
 use palabre_backup::JournalError;
 
@@ -80,20 +80,25 @@ impl RoomTask {
         leaving.from <= now && (at_last || at_a_boundary(leaving, &self.room, in_it, heard))
     }
 
-    /// Lets the room go; false when the disk does not take what is to be kept of it: then it stays
+    /// Lets the room go; nothing when the disk does not take what is to be kept of it: then it stays
     /// for now.
-    pub(super) async fn move_out(&mut self) -> Result<bool, Failure> {
+    pub(super) async fn move_out(&mut self) -> Result<Option<Outcome>, Failure> {
         let stays = self.as_it_stands(self.shared.clock.now() + MOVE_AGAIN);
         // What waits for the disk could not be let go: nobody's media end for that.
         if self.shared.journal.health().waiting_rooms > 0 {
             self.leaving = Some(stays);
-            return Ok(false);
+            return Ok(None);
         }
         if matches!(self.room.phase().stage, Stage::Running { .. }) {
             self.say_who_talked().await?;
         }
-        // Its clocks stand from now on, and everyone is away until they come to the other process.
-        let at = self.shared.clock.now().max(self.last_input_at);
+        // What is due by now is done here, and the gate follows: it goes on as it is.
+        let _ = self.apply(Input::Tick, None).await?;
+        if self.erased {
+            return Ok(None);
+        }
+        // Its clocks stand from then on, and everyone is away until they come to the other process.
+        let at = self.last_input_at;
         let mut parting = self.snapshot();
         // A room that refuses it is over: it is the same everywhere.
         let _ = parting.room.handle(at, Input::Restarted { down_since: Some(at) });
@@ -106,7 +111,7 @@ impl RoomTask {
         }
         let released = timeout(JOURNAL_PATIENCE, self.shared.journal.release(&self.id)).await;
         match released.unwrap_or(Err(JournalError::TimedOut)) {
-            Ok(()) => return Ok(true),
+            Ok(()) => return Ok(Some(Outcome::Moved { media: had_media })),
             Err(JournalError::Write(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -123,7 +128,7 @@ impl RoomTask {
                 self.tell(seat, &ServerMessage::MediaLost);
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn as_it_stands(&self, from: UnixMillis) -> Leaving {

@@ -7,10 +7,10 @@ use palabre_backup::{Answer, Change, Durable, Health, MemoryJournal, Taken, Valu
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Epoch, GateEntry, Language, MediaRights, OpenedTunnel, Role};
 use palabre_room::{GateChange, PersonConfig, RoomConfig};
-use palabre_wire::{Command, Presence, RecordFate, SeatView, ServerMessage};
+use palabre_wire::{Command, DropCause, Presence, RecordFate, Rung, SeatView, ServerMessage};
 
 use super::*;
-use crate::media::{MediaFuture, MediaStopped, Negotiated, OfferError};
+use crate::media::{MediaFuture, MediaStopped, Negotiated, OfferError, PARTING};
 use crate::metrics::Counter;
 use crate::outbox::{End, OutboxReader, outbox};
 use crate::seat_media::Answered;
@@ -256,6 +256,35 @@ async fn a_silent_page_is_away_as_soon_as_its_media_are_lost() {
 }
 
 #[tokio::test]
+async fn nothing_becomes_due_in_a_room_that_stands_whatever_it_is_told() {
+    let scene = Scene::new().await;
+    let until = scene.task.shared.clock.now() + PARTING;
+    let mut scene = Scene { task: scene.task.standing(Some(until)), ..scene };
+    let client = Seat(1);
+    for input in
+        [Input::Connected { seat: client, resumed: false }, Input::Disconnected { seat: client }]
+    {
+        scene.task.apply(input, None).await.expect("journal").expect("taken");
+    }
+    let is_away = |scene: &Scene| {
+        let person = scene.task.room.person(client).expect("seat");
+        matches!(person.presence, Presence::Away { .. })
+    };
+    // The room counts somebody as away after a second.
+    scene.task.shared.clock.pass(Duration::from_millis(1_200));
+    let (rung, cause) = (Rung::NewTransport, DropCause::ServerRestarted);
+    let told = Input::Recovered { seat: SEAT, rung, cause, gap: Millis(0) };
+    scene.task.apply(told, None).await.expect("journal").expect("taken");
+    scene.task.on_time().await.expect("journal");
+    assert!(!is_away(&scene));
+    assert_eq!(scene.task.next_timer(), until);
+    scene.pass(1).await;
+    assert!(!scene.task.stands() && scene.task.next_timer() <= scene.task.shared.clock.now());
+    scene.pass(0).await;
+    assert!(is_away(&scene));
+}
+
+#[tokio::test]
 async fn nobody_is_told_that_another_group_speaks() {
     let mut scene = Scene::new().await;
     let table = |epoch, groups: [u8; 2]| GateChange {
@@ -381,7 +410,7 @@ async fn a_room_that_cannot_be_let_go_tells_its_pages_that_their_media_are_gone(
     scene.task.tunnel(SEAT, true).await;
     assert!(scene.page.voices.tunnel().is_some());
     scene.task.prepare_to_move(UnixMillis(0));
-    assert!(!scene.task.move_out().await.expect("goes on"), "the disk refuses");
+    assert!(scene.task.move_out().await.expect("goes on").is_none(), "the disk refuses");
     assert_eq!(scene.page.voices.tunnel(), None, "the plane that was closed has none");
     let mut last = Vec::new();
     while let Ok(text) = scene.page.messages.try_recv() {
@@ -392,7 +421,8 @@ async fn a_room_that_cannot_be_let_go_tells_its_pages_that_their_media_are_gone(
     assert!(last.ends_with(&ended), "{last:?}");
     assert_eq!(scene.task.seats[SEAT.index()].media, crate::seat_media::SeatMedia::None);
     scene.pass(1).await;
-    assert!(scene.task.move_out().await.expect("goes on"), "the next time it is let go");
+    let moved = scene.task.move_out().await.expect("goes on");
+    assert!(matches!(moved, Some(Outcome::Moved { media: true })), "the next time it is let go");
 }
 
 #[tokio::test]

@@ -147,8 +147,9 @@ impl Service {
         self.take_what_is_left(|| Ok(true)).await
     }
 
-    /// A room has gone: the other process is told. When that one has gone meanwhile, the room comes back.
-    pub(super) async fn has_moved(&self, room: &RoomId) {
+    /// A room has gone: the other process is told. When that one has gone meanwhile, the room comes back, and
+    /// this is false.
+    pub(super) async fn has_moved(&self, room: &RoomId) -> bool {
         let told = match lock(&self.0.moving.gone).as_ref() {
             Some(gone) => gone.send(room.clone()).is_ok(),
             None => false,
@@ -156,6 +157,7 @@ impl Service {
         if !told && let Err(error) = self.take(room).await {
             tracing::error!(%error, "a room that nobody took over does not come back");
         }
+        told
     }
 
     /// Starts beside a process that lets its rooms go, whose clock says `now`. Rooms that pages ask for
@@ -259,7 +261,7 @@ impl Service {
             let restarted = Some(self.last_known_alive()?);
             self.spawn(id.clone(), snapshot, number, restarted);
         } else {
-            self.spawn_taken_over(id.clone(), snapshot, number);
+            self.spawn_standing(id.clone(), snapshot, number);
         }
         self.0.moving.came.send_replace(());
         Ok(Came::Here)

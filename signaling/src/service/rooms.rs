@@ -14,7 +14,9 @@ use super::Service;
 use crate::limits::Bucket;
 use crate::media::{MEDIA_PATIENCE, MediaNotice, PARTING};
 use crate::outbox::{End, Goodbye};
-use crate::room_task::{INBOX, Inlets, JOURNAL_PATIENCE, Outcome, Parting, RoomTask, ToRoom};
+use crate::room_task::{
+    INBOX, Inlets, JOURNAL_PATIENCE, Outcome, Parting, RoomTask, ToRoom, stands_until,
+};
 use crate::turnstile::PER_SECOND;
 
 /// A room whose task fails is brought back so many times. What fails again and again would fail
@@ -73,27 +75,27 @@ impl Service {
         number: u64,
         restarted: Option<Option<UnixMillis>>,
     ) {
-        self.spawn_as(id, snapshot, number, restarted, |task| task);
+        self.spawn_until(id, snapshot, number, restarted, None);
     }
 
-    /// Runs a room that another process has let go of, and whose media it still forwards for a moment.
-    pub(super) fn spawn_taken_over(&self, id: RoomId, snapshot: Snapshot, number: u64) {
-        self.spawn_as(id, snapshot, number, None, RoomTask::taken_over);
+    /// Runs a room that another process has let go of just now, and whose media it still forwards for a moment.
+    pub(super) fn spawn_standing(&self, id: RoomId, snapshot: Snapshot, number: u64) {
+        self.spawn_until(id, snapshot, number, None, Some(stands_until(self.now())));
     }
 
-    /// `begin` is done to its task each time that it begins.
-    fn spawn_as(
+    fn spawn_until(
         &self,
         id: RoomId,
         snapshot: Snapshot,
         number: u64,
         restarted: Option<Option<UnixMillis>>,
-        begin: fn(RoomTask) -> RoomTask,
+        stands_until: Option<UnixMillis>,
     ) {
         let (handle, inlets) = RoomHandle::new(snapshot.about.clone(), self.now());
         self.0.rooms.insert(id.clone(), handle);
-        let task = begin(RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number));
-        tokio::spawn(self.clone().keep(id, task, inlets, restarted, begin));
+        let task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number);
+        let task = task.standing(stands_until);
+        tokio::spawn(self.clone().keep(id, task, inlets, restarted, stands_until));
     }
 
     /// Runs a room to its end, and brings it back when its task fails.
@@ -103,31 +105,32 @@ impl Service {
         mut task: RoomTask,
         mut inlets: Inlets,
         mut restarted: Option<Option<UnixMillis>>,
-        begin: fn(RoomTask) -> RoomTask,
+        stands_until: Option<UnixMillis>,
     ) {
         for _ in 0..=FAILURES {
             match tokio::spawn(task.run(inlets, restarted)).await {
                 Ok(ending) => {
                     // Whoever is told that it ended and comes back finds no room.
                     self.0.rooms.remove(&id);
-                    if matches!(ending.outcome, Outcome::Moved) {
-                        self.has_moved(&id).await;
-                    }
+                    let media_for = match ending.outcome {
+                        Outcome::Moved { media } => {
+                            (self.has_moved(&id).await && media).then_some(PARTING)
+                        }
+                        Outcome::Erased | Outcome::Stopped | Outcome::Failed(_) => None,
+                    };
                     let reason = ending.reason();
-                    let moved = matches!(ending.outcome, Outcome::Moved);
-                    let media_for = moved.then_some(PARTING);
                     for Parting { outbox, first } in ending.pages {
                         let after = self.comes_back_after(&ending.outcome, first);
                         outbox.end(End::Closing(Goodbye { reason, after, media_for }));
                     }
                     // A server that failed ends, with all its media: it does not wait for a plane
-                    // that is stuck. A room that moved has none any more.
-                    if !matches!(ending.outcome, Outcome::Failed(_) | Outcome::Moved) {
+                    // that is stuck. What a room that moved has left ends by itself.
+                    if !matches!(ending.outcome, Outcome::Failed(_) | Outcome::Moved { .. }) {
                         self.close_media(&id).await;
                     }
                     match ending.outcome {
                         Outcome::Erased => self.metrics().rooms_closed.add(),
-                        Outcome::Moved => self.metrics().rooms_moved.add(),
+                        Outcome::Moved { .. } => self.metrics().rooms_moved.add(),
                         Outcome::Stopped => {}
                         Outcome::Failed(failure) => self.fail(&failure),
                     }
@@ -147,7 +150,8 @@ impl Service {
             let Some((snapshot, number)) = self.bring_back(&id).await.filter(|_| closed) else {
                 break;
             };
-            task = begin(RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number));
+            task = RoomTask::new(id.clone(), self.0.shared.clone(), snapshot, number)
+                .standing(stands_until);
             (inlets, restarted) = (fresh, Some(Some(self.now())));
         }
         self.0.rooms.remove(&id);
@@ -163,7 +167,7 @@ impl Service {
     fn comes_back_after(&self, outcome: &Outcome, first: bool) -> Option<Millis> {
         match outcome {
             Outcome::Erased => None,
-            Outcome::Moved => Some(Millis(0)),
+            Outcome::Moved { .. } => Some(Millis(0)),
             Outcome::Stopped | Outcome::Failed(_) if first => Some(Millis(0)),
             Outcome::Stopped | Outcome::Failed(_) => {
                 let all = self.open_connections() * 1_000 / u64::from(PER_SECOND);

@@ -51,6 +51,8 @@ const PRIVATE_ABOVE = 1_000;
 export interface ServerSetup {
   /** Seconds after which it ends by itself: nothing outlives a run that was itself killed. */
   readonly exitAfter?: number;
+  /** The address of its media: loopback, which Firefox does not reach, if none is given. */
+  readonly mediaAddress?: string;
   /** More flags. */
   readonly args?: readonly string[] | undefined;
 }
@@ -121,7 +123,7 @@ export class Server {
   /** Starts it, or starts it again on the same ports and data. */
   async launch(): Promise<void> {
     const log = openSync(this.logFile, 'a');
-    const media = `127.0.0.1:${this.mediaPort}`;
+    const media = `${this.setup.mediaAddress ?? '127.0.0.1'}:${this.mediaPort}`;
     const child = spawn(
       binary('palabre', 'PALABRE_BIN'),
       [

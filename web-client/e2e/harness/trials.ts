@@ -98,6 +98,17 @@ export async function leaveOnlyTheRelay(stage: Stage, scene: ByALine, turn: Turn
   expect(await stage.server.metric('palabre_reconnect_seconds_count{rung="turn"}')).toBe(1);
 }
 
+/** Another server takes over, and nobody's sound breaks off, as both pages tell of it. */
+export async function upgrade(stage: Stage, people: readonly Someone[]): Promise<void> {
+  expect(await stage.server.upgrade(), 'the server before ends well').toBe(0);
+  await until('each page tells that its sound went on', async () => {
+    for (const person of people) {
+      const ways = (await person.ways()).filter(({ cause }) => cause === 'server_restarted');
+      expect(ways.map(({ rung, gap }) => ({ rung, gap }))).toEqual([{ rung: 'new_transport', gap: 0 }]);
+    }
+  });
+}
+
 /** The speaker's link is opened on another device, and taken back from there: the turn goes along. */
 export async function openElsewhere(laura: Person, laptop: Someone, phone: Someone): Promise<void> {
   const { seat } = laptop.link;

@@ -4,8 +4,16 @@ import { FILTERED, unfilter } from '../harness/filter.ts';
 import { freePort, ownAddress } from '../harness/ports.ts';
 import { proof } from '../harness/proof.ts';
 import { TcpLine, UdpLine } from '../harness/proxy.ts';
-import { FIREFOX_SAYS } from '../harness/stage.ts';
-import { changeAddress, hearEachOther, leaveOnlyTheRelay, openElsewhere, weaken } from '../harness/trials.ts';
+import { EIGHT, FIREFOX_SAYS, SERVER_AWAY } from '../harness/stage.ts';
+import { Server } from '../harness/server.ts';
+import {
+  changeAddress,
+  hearEachOther,
+  leaveOnlyTheRelay,
+  openElsewhere,
+  upgrade,
+  weaken,
+} from '../harness/trials.ts';
 import { Turn } from '../harness/turn.ts';
 import { expectNow, until } from '../harness/until.ts';
 
@@ -99,3 +107,27 @@ proof('in Firefox too, whoever has the floor is heard and nobody else, by the tu
   await openElsewhere(laura, karim, stage.person(second));
   expect(await bots.leaks()).toEqual({ without_right: 0, forbidden: 0, misplaced: 0, stray: 0 });
 });
+
+proof(
+  'in Firefox too, another server takes over with no click, and whoever has the floor is heard on',
+  60,
+  async (stage) => {
+    const room = await stage.server.makeRoom({ template: 'codev-1h15', people: EIGHT.slice(0, 3) });
+    const [first, second] = room.links;
+    if (first === undefined || second === undefined) throw new Error('a room for fewer than two');
+    const [laura, karim] = [stage.person(first), stage.firefox(second)];
+    stage.expected.push(...FIREFOX_SAYS, ...SERVER_AWAY);
+    await Promise.all([stage.bring(room, [2]), laura.join(), karim.join()]);
+    await laura.on('mic').click();
+    await laura.on('next-phase').click();
+    await laura.on('next-phase').click();
+    await laura.give(1);
+    await Promise.all([laura.hearsExactly([1]), karim.hearsExactly([])]);
+
+    await upgrade(stage, [laura, karim]);
+    await Promise.all([laura.hearsExactly([1]), karim.hearsExactly([])]);
+    await laura.give(2);
+    await Promise.all([laura.hearsExactly([2]), karim.hearsExactly([2])]);
+  },
+  () => Server.start({ mediaAddress: ownAddress() }),
+);

@@ -105,6 +105,8 @@ export interface MediaState {
   /** The user name fragment of those that were used last: they are kept for another try, and no longer. */
   spent: string | null;
   signaling: boolean;
+  /** Until then a server that another one took over from carries what this page had there; 0 where none does. */
+  mediaUntil: number;
   /** Whether this browser can take part in a tunnel. */
   tunnels: boolean;
 }
@@ -170,6 +172,7 @@ export const initialMedia = (tunnels: boolean): MediaState => ({
   ahead: null,
   spent: null,
   signaling: false,
+  mediaUntil: 0,
   tunnels,
 });
 

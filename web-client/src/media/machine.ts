@@ -53,14 +53,22 @@ export function mediaTransition(given: MediaState, input: MediaInput, now: numbe
       // A whole new welcome: the server has ended the session before it, and the tunnel with it; another one
       // that had the room until now ends it soon.
       const cause = input.cause ?? (input.again ? 'server_restarted' : null);
-      const anew = { ...settled(state), before: NONE, tunnel: CLOSED, ahead: null, signaling: true };
+      const mediaUntil = Math.max(state.mediaUntil, input.mediaUntil ?? 0);
+      const kept = now < mediaUntil && isOfBefore(state) ? before : NONE;
+      const anew = {
+        ...settled(state),
+        before: kept,
+        tunnel: CLOSED,
+        ahead: null,
+        signaling: true,
+        mediaUntil,
+      };
       const begun = { ...anew, trouble: begin(anew, cause, now, input.heardAt) };
-      const carries = stage.at === 'up' && now < (input.mediaUntil ?? 0);
-      return carries ? fresh(begun, now) : offer(begun, 'fresh', now);
+      return stage.at === 'up' && now < mediaUntil ? fresh(begun, now) : offer(begun, 'fresh', now);
     }
     case 'resumed': {
       const resumed = { ...state, signaling: true, ahead: input.ahead ?? state.ahead };
-      if (!input.mediaAlive)
+      if (!input.mediaAlive && !isOfBefore(state))
         return offer(troubled(settled(alone(resumed, now)), 'path_dead', now), 'fresh', now);
       switch (stage.at) {
         case 'off':
@@ -77,6 +85,9 @@ export function mediaTransition(given: MediaState, input: MediaInput, now: numbe
       const away = { ...state, signaling: false, tunnel: CLOSED };
       // The answer that the successor needs will not come: what is there without it is all there is.
       const waits = stage.at === 'pausing' || (stage.at === 'offered' && stage.way === 'fresh');
+      // Unless that is another server's by now: it cannot be mended there.
+      if (waits && isOfBefore(state))
+        return stay({ ...away, stage: { at: 'pausing', way: 'fresh', until: now } });
       if (!waits || (before.at !== 'carrying' && before.at !== 'restarting')) return stay(away);
       return then(back(away, before, now), (after) =>
         after.stage.at === 'up' || !after.ahead ? stay(after) : mend(after, now),
@@ -208,11 +219,9 @@ function alone(state: MediaState, heardAt: number): MediaState {
   return { ...state, before: NONE, trouble: { ...goesOn(trouble, before.since, heardAt), cause } };
 }
 
-/** Whether what carries has done so all along: somebody wished for another one, or its server gave the room away. */
-const nothingBroke = (before: Before, trouble: Trouble | null): boolean =>
-  before.at === 'carrying' &&
-  before.way === null &&
-  (trouble?.cause === 'asked' || trouble?.cause === 'server_restarted');
+/** Whether what carries is of a server that another one has taken over from. */
+const isOfBefore = ({ before, trouble }: MediaState): boolean =>
+  before.at === 'carrying' && before.way === null && trouble?.cause === 'server_restarted';
 
 function troubled(state: MediaState, cause: DropCause, now: number, heardAt?: number): MediaState {
   const trouble = begin(state, cause, now, heardAt);
@@ -257,6 +266,7 @@ function offer(state: MediaState, way: 'restart' | 'fresh', now: number, beside 
 
 /** After a failure: what carries beside it, or else a new transport. */
 function again(state: MediaState, now: number): Step {
+  if (isOfBefore(state)) return pause(state, now);
   if (state.before.at === 'carrying') return back(state, state.before, now);
   return pause({ ...state, before: NONE }, now);
 }
@@ -282,7 +292,7 @@ function back(
         ? { at: 'up', via: before.via, since: before.since }
         : { at: 'connecting', way: before.way, since: now },
       before: NONE,
-      trouble: nothingBroke(before, state.trouble) ? null : state.trouble,
+      trouble: carries && state.trouble?.cause === 'asked' ? null : state.trouble,
       via: carries ? before.via : state.via,
       // What came with an answer was for the successor.
       ahead: state.stage.at === 'connecting' ? null : state.ahead,
@@ -308,8 +318,9 @@ function pathAlive(state: MediaState, via: Via, now: number): Step {
         state: {
           ...after,
           stage: { at: 'up', via, since: now },
-          before: unbroken ? { at: 'leaving', until: now + LEAVES_AFTER } : NONE,
-          trouble: nothingBroke(before, after.trouble) ? null : after.trouble,
+          // The others may not have come over yet: what they say, and hear, goes by the server before.
+          before: unbroken ? { at: 'leaving', until: Math.max(now + LEAVES_AFTER, state.mediaUntil) } : NONE,
+          trouble: isOfBefore(state) || (unbroken && after.trouble?.cause === 'asked') ? null : after.trouble,
           // One that the server closed for this path may be asked for at once when it dies.
           tunnel:
             tunnel.at === 'open' ? { at: 'ending', since: now } : tunnel.at === 'closed' ? CLOSED : tunnel,

@@ -6,6 +6,7 @@ use palabre_ids::{RoomId, Seat};
 
 use super::Engine;
 use super::room::Room;
+use crate::MediaEvent;
 
 /// A room that is another engine's by now, and goes on here until then.
 #[derive(Debug)]
@@ -35,9 +36,14 @@ impl Engine {
 
     /// Closes a room and all its sessions.
     pub fn close_room(&mut self, now: Instant, room: &RoomId) {
-        let open = self.by_id.remove(room);
-        if let Some(at) = open.or_else(|| self.take_left(|left| left.id == *room)) {
+        if let Some(at) = self.by_id.remove(room) {
             self.end_room(now, at);
+        }
+        if let Some(at) = self.take_left(|left| left.id == *room) {
+            self.end_room(now, at);
+            // What it told last may have been told to one that begins anew.
+            let (room, seats) = (room.clone(), Vec::new());
+            self.events.push_back(MediaEvent::Speaking { room, seats });
         }
     }
 

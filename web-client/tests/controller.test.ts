@@ -205,6 +205,9 @@ describe('the controller', () => {
   test('keeps what a server before carries until another one does, and each voice by one alone', async () => {
     const { controller, peers, told, go, up } = made();
     await up(AHEAD);
+    const [voice, picture] = [track('audio'), track('video')];
+    await controller.send('audio', voice);
+    await controller.send('camera', picture);
     controller.step({ type: 'signaling_lost' });
     const heard = () => told.incoming.map((one) => one.track.kind);
     const both = async (hears: boolean) => {
@@ -221,6 +224,12 @@ describe('the controller', () => {
     controller.answered({ generation: told.offers.at(-1)!.generation, sdp: 'answer' });
     await vi.advanceTimersByTimeAsync(0);
     await both(true);
+    // Pictures go by the new one alone, voices by both: the others may not have come over.
+    await controller.send('camera', picture);
+    expect(peers.map(({ outgoing }) => [outgoing.audio, outgoing.camera])).toEqual([
+      [voice, null],
+      [voice, picture],
+    ]);
     // It is up, and nobody speaks by it yet.
     expect(told.recovered).toMatchObject([{ rung: 'new_transport', cause: 'server_restarted', gap: 0 }]);
     await both(true);

@@ -158,7 +158,8 @@ export class MediaController {
   async send(kind: keyof Outgoing, track: MediaStreamTrack | null): Promise<void> {
     this.#outgoing[kind] = track;
     if (kind === 'audio') this.#tunnel?.open?.send(track);
-    const before = this.#before?.peer.send(kind, track);
+    const rests = kind !== 'audio' && this.#state.before.at === 'leaving';
+    const before = rests ? null : this.#before?.peer.send(kind, track);
     await this.#peer?.peer.send(kind, track);
     if (before) await before;
   }
@@ -217,6 +218,7 @@ export class MediaController {
     for (const effect of effects) this.#perform(effect);
     if (state.tunnel.at === 'closed' && was.tunnel.at !== 'closed') this.#closeTunnel();
     if (state.stage.at === 'off' && was.stage.at !== 'off') this.#closePeer();
+    if (state.before.at === 'leaving' && was.before.at !== 'leaving') this.#restPictures();
     if (state.before.at === 'none') this.#endBefore();
     this.#show();
     this.#tell();
@@ -358,6 +360,12 @@ export class MediaController {
       this.#before.shown = [...this.#before.incoming, ...voices];
     }
     this.#show();
+  }
+
+  /** A peer that leaves goes on with the voice alone: to code each picture twice takes what the voices need. */
+  #restPictures(): void {
+    for (const kind of ['camera', 'screen'] as const)
+      void this.#before?.peer.send(kind, null).catch(() => undefined);
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 import type { Page } from 'playwright-core';
 
-/** Begins to watch in a page: the connections that it has, and those that it makes. */
+/** Begins to watch in a page: the connections that it makes from now on. */
 export function watchArrivals(page: Page): Promise<void> {
   return page.evaluate(install);
 }
@@ -22,7 +22,6 @@ export function readArrivals(page: Page): Promise<number[]> {
 
 interface Watching {
   arrivals: { mark(): void; read(): Promise<number[]> };
-  peerConnections: RTCPeerConnection[];
 }
 
 /** Not yet among the types that TypeScript brings. */
@@ -72,9 +71,6 @@ function install() {
   };
   const isVoice = (transceiver: RTCRtpTransceiver) =>
     transceiver.direction === 'recvonly' && transceiver.receiver.track.kind === 'audio';
-  for (const connection of held.peerConnections)
-    for (const transceiver of connection.getTransceivers().filter(isVoice))
-      watch(transceiver.receiver, next(connection));
   const add = RTCPeerConnection.prototype.addTransceiver;
   RTCPeerConnection.prototype.addTransceiver = function (...given) {
     const transceiver = add.apply(this, given);

@@ -1,7 +1,6 @@
 // The server is replaced as for an upgrade, and its successor dies without a word and is started again: everybody
 // comes back by themselves, each time.
 import { expect } from 'vitest';
-import { markArrivals, readArrivals, watchArrivals } from '../harness/arrivals.ts';
 import type { Bots } from '../harness/bots.ts';
 import type { Person } from '../harness/person.ts';
 import { proof } from '../harness/proof.ts';
@@ -80,11 +79,8 @@ proof(
       ofBots.set(seat, { stage, holder, hands });
     }
     const { connections } = await laura.negotiated();
-    await watchArrivals(laura.page);
-    await markArrivals(laura.page);
     await upgrade(stage, people);
     await Promise.all([laura.hearsExactly([1]), karim.hearsExactly([])]);
-    console.log(`upgrade: no voice for ${Math.round(Math.max(...(await readArrivals(laura.page))))} ms`);
     for (const person of people) {
       await person.isIn();
       // The page that was loaded at first, with the media of the new server.

@@ -103,10 +103,11 @@ impl Exported for Durations {
     }
 }
 
-/// Upper bounds of what rates are counted in, in bits a second: a voice and its repair take 0.05 Mbit/s, a camera's
-/// layers 0.15, 0.5 and 1.7 more.
-const RATE_BOUNDS: [f64; 10] =
-    [0.05e6, 0.1e6, 0.2e6, 0.35e6, 0.7e6, 1.0e6, 1.5e6, 2.5e6, 5.0e6, 10.0e6];
+/// Upper bounds of what rates are counted in, in bytes a second: a voice and its repair take 6,000, a camera's
+/// layers 19,000, 62,000 and 210,000 more.
+const RATE_BOUNDS: [f64; 10] = [
+    6_250., 12_500., 25_000., 50_000., 100_000., 150_000., 250_000., 400_000., 750_000., 1_500_000.,
+];
 
 /// How much a second something is, each time.
 #[derive(Debug, Clone)]
@@ -119,9 +120,9 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// It was so many bits a second once more.
-    pub fn add(&self, bits: u64) {
-        self.0.observe(bits as f64);
+    /// It was so many bits a second once more; the unit of metrics is the byte.
+    pub fn add_bits(&self, bits: u64) {
+        self.0.observe(bits as f64 / 8.0);
     }
 }
 
@@ -304,7 +305,7 @@ metrics! {
     /// How media travel, told by each page as it changes.
     carriers: CountersBy<Carrier> => "palabre_media_carriers_total";
     /// What browsers believe that they can send, by our feedback; as pages with a camera say, every half minute.
-    estimates: Rates => "palabre_media_estimate_bits_per_second";
+    estimates: Rates => "palabre_media_estimate_bytes_per_second";
     /// How long the journal took to make a change durable, or to say that it cannot.
     journal_commit: Durations => "palabre_journal_commit_seconds";
     /// Changes that wait for the journal.
@@ -381,14 +382,14 @@ mod tests {
     }
 
     #[test]
-    fn estimates_are_in_bits_a_second() {
+    fn estimates_are_in_bytes_a_second() {
         let metrics = Metrics::default();
-        metrics.estimates.add(300_000);
+        metrics.estimates.add_bits(300_000);
         let text = text(&metrics);
-        let name = "palabre_media_estimate_bits_per_second";
-        assert!(text.contains(&format!("{name}_sum 300000.0\n")), "{text}");
-        assert!(text.contains(&format!("{name}_bucket{{le=\"200000.0\"}} 0\n")), "{text}");
-        assert!(text.contains(&format!("{name}_bucket{{le=\"350000.0\"}} 1\n")), "{text}");
+        let name = "palabre_media_estimate_bytes_per_second";
+        assert!(text.contains(&format!("{name}_sum 37500.0\n")), "{text}");
+        assert!(text.contains(&format!("{name}_bucket{{le=\"25000.0\"}} 0\n")), "{text}");
+        assert!(text.contains(&format!("{name}_bucket{{le=\"50000.0\"}} 1\n")), "{text}");
     }
 
     #[test]

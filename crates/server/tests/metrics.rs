@@ -91,7 +91,8 @@ fn names_say_their_unit() {
         assert!(name.starts_with("palabre_") || name.starts_with("process_"), "{name}");
         let wrong = ["_ms", "_milliseconds", "_microseconds", "_kb", "_total", "_count"];
         assert!(!wrong.iter().any(|end| name.ends_with(end)), "{name}");
-        let unit = name.ends_with("_seconds") || name.ends_with("_ratio");
+        let units = ["_seconds", "_ratio", "_bytes_per_second"];
+        let unit = units.iter().any(|end| name.ends_with(end));
         assert!(kind != "histogram" || unit, "{name}");
     }
 }

@@ -9,7 +9,7 @@ import { expectNow, until } from '../harness/until.ts';
 proof('on a weak network pictures give way to voices, and come back by themselves', 90, async (stage) => {
   await weaken(await stage.hearByALine());
   await until('the operator sees what browsers believe that they can send', async () => {
-    const told = await stage.server.metric('palabre_media_estimate_bits_per_second_count');
+    const told = await stage.server.metric('palabre_media_estimate_bytes_per_second_count');
     expectNow(told !== undefined && told > 0, `${told}`);
   });
 });

@@ -34,6 +34,9 @@ const SECONDS_PER_OFFER: u32 = 2;
 /// may make one more. A path that comes and goes makes two in some seconds.
 const REPORTS_AT_ONCE: u32 = 8;
 const SECONDS_PER_REPORT: u32 = 10;
+/// What its browser estimates is told apart from these, each half minute: it must crowd out none of them.
+const ESTIMATES_AT_ONCE: u32 = 2;
+const SECONDS_PER_ESTIMATE: u32 = 20;
 
 /// Media without a page's connection are left alone for so long. Signaling may be lost for a minute
 /// without anybody noticing it in the sound; past that, whoever kept them would go on hearing a room
@@ -134,6 +137,7 @@ pub(crate) struct SeatState {
     pub(crate) media: SeatMedia,
     offers: Bucket,
     reports: Bucket,
+    estimates: Bucket,
     /// Since when no page is connected, while its media may still flow.
     alone_since: Option<UnixMillis>,
     resume: Option<ResumeToken>,
@@ -153,6 +157,7 @@ impl SeatState {
             media: SeatMedia::None,
             offers: Bucket::new(OFFERS_AT_ONCE * SECONDS_PER_OFFER, 1, now),
             reports: Bucket::new(REPORTS_AT_ONCE * SECONDS_PER_REPORT, 1, now),
+            estimates: Bucket::new(ESTIMATES_AT_ONCE * SECONDS_PER_ESTIMATE, 1, now),
             alone_since: None,
             resume: None,
             resumed_by: None,
@@ -170,6 +175,11 @@ impl SeatState {
     /// Whether one more report of the page counts.
     pub(crate) fn may_report(&mut self, now: UnixMillis) -> bool {
         self.reports.take(SECONDS_PER_REPORT, now)
+    }
+
+    /// Whether one more estimate of the page counts.
+    pub(crate) fn may_estimate(&mut self, now: UnixMillis) -> bool {
+        self.estimates.take(SECONDS_PER_ESTIMATE, now)
     }
 
     /// A new resume token for a page that starts anew: no older one is good.

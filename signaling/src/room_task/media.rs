@@ -190,7 +190,7 @@ impl RoomTask {
 
     /// What a page's browser believes that it can send.
     pub(super) fn estimated(&mut self, seat: Seat, estimate: Estimate) {
-        if self.seats[seat.index()].may_report(self.shared.clock.now()) {
+        if self.seats[seat.index()].may_estimate(self.shared.clock.now()) {
             self.shared.metrics.estimates.add_bits(estimate.outgoing.min(HIGHEST_ESTIMATE));
         } else {
             self.shared.metrics.messages_too_fast.add();

@@ -8,7 +8,8 @@ import { expectNow, until } from '../harness/until.ts';
 const LAURA = 0;
 const KARIM = 1;
 const JONAS = 3;
-const PAGES = [LAURA, KARIM, JONAS];
+// Two pages: a third that hears and sees eight takes more than two slow cores have.
+const PAGES = [LAURA, JONAS];
 const BOTS = EIGHT.map((_, seat) => seat).filter((seat) => !PAGES.includes(seat));
 
 /** The groups on the facilitator's screen, each with its seats. */
@@ -21,20 +22,14 @@ async function groups(laura: Person): Promise<number[][]> {
 
 proof('groups hear themselves alone, in pairs, then in fours, then all together', 240, async (stage) => {
   const room = await stage.server.makeRoom({ template: 'one-two-four-all', speed: 2, people: EIGHT });
-  const [laura, karim, jonas] = PAGES.map((seat) => stage.person(room.links[seat]!)) as [
-    Person,
-    Person,
-    Person,
-  ];
-  const [bots] = await Promise.all([
-    stage.bring(room, BOTS),
-    ...[laura, karim, jonas].map((person) => person.join()),
-  ]);
-  await Promise.all([laura, karim, jonas].map((person) => person.hearsExactly(EIGHT.map((_, seat) => seat))));
+  const [laura, jonas] = PAGES.map((seat) => stage.person(room.links[seat]!)) as [Person, Person];
+  const pages = [laura, jonas];
+  const [bots] = await Promise.all([stage.bring(room, BOTS), ...pages.map((person) => person.join())]);
+  await Promise.all(pages.map((person) => person.hearsExactly(EIGHT.map((_, seat) => seat))));
   await laura.on('go-on').click();
-  await karim.hearsExactly([LAURA]);
+  await jonas.hearsExactly([LAURA]);
   await laura.on('mic').click();
-  await Promise.all([laura, karim, jonas].map((person) => person.hearsExactly([])));
+  await Promise.all(pages.map((person) => person.hearsExactly([])));
 
   for (const [phase, size] of [
     ['À deux', 2],
@@ -50,28 +45,28 @@ proof('groups hear themselves alone, in pairs, then in fours, then all together'
     for (const seats of apart) expect(Math.abs(seats.length - size)).toBeLessThanOrEqual(1);
     const with_ = (seat: number) => apart.find((seats) => seats.includes(seat)) ?? [];
     await Promise.all([
-      karim.hearsExactly(with_(KARIM)),
       jonas.hearsExactly(with_(JONAS)),
       // The facilitator is with nobody until they visit.
       laura.hearsExactly([]),
       ...BOTS.map((seat) => bots.hearsExactly(seat, with_(seat))),
     ]);
     // One sees those one is with, and nothing more of the others.
-    await until(`Karim sees his group alone in ${phase}`, async () => {
-      const pictures = await karim.sees();
+    await until(`Jonas sees his group alone in ${phase}`, async () => {
+      const pictures = await jonas.sees();
       const moving = pictures.filter(({ frames }) => frames >= 3).map(({ seat }) => seat);
-      const wanted = with_(KARIM).filter((seat) => seat !== KARIM);
+      const wanted = with_(JONAS).filter((seat) => seat !== JONAS);
       expectNow(moving.toSorted().join() === wanted.toSorted().join(), `he sees ${moving.join()}`);
     });
     if (size === 2) {
       // A visit: the facilitator hears that group, and is heard by it alone.
       const visited = apart.findIndex((seats) => seats.includes(JONAS)) + 1;
+      const elsewhere = BOTS.find((seat) => !with_(JONAS).includes(seat))!;
       await laura.on(`visit-${visited}`).click();
       await laura.on('mic').click();
       await Promise.all([
         laura.hearsExactly(with_(JONAS)),
         jonas.hearsExactly([LAURA, ...with_(JONAS)]),
-        karim.hearsExactly(with_(KARIM)),
+        bots.hearsExactly(elsewhere, with_(elsewhere)),
       ]);
       await laura.on('mic').click();
       await laura.on('visit-0').click();
@@ -84,8 +79,8 @@ proof('groups hear themselves alone, in pairs, then in fours, then all together'
   await until('all are together', async () =>
     expectNow((await laura.phase()) === 'Tous ensemble', await laura.phase()),
   );
-  expect(await karim.on('groups').count()).toBe(0);
-  await karim.on('hand').click();
+  expect(await jonas.on('groups').count()).toBe(0);
+  await bots.command(KARIM, { do: 'request_floor' });
   await Promise.all([
     laura.hearsExactly([KARIM]),
     jonas.hearsExactly([KARIM]),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use palabre_ids::{MediaSession, OpenedTunnel, RoomId, Seat};
 use palabre_sfu_core::engine::tunnel::Voice;
@@ -63,16 +63,23 @@ struct Inner {
     shards: Vec<Mailbox>,
     ports: Vec<u16>,
     /// Where each room is. Held for a look-up, never across a wait.
-    rooms: Mutex<HashMap<RoomId, usize>>,
+    rooms: Mutex<HashMap<RoomId, Place>>,
     /// Hears from each thread when it ends.
     ends: Mutex<Vec<oneshot::Receiver<()>>>,
+}
+
+/// Where a room is.
+struct Place {
+    shard: usize,
+    /// When it ends by itself, once it was left.
+    until: Option<Instant>,
 }
 
 impl Drop for Inner {
     /// The last handle is gone: what it left open is closed, and the threads end behind that.
     fn drop(&mut self) {
         let rooms = self.rooms.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (room, shard) in rooms.drain() {
+        for (room, Place { shard, .. }) in rooms.drain() {
             if let Some(mailbox) = self.shards.get(shard) {
                 mailbox.post(Box::new(move |shard, now| shard.engine.close_room(now, &room)));
             }
@@ -178,13 +185,17 @@ impl SfuHandle {
     pub async fn open_room(&self, room: &RoomId, seats: u8) -> Result<(), Stopped> {
         let shard = {
             let mut rooms = self.rooms();
+            let now = Instant::now();
+            rooms.retain(|id, place| id == room || place.until.is_none_or(|until| until > now));
             let counts =
-                rooms.values().fold(vec![0_usize; self.inner.shards.len()], |mut counts, shard| {
-                    counts[*shard] += 1;
+                rooms.values().fold(vec![0_usize; self.inner.shards.len()], |mut counts, place| {
+                    counts[place.shard] += 1;
                     counts
                 });
             let emptiest = (0..counts.len()).min_by_key(|shard| counts[*shard]).unwrap_or(0);
-            *rooms.entry(room.clone()).or_insert(emptiest)
+            let place = rooms.entry(room.clone()).or_insert(Place { shard: emptiest, until: None });
+            place.until = None;
+            place.shard
         };
         let id = room.clone();
         self.on(shard, move |shard, now| shard.engine.open_room(now, &id, seats)).await
@@ -195,7 +206,7 @@ impl SfuHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn close_room(&self, room: &RoomId) -> Result<(), Stopped> {
-        let Some(shard) = self.rooms().remove(room) else { return Ok(()) };
+        let Some(Place { shard, .. }) = self.rooms().remove(room) else { return Ok(()) };
         let id = room.clone();
         self.on(shard, move |shard, now| shard.engine.close_room(now, &id)).await
     }
@@ -207,7 +218,10 @@ impl SfuHandle {
     /// [`Stopped`].
     pub async fn leave_room(&self, room: &RoomId, until: Instant) -> Result<(), Stopped> {
         let id = room.clone();
-        // It keeps its shard: opened again, it ends there.
+        // It keeps its shard meanwhile: opened again, it ends there.
+        if let Some(place) = self.rooms().get_mut(room) {
+            place.until = Some(until);
+        }
         self.in_room(room, move |shard, now| shard.engine.leave_room(now, &id, until)).await
     }
 
@@ -312,14 +326,14 @@ impl SfuHandle {
         shard.post(Box::new(move |shard, now| shard.say(now, &id, by, &voice, level)));
     }
 
-    /// Whether a seat has a session that is not lost.
+    /// How long nothing came by a seat's session; none without one that is not lost.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn has_session(&self, room: &RoomId, seat: Seat) -> Result<bool, Stopped> {
-        let Some(shard) = self.shard_of(room) else { return Ok(false) };
+    pub async fn silence(&self, room: &RoomId, seat: Seat) -> Result<Option<Duration>, Stopped> {
+        let Some(shard) = self.shard_of(room) else { return Ok(None) };
         let id = room.clone();
-        self.on(shard, move |shard, _| shard.engine.has_session(&id, seat)).await
+        self.on(shard, move |shard, now| shard.engine.silence(now, &id, seat)).await
     }
 
     /// What passed through each shard.
@@ -353,13 +367,13 @@ impl SfuHandle {
         }
     }
 
-    fn rooms(&self) -> std::sync::MutexGuard<'_, HashMap<RoomId, usize>> {
+    fn rooms(&self) -> std::sync::MutexGuard<'_, HashMap<RoomId, Place>> {
         // A map cannot be left half changed by a panic.
         self.inner.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shard_of(&self, room: &RoomId) -> Option<usize> {
-        self.rooms().get(room).copied()
+        self.rooms().get(room).map(|place| place.shard)
     }
 
     /// Does `job` where the room is; nothing when it is not open.
@@ -394,18 +408,40 @@ impl SfuHandle {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
 
     /// Nothing takes so long.
     const NEVER: Duration = Duration::from_secs(20);
 
+    fn on_loopback() -> (SfuHandle, tokio::sync::mpsc::Receiver<MediaEvent>) {
+        let bind = SocketAddr::from(([127, 0, 0, 1], 0));
+        start(&SfuConfig { bind, ..SfuConfig::default() }).expect("it starts")
+    }
+
+    #[tokio::test]
+    async fn a_room_that_was_left_and_has_ended_is_forgotten() {
+        let (sfu, _events) = on_loopback();
+        let room = |id| RoomId::parse(id).expect("a room");
+        let (ended, again) = (room("an-ended-room"), room("the-same-room"));
+        let (left, next) = (room("a-left-room"), room("the-next-room"));
+        for room in [&ended, &again, &left] {
+            sfu.open_room(room, 9).await.expect("running");
+        }
+        let now = Instant::now();
+        for (room, until) in [(&ended, now), (&again, now), (&left, now + NEVER)] {
+            sfu.leave_room(room, until).await.expect("running");
+        }
+        sfu.open_room(&again, 9).await.expect("running");
+        sfu.open_room(&next, 9).await.expect("running");
+        let known = [&ended, &again, &left, &next].map(|room| sfu.shard_of(room));
+        assert_eq!(known, [None, Some(0), Some(0), Some(0)]);
+        sfu.shutdown().await;
+    }
+
     #[tokio::test]
     async fn no_shard_reads_an_offer() {
-        let config =
-            SfuConfig { bind: SocketAddr::from(([127, 0, 0, 1], 0)), ..SfuConfig::default() };
-        let (sfu, _events) = start(&config).expect("it starts");
+        let (sfu, _events) = on_loopback();
         let room = RoomId::parse("the-only-room").expect("a room");
         sfu.open_room(&room, 9).await.expect("running");
         let (release, held) = mpsc::channel::<()>();

@@ -30,8 +30,8 @@ async fn an_offer_is_answered_and_its_check_too() {
     let id = room("the-first-room");
     sfu.open_room(&id, 9).await.expect("running");
     let answer = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await.expect("an answer").answer;
-    assert_eq!(sfu.has_session(&id, Seat(0)).await, Ok(true));
-    assert_eq!(sfu.has_session(&id, Seat(1)).await, Ok(false));
+    assert_eq!(sfu.silence(&id, Seat(0)).await.map(|it| it.is_some()), Ok(true));
+    assert_eq!(sfu.silence(&id, Seat(1)).await, Ok(None));
     let port = sfu.ports()[0];
     assert!(answer.contains(&format!(" 127.0.0.1 {port} typ host")), "{answer}");
 
@@ -48,7 +48,7 @@ async fn an_offer_is_answered_and_its_check_too() {
     assert_eq!(stats[0].engine.rooms, 1);
 
     sfu.close_seat(&id, Seat(0)).await.expect("running");
-    assert_eq!(sfu.has_session(&id, Seat(0)).await, Ok(false));
+    assert_eq!(sfu.silence(&id, Seat(0)).await, Ok(None));
     sfu.shutdown().await;
     assert_eq!(sfu.open_room(&id, 9).await, Err(Stopped));
     let late = sfu.negotiate(&id, Seat(0), OFFER.to_owned()).await;
@@ -166,7 +166,7 @@ async fn the_last_handle_takes_the_threads_along() {
     sfu.open_room(&room("the-first-room"), 9).await.expect("running");
     let other = sfu.clone();
     drop(sfu);
-    assert_eq!(other.has_session(&room("the-first-room"), Seat(0)).await, Ok(false));
+    assert_eq!(other.silence(&room("the-first-room"), Seat(0)).await, Ok(None));
     drop(other);
     let ended = tokio::time::timeout(NEVER, events.recv()).await.expect("the threads end");
     assert_eq!(ended, None);

@@ -66,7 +66,7 @@ async fn nothing_comes_out_behind_the_word_that_it_is_taken_back() {
             sfu.say(&id, (SPEAKER, tunnel), voice(next), 20);
         }
         // Behind all of that on the shard's thread.
-        sfu.has_session(&id, SPEAKER).await.expect("running");
+        sfu.silence(&id, SPEAKER).await.expect("running");
         assert!(heard.try_recv().is_err(), "past a closed gate");
     }
     assert!(own.try_recv().is_err(), "nobody hears themselves");
@@ -76,7 +76,7 @@ async fn nothing_comes_out_behind_the_word_that_it_is_taken_back() {
     let (after, _) = open(&sfu, SPEAKER).await;
     sfu.say(&id, (SPEAKER, tunnel), voice(next + 1), 20);
     sfu.say(&id, (SPEAKER, after), voice(next + 2), 20);
-    sfu.has_session(&id, SPEAKER).await.expect("running");
+    sfu.silence(&id, SPEAKER).await.expect("running");
     assert_eq!(heard.try_iter().count(), 1);
     sfu.shutdown().await;
 }

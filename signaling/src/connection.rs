@@ -20,7 +20,7 @@ use crate::limits::{Limits, Verdict};
 use crate::links::{Link, LinkError};
 use crate::outbox::{End, Goodbye, OutboxReader, encode, outbox};
 use crate::room_task::{Join, Said, ToRoom};
-use crate::seat::{ConnectionId, Loss};
+use crate::seat::ConnectionId;
 use crate::service::Service;
 use crate::tunnel::TunnelLine;
 
@@ -41,8 +41,8 @@ type Incoming = Peekable<SplitStream<WebSocket>>;
 
 /// How a connection ended, seen from its own task.
 enum Ended {
-    /// The page, or its network, closed it.
-    Lost(Loss),
+    /// The page, or its network, closed it, or nothing came for too long.
+    Lost,
     /// We close it, and say why.
     Closing(Goodbye),
     /// We close it without a word.
@@ -76,7 +76,7 @@ pub(crate) async fn serve(service: Service, socket: WebSocket, place: Place) {
             service.metrics().closed_by_us.add(&goodbye.reason);
             say_goodbye(&mut sink, &mut stream, goodbye).await;
         }
-        Ended::Lost(_) | Ended::Silently => {}
+        Ended::Lost | Ended::Silently => {}
     }
     service.metrics().connections_closed.add();
 }
@@ -102,7 +102,7 @@ async fn admit(
         Ok(Some(Err(NotText))) | Err(_) => {
             return Err(Ended::closing(ClosingReason::HelloExpected));
         }
-        Ok(None) => return Err(Ended::Lost(Loss::Closed)),
+        Ok(None) => return Err(Ended::Lost),
     };
     if hello_version(&first).is_some_and(|version| version != WIRE_VERSION) {
         return Err(Ended::closing(ClosingReason::VersionMismatch));
@@ -126,7 +126,7 @@ async fn admit(
     // In the order of their hellos, however long each waits.
     let connection = service.next_connection();
     let room = tokio::select! {
-        () = gone(stream) => return Err(Ended::Lost(Loss::Closed)),
+        () = gone(stream) => return Err(Ended::Lost),
         room = service.let_in(&link) => room.map_err(Ended::closing)?,
     };
     let (sender, reader) = outbox(TunnelLine::new(service.metrics().tunnel_frames_dropped.clone()));
@@ -155,12 +155,8 @@ impl Admitted {
             ended = write(sink, &mut outbox) => ended,
             ended = read(service, stream, &room, (seat, connection), &replies, saying) => ended,
         };
-        let loss = match &ended {
-            Ended::Lost(loss) => *loss,
-            Ended::Closing(_) | Ended::Silently => Loss::Closed,
-        };
         // Does nothing when the room ended the connection, or ended itself.
-        let _ = room.send(ToRoom::Gone { seat, connection, loss }).await;
+        let _ = room.send(ToRoom::Gone { seat, connection }).await;
         ended
     }
 }
@@ -203,8 +199,8 @@ async fn read(
     let reply = |message: &ServerMessage| drop(replies.try_send(Message::Text(encode(message))));
     loop {
         let text = match timeout(SILENCE, stream.next()).await {
-            Err(_) => return Ended::Lost(Loss::Silent),
-            Ok(None | Some(Ok(Message::Close(_)))) => return Ended::Lost(Loss::Closed),
+            Err(_) => return Ended::Lost,
+            Ok(None | Some(Ok(Message::Close(_)))) => return Ended::Lost,
             // A frame beyond the limit, or none that WebSocket knows: say so. To a page that was
             // cut off, which gives an error too, nothing can be said, and nothing is lost by trying.
             Ok(Some(Err(_))) => return Ended::closing(ClosingReason::Flooding),
@@ -332,7 +328,7 @@ async fn write(sink: &mut Sink, outbox: &mut OutboxReader) -> Ended {
             end = &mut *end => return from_room(end),
             sent = timeout(WRITE_PATIENCE, sink.send(message)) => match sent {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Ended::Lost(Loss::Closed),
+                Ok(Err(_)) => return Ended::Lost,
                 Err(_) => return Ended::closing(ClosingReason::TooSlow),
             },
         }

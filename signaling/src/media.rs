@@ -108,8 +108,8 @@ pub trait MediaPlane: Send + Sync {
     /// What a seat says through a tunnel. Nobody waits for it, and where that is not open it is nothing.
     fn say(&self, room: &RoomId, by: (Seat, MediaSession), voice: &frame::Voice<'_>);
 
-    /// Whether a seat has a session that is not lost.
-    fn has_session<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool>;
+    /// How long nothing came by a seat's session; none without one that is not lost.
+    fn silence<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, Option<Duration>>;
 }
 
 /// What the media plane noticed.

@@ -77,8 +77,10 @@ impl Exported for UnderWay {
 
 /// Upper bounds of what durations are counted in, in seconds: from what a change in memory takes to
 /// what a server is given up for. More of them cost a line each in every scrape.
-const BOUNDS: [f64; 14] =
-    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+const BOUNDS: [f64; 19] = [
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0, 4.0,
+    5.0, 10.0, 60.0,
+];
 
 /// How long something took, each time.
 #[derive(Debug, Clone)]

@@ -28,7 +28,7 @@ use crate::media::MediaPlane;
 use crate::metrics::Metrics;
 use crate::news::News;
 use crate::outbox::Outbox;
-use crate::seat::{ConnectionId, Line, Loss, SeatState};
+use crate::seat::{ConnectionId, Line, SeatState};
 use crate::turn::Turn;
 use crate::view;
 use crate::voices::Voices;
@@ -61,7 +61,7 @@ pub(crate) enum ToRoom {
     /// A page says something.
     Said { seat: Seat, connection: ConnectionId, said: Said },
     /// A page's connection is gone.
-    Gone { seat: Seat, connection: ConnectionId, loss: Loss },
+    Gone { seat: Seat, connection: ConnectionId },
     /// A seat's media can flow.
     MediaUp { seat: Seat, session: MediaSession, tunnel: Option<MediaSession> },
     /// The media plane lost a seat's session.
@@ -386,7 +386,7 @@ impl RoomTask {
             ToRoom::Join(join) => self.join(*join).await?,
             ToRoom::HasCome { seat, connection } => self.has_come(seat, connection),
             ToRoom::Said { seat, connection, said } => self.said(seat, connection, said).await?,
-            ToRoom::Gone { seat, connection, loss } => self.gone(seat, connection, loss).await,
+            ToRoom::Gone { seat, connection } => self.gone(seat, connection).await,
             ToRoom::MediaUp { seat, session, tunnel } => self.media_up(seat, session, tunnel),
             ToRoom::MediaLost { seat, session } => self.media_lost(seat, session).await,
             ToRoom::NextIce { seat, session, next } => self.path_changed(seat, session, next),
@@ -446,8 +446,11 @@ impl RoomTask {
                 self.close_seat(seat).await;
             }
             if self.seats[seat.index()].due().is_some_and(|due| due <= now) {
-                let alive = self.media_alive(seat).await;
-                if self.seats[seat.index()].give_up(now, alive) {
+                let silence = match self.room.takes_part_by_media(seat) {
+                    true => self.silence(seat).await,
+                    false => None,
+                };
+                if self.seats[seat.index()].give_up(now, silence) {
                     self.shared.metrics.pages_lost.add();
                     // A seat that left meanwhile refuses; there is nobody to tell.
                     let _ = self.apply(Input::Disconnected { seat }, None).await?;

@@ -1,6 +1,7 @@
 //! What a room's task knows of each seat's page.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -20,10 +21,13 @@ const ANSWERS: usize = 64;
 /// commands for speed leave gaps. Without a bound one message could use up all numbers of the seat.
 const COMMANDS_AHEAD: u64 = 1_000;
 
-/// A page that fell silent, without its connection being closed, is waited for so long at most, as
-/// long as its media live: signaling alone may be lost. Longer keeps a place for somebody who hears
-/// nothing of the room's rules; shorter interrupts a speaker who is heard by everyone.
-const SILENT_HOLD: Millis = Millis::from_secs(30);
+/// A page that is lost while its media go on is waited for so long at most: signaling alone may be lost.
+/// Longer keeps a place for somebody who hears nothing of the room's rules; shorter interrupts a speaker
+/// who is heard by everyone.
+const HOLD: Millis = Millis::from_secs(60);
+
+/// Media of which nothing came for so long do not go on: pages answer the beacon several times a second.
+const DEAD_AFTER: Duration = Duration::from_secs(1);
 
 /// Media sessions that a seat may ask for at once, and the time in which it gets one more: each is
 /// a handshake. A page whose network changes restarts ICE a few times in a row.
@@ -47,15 +51,6 @@ pub(crate) const MEDIA_ALONE: Millis = Millis::from_secs(75);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
-/// How a page was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// Its connection was closed: the page is gone, or its network told us.
-    Closed,
-    /// Nothing came for too long.
-    Silent,
-}
-
 /// A seat's line to its page.
 #[derive(Debug, Default)]
 pub(crate) enum Line {
@@ -77,8 +72,6 @@ pub(crate) enum Line {
     Lost {
         /// Since when.
         since: UnixMillis,
-        /// How.
-        loss: Loss,
         /// When to look again.
         due: UnixMillis,
     },
@@ -272,10 +265,9 @@ impl SeatState {
         self.views = Default::default();
     }
 
-    /// The page is lost. A closed connection is the room's business at once (it has a debounce of
-    /// its own); so is a silent one without media.
-    pub(crate) fn lose(&mut self, loss: Loss, now: UnixMillis) {
-        self.line = Line::Lost { since: now, loss, due: now };
+    /// The page is lost.
+    pub(crate) fn lose(&mut self, now: UnixMillis) {
+        self.line = Line::Lost { since: now, due: now };
         self.alone_since = Some(now);
     }
 
@@ -299,16 +291,18 @@ impl SeatState {
         due
     }
 
-    /// Decides about a lost page at `now`, knowing whether its media live: `true` when the room is
-    /// to be told.
-    pub(crate) fn give_up(&mut self, now: UnixMillis, media_alive: bool) -> bool {
-        let Line::Lost { since, loss, due } = &mut self.line else { return false };
-        let until = *since + SILENT_HOLD;
+    /// Decides about a lost page at `now`, knowing how long nothing came from its media, where its person
+    /// takes part by them: `true` when the room, which has a debounce of its own, is to be told.
+    pub(crate) fn give_up(&mut self, now: UnixMillis, silence: Option<Duration>) -> bool {
+        let Line::Lost { since, due } = &mut self.line else { return false };
+        let until = *since + HOLD;
         if now < *due {
             return false;
         }
-        if *loss == Loss::Silent && media_alive && now < until {
-            *due = until;
+        let goes_on = silence.and_then(|silence| DEAD_AFTER.checked_sub(silence));
+        if let Some(rest) = goes_on.filter(|rest| !rest.is_zero() && now < until) {
+            let rest = Millis(rest.as_millis().try_into().unwrap_or(u64::MAX)).max(Millis(1));
+            *due = until.min(now + rest);
             return false;
         }
         self.line = Line::None;
@@ -317,7 +311,7 @@ impl SeatState {
 
     /// The media of a lost page are lost too: nothing holds its place any more.
     pub(crate) fn media_lost(&mut self, now: UnixMillis) {
-        if let Line::Lost { loss: Loss::Silent, due, .. } = &mut self.line {
+        if let Line::Lost { due, .. } = &mut self.line {
             *due = now;
         }
     }
@@ -406,29 +400,36 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_connection_is_given_up_whatever_its_media() {
+    fn a_lost_page_keeps_its_place_while_its_media_go_on() {
         let mut seat = SeatState::new(CommandId(0), NOW);
-        seat.lose(Loss::Closed, NOW);
+        let heard = |millis| Some(Duration::from_millis(millis));
+        seat.lose(NOW);
         assert_eq!(seat.due(), Some(NOW));
-        assert!(seat.give_up(NOW, true));
+        for second in 0..60 {
+            let now = NOW + Millis::from_secs(second);
+            assert!(!seat.give_up(now, heard(0)), "{second} s");
+            assert_eq!(seat.due(), Some(now + Millis::from_secs(1)), "it is looked at again");
+        }
+        assert!(seat.give_up(NOW + HOLD, heard(0)), "not for ever");
         assert_eq!(seat.due(), None);
     }
 
     #[test]
-    fn a_silent_page_keeps_its_place_while_its_media_live() {
+    fn a_lost_page_is_given_up_when_nothing_comes_from_it() {
         let mut seat = SeatState::new(CommandId(0), NOW);
-        seat.lose(Loss::Silent, NOW);
-        assert!(!seat.give_up(NOW, true));
-        assert_eq!(seat.due(), Some(NOW + SILENT_HOLD));
+        seat.lose(NOW);
+        assert!(seat.give_up(NOW, None), "without media there is nothing to wait for");
+
+        // A page that was killed said something just before.
+        seat.lose(NOW);
+        assert!(!seat.give_up(NOW, Some(Duration::from_millis(300))));
+        assert_eq!(seat.due(), Some(NOW + Millis(700)));
+        assert!(seat.give_up(NOW + Millis(700), Some(DEAD_AFTER)));
+
+        seat.lose(NOW);
+        assert!(!seat.give_up(NOW, Some(Duration::ZERO)));
         seat.media_lost(LATER);
-        assert!(seat.give_up(LATER, false));
-
-        seat.lose(Loss::Silent, NOW);
-        assert!(!seat.give_up(NOW, true));
-        assert!(seat.give_up(NOW + SILENT_HOLD, true), "not for ever");
-
-        seat.lose(Loss::Silent, NOW);
-        assert!(seat.give_up(NOW, false), "without media there is nothing to wait for");
+        assert!(seat.give_up(LATER, None));
     }
 
     #[test]

@@ -43,6 +43,16 @@ impl Room {
         }
     }
 
+    /// Whether somebody takes part as long as their media do, without a word to the room or from it: whoever is
+    /// heard, and the client, to whom the others speak. Not whoever holds the chair: the room waits for what
+    /// they decide.
+    #[must_use]
+    pub fn takes_part_by_media(&self, seat: Seat) -> bool {
+        let Ok(person) = self.people.get(seat) else { return false };
+        let is_heard = self.rights_of(seat, person).audio && !person.muted;
+        self.chair.seat() != Some(seat) && (is_heard || self.people.client() == Some(seat))
+    }
+
     /// Whether the floor lets somebody speak. While the group writes for the client it lets nobody;
     /// in a breakout, those who are in a group.
     fn may_speak(&self, session: &Session, seat: Seat, role: Role) -> bool {

@@ -112,8 +112,8 @@ impl MediaPlane for SfuPlane {
         self.0.say(room, by, Voice { sequence, timestamp, opus: opus.to_vec() }, level);
     }
 
-    fn has_session<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
-        Box::pin(async move { ended_or(self.0.has_session(room, seat).await, false) })
+    fn silence<'a>(&'a self, room: &'a RoomId, seat: Seat) -> MediaFuture<'a, Option<Duration>> {
+        Box::pin(async move { ended_or(self.0.silence(room, seat).await, None) })
     }
 }
 

@@ -130,7 +130,15 @@ impl RoomTask {
     }
 
     pub(super) async fn media_alive(&self, seat: Seat) -> bool {
-        self.has_media && self.media(|media, id| media.has_session(id, seat)).await.unwrap_or(false)
+        self.silence(seat).await.is_some()
+    }
+
+    /// How long nothing came from a seat's media; none without any.
+    pub(super) async fn silence(&self, seat: Seat) -> Option<Duration> {
+        if !self.has_media {
+            return None;
+        }
+        self.media(|media, id| media.silence(id, seat)).await.flatten()
     }
 
     /// The media plane lost a seat's session.

@@ -11,7 +11,7 @@ use palabre_wire::{
 use super::{Failure, RoomTask, Said};
 use crate::media::{Negotiated, OfferError};
 use crate::outbox::{End, encode};
-use crate::seat::{ConnectionId, Line, Loss, Numbered};
+use crate::seat::{ConnectionId, Line, Numbered};
 use crate::seat_media::Answered;
 use crate::view;
 
@@ -47,10 +47,10 @@ impl RoomTask {
     }
 
     /// A connection is gone.
-    pub(super) async fn gone(&mut self, seat: Seat, connection: ConnectionId, loss: Loss) {
+    pub(super) async fn gone(&mut self, seat: Seat, connection: ConnectionId) {
         if self.is_current(seat, connection) {
             self.end_tunnel(seat).await;
-            self.seats[seat.index()].lose(loss, self.shared.clock.now());
+            self.seats[seat.index()].lose(self.shared.clock.now());
         }
     }
 
@@ -204,7 +204,7 @@ impl RoomTask {
             if let Line::Open { outbox, .. } = std::mem::take(&mut state.line) {
                 outbox.end(End::Closing(ClosingReason::TooSlow.into()));
             }
-            state.lose(Loss::Closed, now);
+            state.lose(now);
         }
     }
 }

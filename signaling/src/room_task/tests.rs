@@ -16,7 +16,9 @@ use crate::outbox::{End, OutboxReader, outbox};
 use crate::seat_media::Answered;
 use crate::tunnel::{Ear, TunnelLine};
 
+/// The chair's.
 const SEAT: Seat = Seat(0);
+const CLIENT: Seat = Seat(1);
 const CONNECTION: ConnectionId = ConnectionId(1);
 const SESSION: MediaSession = MediaSession(1);
 
@@ -79,8 +81,8 @@ impl MediaPlane for Plane {
         done(())
     }
     fn say(&self, _: &RoomId, _: (Seat, MediaSession), _: &palabre_wire::frame::Voice<'_>) {}
-    fn has_session<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, bool> {
-        done(!self.dead.load(Ordering::SeqCst))
+    fn silence<'a>(&'a self, _: &'a RoomId, _: Seat) -> MediaFuture<'a, Option<Duration>> {
+        done((!self.dead.load(Ordering::SeqCst)).then_some(Duration::ZERO))
     }
 }
 
@@ -143,6 +145,17 @@ struct Scene {
     page: OutboxReader,
 }
 
+/// Lets a seat's page in, with its media.
+async fn let_in(task: &mut RoomTask, seat: Seat) -> OutboxReader {
+    let (sender, page) = outbox(TunnelLine::new(Counter::default()));
+    let join =
+        Join { seat, connection: CONNECTION, language: Language::Fr, resume: None, outbox: sender };
+    task.join(join).await.expect("journal");
+    let answered = Answered { session: SESSION, generation: 1, next_ice: None };
+    assert!(!task.seats[seat.index()].media.answered(answered, None));
+    page
+}
+
 impl Scene {
     /// A room with one page in it.
     async fn new() -> Self {
@@ -174,19 +187,14 @@ impl Scene {
         shared.commit(snapshot.change(id.clone(), 0)).await.expect("journal");
         let mut task = RoomTask::new(id, shared, snapshot, 0);
         task.open_media().await.expect("media");
-        let (sender, page) = outbox(TunnelLine::new(Counter::default()));
-        let join = Join {
-            seat: SEAT,
-            connection: CONNECTION,
-            language: Language::Fr,
-            resume: None,
-            outbox: sender,
-        };
-        task.join(join).await.expect("journal");
-        let answered = Answered { session: SESSION, generation: 1, next_ice: None };
-        assert!(!task.seats[SEAT.index()].media.answered(answered, None));
+        let page = let_in(&mut task, SEAT).await;
         plane.closed.lock().expect("lock").clear();
         Self { task, plane, page }
+    }
+
+    /// Lets the other one in, whose page is gone at once.
+    async fn let_client_in(&mut self) {
+        let _page = let_in(&mut self.task, CLIENT).await;
     }
 
     async fn pass(&mut self, seconds: u64) {
@@ -220,8 +228,8 @@ impl Scene {
         self.plane.closed.lock().expect("lock").contains(&SEAT)
     }
 
-    fn is_away(&self) -> bool {
-        let person = self.task.room.person(SEAT).expect("seat");
+    fn is_away(&self, seat: Seat) -> bool {
+        let person = self.task.room.person(seat).expect("seat");
         matches!(person.presence, Presence::Away { .. })
     }
 }
@@ -231,10 +239,10 @@ async fn whoever_keeps_media_without_a_connection_loses_them() {
     let mut scene = Scene::new().await;
     scene.pass(500).await;
     assert!(!scene.media_ended(), "a page that is here keeps its media");
-    scene.task.gone(SEAT, CONNECTION, Loss::Closed).await;
+    scene.task.gone(SEAT, CONNECTION).await;
     scene.pass(0).await;
     scene.pass(60).await;
-    assert!(scene.is_away() && !scene.media_ended(), "a minute without signaling is borne");
+    assert!(scene.is_away(SEAT) && !scene.media_ended(), "a minute without signaling is borne");
     let due = scene.task.next_timer();
     assert!(due <= scene.task.shared.clock.now() + Millis::from_secs(15), "it wakes up for it");
     scene.pass(15).await;
@@ -242,17 +250,39 @@ async fn whoever_keeps_media_without_a_connection_loses_them() {
 }
 
 #[tokio::test]
-async fn a_silent_page_is_away_as_soon_as_its_media_are_lost() {
+async fn whoever_is_heard_without_a_connection_is_here_until_their_media_are_lost() {
     let mut scene = Scene::new().await;
-    scene.task.gone(SEAT, CONNECTION, Loss::Silent).await;
-    scene.pass(3).await;
-    scene.pass(2).await;
-    assert!(!scene.is_away(), "it is still heard");
+    scene.let_client_in().await;
+    scene.task.gone(CLIENT, CONNECTION).await;
+    for _ in 0..50 {
+        scene.pass(1).await;
+    }
+    assert!(!scene.is_away(CLIENT), "everyone hears them");
     scene.plane.dead.store(true, Ordering::SeqCst);
-    scene.task.media_lost(SEAT, SESSION).await;
+    scene.task.media_lost(CLIENT, SESSION).await;
     scene.pass(0).await;
     scene.pass(2).await;
-    assert!(scene.is_away());
+    assert!(scene.is_away(CLIENT));
+}
+
+#[tokio::test]
+async fn nobody_is_here_without_a_connection_for_longer_than_a_minute() {
+    let mut scene = Scene::new().await;
+    scene.let_client_in().await;
+    scene.task.gone(CLIENT, CONNECTION).await;
+    for _ in 0..63 {
+        scene.pass(1).await;
+    }
+    assert!(scene.is_away(CLIENT));
+}
+
+#[tokio::test]
+async fn the_room_does_not_wait_for_whoever_decides_and_says_nothing() {
+    let mut scene = Scene::new().await;
+    scene.task.gone(SEAT, CONNECTION).await;
+    scene.pass(0).await;
+    scene.pass(2).await;
+    assert!(scene.is_away(SEAT), "the chair, heard or not");
 }
 
 #[tokio::test]
@@ -378,7 +408,7 @@ async fn a_record_is_erased_when_its_time_is_over() {
             let input = Input::Command { seat: Seat(1), command: Command::DecideRecord { fate } };
             scene.task.apply(input, None).await.expect("journal").expect("the client decides");
         }
-        scene.task.gone(SEAT, CONNECTION, Loss::Closed).await;
+        scene.task.gone(SEAT, CONNECTION).await;
         scene.pass(hours * 3_600 - 60).await;
         assert!(!scene.task.erased, "an hour is an hour, also when nobody is there");
         let due = scene.task.next_timer();

@@ -213,8 +213,9 @@ impl MediaPlane for FakeMedia {
     fn say(&self, _: &RoomId, by: (Seat, MediaSession), voice: &Voice<'_>) {
         self.note(Call::Say(by, voice.encode()));
     }
-    fn has_session<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, bool> {
-        Box::pin(async move { self.sessions.lock().expect("lock").contains(&seat) })
+    fn silence<'a>(&'a self, _: &'a RoomId, seat: Seat) -> MediaFuture<'a, Option<Duration>> {
+        let known = self.sessions.lock().expect("lock").contains(&seat);
+        Box::pin(async move { known.then_some(Duration::ZERO) })
     }
 }
 

@@ -38,6 +38,8 @@ proof('a lost WebSocket leaves media untouched and is caught up without doubling
   await karim.hearsExactly([0, 3], 10);
   await laura.hearsExactly([1, 3], 10);
   expect(await karim.connection()).not.toBe('connected');
+  // Whoever is heard is here.
+  expect(await laura.attribute('tile-1', 'data-presence')).toBe('here');
   expect(await karim.lines('pendant la coupure')).toBe(0);
   expect(line.refused).toBeGreaterThan(0);
 

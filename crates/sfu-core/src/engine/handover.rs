@@ -60,11 +60,12 @@ impl Room {
         place.into_iter().chain(beside.filter(move |peer| peer.key.seat == seat))
     }
 
-    /// Whether a seat has a session that is not lost.
-    pub(super) fn has_session(&self, seat: Seat) -> bool {
+    /// When something came last by a seat's sessions; none of them that is lost counts.
+    pub(super) fn last_heard(&self, seat: Seat) -> Option<Instant> {
         let place = self.peers.get(seat.index()).and_then(Option::as_deref);
         let beside = self.beside.iter().map(|it| &*it.peer).filter(|peer| peer.key.seat == seat);
-        place.into_iter().chain(beside).any(|peer| !peer.lost)
+        let sessions = place.into_iter().chain(beside).filter(|peer| !peer.lost);
+        sessions.map(|peer| peer.heard).max()
     }
 
     /// Takes out what is beside the place of a seat.

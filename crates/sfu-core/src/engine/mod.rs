@@ -19,7 +19,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use palabre_ids::{MediaSession, OpenedTunnel, RoomId, Seat};
 
@@ -282,11 +282,12 @@ impl Engine {
         }
     }
 
-    /// Whether the seat has a session that is not lost, up or being set up.
+    /// How long nothing authentic came by the seat's session, up or being set up; none without one that is not
+    /// lost.
     #[must_use]
-    pub fn has_session(&self, room: &RoomId, seat: Seat) -> bool {
-        let room = self.by_id.get(room).and_then(|&at| self.rooms[at as usize].as_ref());
-        room.is_some_and(|room| room.has_session(seat))
+    pub fn silence(&self, now: Instant, room: &RoomId, seat: Seat) -> Option<Duration> {
+        let room = self.by_id.get(room).and_then(|&at| self.rooms[at as usize].as_ref())?;
+        Some(now.saturating_duration_since(room.last_heard(seat)?))
     }
 
     /// Answers an offer of a seat. With the certificate of a session that it has it restarts ICE and changes
@@ -576,7 +577,7 @@ mod tests {
         }
         assert_eq!(engine.stats().peers, 9);
         engine.close_seat(now, &room, Seat(4));
-        assert!(!engine.tables.is_empty() && !engine.has_session(&room, Seat(4)));
+        assert!(!engine.tables.is_empty() && engine.silence(now, &room, Seat(4)).is_none());
         engine.close_room(now, &room);
         assert!(engine.tables.is_empty());
     }

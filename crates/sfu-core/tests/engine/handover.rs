@@ -131,7 +131,6 @@ fn an_old_transport_that_is_dead_is_not_waited_for() {
 #[test]
 fn a_new_transport_that_never_is_up_is_given_up_and_the_old_one_goes_on() {
     let mut world = changing();
-    let room = world.room.clone();
     for n in 0..600 {
         says(&mut world, OLD, n);
         says(&mut world, 0, n);
@@ -140,7 +139,7 @@ fn a_new_transport_that_never_is_up_is_given_up_and_the_old_one_goes_on() {
     }
     assert_eq!(words(&mut world).len(), 600);
     assert_eq!(lost(&world), [world.pages[NEW].session]);
-    assert!(world.engine.has_session(&room, SEAT));
+    assert!(world.has_session(SEAT));
     assert_eq!(world.engine.stats().peers, 2);
 }
 

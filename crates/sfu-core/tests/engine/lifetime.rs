@@ -85,7 +85,7 @@ fn nothing_changes_a_room_that_was_left() {
     assert_eq!(says(&mut world, 0, 0), 2, "nor out");
     world.engine.close_seat(world.now, &world.room, Seat(0));
     assert_eq!(says(&mut world, 0, 1), 2);
-    assert!(!world.engine.has_session(&world.room, Seat(0)));
+    assert!(!world.has_session(Seat(0)));
     assert_eq!(world.engine.open_tunnel(world.now, &world.room, Seat(1)), None);
     let offer = world.pages[0].offer(false, 2);
     let offer = Offer::parse(&offer).expect("an offer");

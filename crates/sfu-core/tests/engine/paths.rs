@@ -1,11 +1,13 @@
 //! Where a peer is, and how long it is there.
 
+use std::time::Duration;
+
 use palabre_ids::Seat;
 use palabre_sfu_core::media::rtcp;
 use palabre_sfu_core::session::PEER_SILENCE;
 use palabre_sfu_core::{MediaEvent, Path};
 
-use crate::support::{Packet, World, path};
+use crate::support::{ALL, Packet, World, path};
 
 fn report(world: &mut World, at: usize) -> Vec<u8> {
     let mut compound = Vec::new();
@@ -316,7 +318,7 @@ fn silence_is_a_loss_and_a_word_a_return() {
     let lost = world.events.iter().filter(|e| matches!(e, MediaEvent::PeerLost { .. })).count();
     assert_eq!(lost, 1, "told once, and of nobody else");
     assert!(!arrives(&mut world, 200), "nothing is sent where nobody is");
-    assert!(!world.engine.has_session(&room, seat), "nothing to come back to by itself");
+    assert!(!world.has_session(seat), "nothing to come back to by itself");
     world.events.clear();
     let report = report(&mut world, 1);
     world.send(1, report);
@@ -324,7 +326,7 @@ fn silence_is_a_loss_and_a_word_a_return() {
         world.events,
         [MediaEvent::PeerUp { room: room.clone(), seat, session, tunnel: None }]
     );
-    assert!(world.engine.has_session(&room, seat));
+    assert!(world.has_session(seat));
     assert!(arrives(&mut world, 201));
 }
 
@@ -378,7 +380,7 @@ fn closing_says_goodbye_and_leaves_nothing() {
     let mut world = World::new(3, false);
     let (room, now) = (world.room.clone(), world.now);
     world.engine.close_seat(now, &room, Seat(1));
-    assert!(!world.engine.has_session(&room, Seat(1)));
+    assert!(!world.has_session(Seat(1)));
     world.advance(1);
     assert!(world.pages[1].closed && !world.pages[0].closed);
     world.engine.close_room(now, &room);
@@ -392,4 +394,18 @@ fn closing_says_goodbye_and_leaves_nothing() {
     assert_eq!(world.engine.stats().datagrams_refused, refused + 2);
     world.advance(100);
     assert_eq!(world.engine.poll_timeout(), None, "no timer is left");
+}
+
+#[test]
+fn a_session_tells_for_how_long_nothing_came() {
+    let mut world = World::new(2, false);
+    world.gate(&[(0, ALL)]);
+    world.send_packet(0, &Packet::audio(Seat(0), 1));
+    let silence = |millis, seat| {
+        let now = world.now + Duration::from_millis(millis);
+        world.engine.silence(now, &world.room, Seat(seat))
+    };
+    assert_eq!(silence(0, 0), Some(Duration::ZERO));
+    assert_eq!(silence(700, 0), Some(Duration::from_millis(700)));
+    assert_eq!(silence(0, 2), None);
 }

@@ -236,6 +236,11 @@ impl World {
     }
 
     /// Everything anybody received, forgotten.
+    /// Whether a seat has a session that is not lost.
+    pub(crate) fn has_session(&self, seat: Seat) -> bool {
+        self.engine.silence(self.now, &self.room, seat).is_some()
+    }
+
     pub(crate) fn drain_all(&mut self) -> Vec<Received> {
         self.pages.iter_mut().flat_map(|page| std::mem::take(&mut page.received)).collect()
     }

@@ -1,20 +1,14 @@
 import { expect, test } from 'vitest';
-import { GIVE_UP_AFTER, PACE, retryDelay, SPREAD } from '../src/signaling/backoff.ts';
-
-const delay = (...given: Parameters<typeof retryDelay>) => {
-  const retry = retryDelay(...given);
-  if (!retry.retry) throw new Error('it gave up');
-  return retry.delay;
-};
+import { LONG_AWAY, PACE, retryDelay as delay, SPREAD } from '../src/signaling/backoff.ts';
 
 test('whoever speaks or conducts comes back at once, the others spread out behind', () => {
   expect(delay(1, 0, 0.9, 'first')).toBe(0);
   expect(delay(1, 0, 0)).toBe(0);
   expect(delay(1, 0, 0.5)).toBe(SPREAD / 2);
   for (const [until, pause] of PACE) {
-    const away = Math.min(until, GIVE_UP_AFTER) - 1;
+    const away = Math.min(until - 1, 2 * LONG_AWAY);
     for (const jitter of [0, 0.3, 0.999]) {
-      expect(delay(4, away, jitter, 'first')).toBeLessThan(delay(4, away, jitter));
+      if (away < LONG_AWAY) expect(delay(4, away, jitter, 'first')).toBeLessThan(delay(4, away, jitter));
       expect(delay(4, away, jitter)).toBeGreaterThanOrEqual(0.75 * pause);
       expect(delay(4, away, jitter)).toBeLessThanOrEqual(1.25 * pause);
     }
@@ -42,6 +36,14 @@ test('a thousand pages that knock together do not knock at once', () => {
   expect(Math.max(...slots.values())).toBeLessThan(200);
 });
 
-test('after long enough the person is asked', () => {
-  expect(retryDelay(50, GIVE_UP_AFTER, 0)).toEqual({ retry: false });
-});
+test.each(['first', 'ordinary'] as const)(
+  'after long a page knocks once a minute without end: %s',
+  (priority) => {
+    for (const days of [0, 1, 7]) {
+      const away = LONG_AWAY + days * 86_400_000;
+      expect(delay(700, away, 0, priority)).toBe(45_000);
+      expect(delay(700, away, 0.5, priority)).toBe(60_000);
+      expect(delay(700, away, 1, priority)).toBe(75_000);
+    }
+  },
+);

@@ -6,6 +6,7 @@ import {
   given,
   givesFloor,
   groupOf,
+  isStillHeard,
   mayTakeChair,
   needsClient,
   nextSpeaker,
@@ -52,6 +53,42 @@ describe('a pair', () => {
     expect(floorChoices(view, 3).yieldTo).toBeNull();
     expect(floorChoices(view, 2).mayAsk).toEqual([]);
     expect(floorChoices(room('pair'), 3).mayAsk).toEqual([]);
+  });
+});
+
+describe('whoever hears no more of the room is still heard', () => {
+  const NOW = 1_000_000;
+
+  test('until their turn is cut, by its clock', () => {
+    const view = room('mine');
+    const { clock, grace } = view.floor.turn!;
+    if (clock?.clock !== 'running') throw new Error('the clock stands');
+    const cut = clock.deadline + grace;
+    expect(isStillHeard(view, 2, cut - 1)).toBe(true);
+    expect(isStillHeard(view, 2, cut)).toBe(false);
+    view.floor.turn!.clock = { clock: 'paused', remaining: 1 };
+    expect(isStillHeard(view, 2, cut)).toBe(true);
+    delete view.floor.turn!.clock;
+    expect(isStillHeard(view, 2, cut)).toBe(true);
+  });
+
+  test('if they had the right, and the server knew their microphone open', () => {
+    expect(isStillHeard(room('mine'), 3, NOW)).toBe(false);
+    const view = room('mine');
+    view.people[2]!.muted = true;
+    expect(isStillHeard(view, 2, NOW)).toBe(false);
+  });
+
+  test('until the floor or the phase ends by itself, whoever has a turn', () => {
+    const view = room('open');
+    expect(isStillHeard(view, 2, NOW)).toBe(true);
+    view.phase.advance = { at: NOW + 5000 };
+    expect(isStillHeard(view, 2, NOW + 4999)).toBe(true);
+    expect(isStillHeard(view, 2, NOW + 5000)).toBe(false);
+    delete view.phase.advance;
+    view.floor.step_clock = { clock: 'running', deadline: NOW + 1000 };
+    expect(isStillHeard(view, 2, NOW + 999)).toBe(true);
+    expect(isStillHeard(view, 2, NOW + 1000)).toBe(false);
   });
 });
 

@@ -154,6 +154,19 @@ describe('drops', () => {
     expect(Number(hook('until-client_away')?.dataset['seconds'])).toBeGreaterThan(95);
   });
 
+  test('what to do meanwhile is said of the client alone, whom the template names', () => {
+    enter('away', 3);
+    expect(hook('banner-speaker_away')?.textContent).toContain('Their seconds are kept as well.');
+    clear();
+    enter('away', 3, false, (room) => {
+      room.people[7]!.role = 'client';
+    });
+    expect(hook('banner-speaker_away')?.textContent).toContain('Read your notes again in silence.');
+    clear();
+    enter('chair-away', 3);
+    expect(hook('banner-chair_away')?.textContent).toContain('you take the lead');
+  });
+
   test('without a chair the group goes on together', () => {
     const { socket } = enter('autopilot', 2);
     expect(hook('want-next')?.textContent).toContain('2 of 4');

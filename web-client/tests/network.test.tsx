@@ -1,7 +1,10 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
-import { describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Condition } from '../src/media/controller.ts';
+import { LONG_AWAY } from '../src/signaling/backoff.ts';
+import { FLOOR_KEPT, SAID_AFTER } from '../src/state/plight.ts';
+import { beat } from '../src/ui/clockwork.ts';
 import { enter, FakeSocket, hook, page, session, welcome, withPage } from './stage.tsx';
 
 withPage();
@@ -78,6 +81,95 @@ describe('a page that no sound reaches', () => {
       lost();
       expect(hook('telephone')?.querySelector('a')?.getAttribute('href')).toBe('tel:+33123456789');
     });
+  });
+});
+
+describe('a page that lost the server', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+  afterEach(() => void vi.useRealTimers());
+  const number = () => hook('telephone')?.textContent ?? null;
+  const said = () => [plight(), hook('plight')?.textContent?.includes('You are still heard')];
+  const pass = (millis: number) => {
+    vi.advanceTimersByTime(millis);
+    act(() => void beat.value++);
+  };
+  /** Without signaling for `millis`. */
+  const lose = (millis: number, change: Partial<Condition>) => {
+    condition(change);
+    const lostAt = performance.now();
+    act(() => {
+      session.telephone.value = '+33 1 23 45 67 89';
+      session.phase.value = { kind: 'waiting', attempt: 4, lostAt, retryAt: Infinity, place: null };
+    });
+    pass(millis);
+  };
+  const NOTHING = { at: 'connecting', carrier: 'none', mending: true } as const;
+
+  test('and its sound knows whom to call once it is not back soon', () => {
+    enter('holder', 2);
+    lose(SAID_AFTER, NOTHING);
+    expect([plight(), number()]).toEqual(['away', null]);
+    condition({ ...NOTHING, soundless: true });
+    expect([plight(), number()]).toEqual(['away', '+33 1 23 45 67 89']);
+    expect(hook('plight')?.textContent).toContain('join the others by telephone');
+  });
+
+  test('as the machine lost its network knows it as well', () => {
+    enter('holder', 2);
+    lose(SAID_AFTER, { ...NOTHING, soundless: true });
+    act(() => {
+      session.online.value = false;
+    });
+    expect([plight(), number()]).toEqual(['offline', '+33 1 23 45 67 89']);
+  });
+
+  test('for very long still knows it, tries by itself, and at once when it is asked to', () => {
+    enter('holder', 2);
+    lose(LONG_AWAY, { ...NOTHING, soundless: true });
+    expect([plight(), number()]).toEqual(['stopped', '+33 1 23 45 67 89']);
+    expect(hook('plight')?.textContent).toContain('goes on trying by itself');
+    expect(hook('connection-state')?.dataset['state']).toBe('stopped');
+    const again = vi.spyOn(session, 'comeBack');
+    act(() => hook('connection-state')?.querySelector('button')?.click());
+    expect(again).toHaveBeenCalled();
+  });
+
+  test('alone hears the others, and is heard as long as its turn lasts by the clock', () => {
+    enter('mine', 2, false, (room) => {
+      room.floor.turn!.clock = { clock: 'running', deadline: Date.now() + 20_000 };
+      room.floor.turn!.grace = 10_000;
+    });
+    lose(SAID_AFTER, {});
+    expect(said()).toEqual(['wordless', true]);
+    expect(number()).toBeNull();
+    // A microphone that is closed meanwhile says nothing.
+    act(() => {
+      session.own.muted.value = true;
+    });
+    expect(said()).toEqual(['listening', false]);
+    act(() => {
+      session.own.muted.value = false;
+    });
+    expect(said()).toEqual(['wordless', true]);
+    pass(27_000);
+    expect(said()).toEqual(['wordless', true]);
+    pass(3_000);
+    expect(said()).toEqual(['listening', false]);
+  });
+
+  test('alone is heard for no longer than the server keeps a floor', () => {
+    enter('mine', 2);
+    lose(FLOOR_KEPT - 1, {});
+    expect(said()).toEqual(['wordless', true]);
+    pass(1);
+    expect(said()).toEqual(['listening', false]);
+  });
+
+  test('alone, and had no right to speak, is not told that it is heard', () => {
+    enter('mine', 3);
+    lose(SAID_AFTER, {});
+    expect(plight()).toBe('listening');
+    expect(hook('plight')?.textContent).toContain('You still hear the others');
   });
 });
 

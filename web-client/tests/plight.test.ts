@@ -12,6 +12,8 @@ const moment = (change: Partial<Moment>): Moment => ({
   condition: UP,
   online: true,
   asked: false,
+  longAway: false,
+  heard: false,
   troubledFor: 0,
   ...change,
 });
@@ -23,7 +25,8 @@ describe('what is said above the circle', () => {
     ['nothing while entering', { condition: { ...NO_CONDITION, at: 'connecting' }, ...LONG }, null],
     ['nothing of a short loss', { phase: 'waiting', condition: MENDING }, null],
     ['nothing of a short repair', { condition: MENDING, troubledFor: SAID_AFTER - 1 }, null],
-    ['that sound goes on without signaling', { phase: 'connecting', ...LONG }, 'wordless'],
+    ['that sound goes on without signaling', { phase: 'connecting', heard: true, ...LONG }, 'wordless'],
+    ['no more than the page knows of that', { phase: 'waiting', ...LONG }, 'listening'],
     ['that one comes back when both are lost', { phase: 'waiting', condition: MENDING, ...LONG }, 'away'],
     ['that sound comes back', { condition: MENDING, ...LONG }, 'mending'],
     [
@@ -45,9 +48,9 @@ describe('what is said above the circle', () => {
       'audio_only',
     ],
     [
-      'nothing when the page gave up: the word under the clock has a button',
-      { phase: 'stopped', ...LONG },
-      null,
+      'that the page goes on trying after very long',
+      { phase: 'waiting', condition: MENDING, longAway: true, ...LONG },
+      'stopped',
     ],
   ])('%s', (_, change, plight) => {
     expect(plightOf(moment(change))).toBe(plight);
@@ -62,9 +65,13 @@ test.each([
   ['joined', MENDING, true, 'repairing'],
   ['joined', { ...MENDING, carrier: 'tunnel' }, true, 'connected'],
   ['joined', UP, true, 'connected'],
-  ['stopped', UP, true, 'stopped'],
 ] as const)('%s with %o is one word', (phase, condition, known, word) => {
-  expect(connectionWord(phase, condition, { room: known, wasUp: known })).toBe(word);
+  expect(connectionWord(phase, condition, { room: known, wasUp: known, longAway: false })).toBe(word);
+});
+
+test.each(['connecting', 'waiting'] as const)('%s after very long is the same word', (phase) => {
+  const known = { room: true, wasUp: true, longAway: true };
+  expect(connectionWord(phase, MENDING, known)).toBe('stopped');
 });
 
 describe('the reports', () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   FLOOD_PAUSE,
   initial,
+  isLongAway,
   LONGEST_PAUSE,
   MAX_PENDING,
   OPEN_LIMIT,
@@ -13,7 +14,7 @@ import {
   type Input,
   type State,
 } from '../src/signaling/machine.ts';
-import { GIVE_UP_AFTER } from '../src/signaling/backoff.ts';
+import { LONG_AWAY } from '../src/signaling/backoff.ts';
 import type { ClosingReason, ServerMessage } from '../src/wire/index.ts';
 import { clientGolden, serverGolden, welcome } from './golden.ts';
 
@@ -200,29 +201,61 @@ describe('a lost connection', () => {
     expect(other.state.phase).toMatchObject({ kind: 'waiting', retryAt: 280 });
   });
 
-  test('after long enough the person decides, and their place is still known', () => {
+  /** Away for so long that an attempt is made only now and then. */
+  const longAway = () => {
     const run = new Run();
     run.join();
     run.lose(0);
     run.tick(0);
-    run.lose(GIVE_UP_AFTER);
-    expect(run.state.phase.kind).toBe('stopped');
-    expect(run.do({ type: 'start', now: GIVE_UP_AFTER + 1 })).toEqual([{ do: 'open' }]);
-    expect(sent(run.do({ type: 'opened', now: GIVE_UP_AFTER + 2 }))[0]).toHaveProperty('resume');
+    run.lose(LONG_AWAY);
+    return run;
+  };
+
+  test('after long enough it goes on by itself, rarely, and their place is still known', () => {
+    const run = longAway();
+    let now = LONG_AWAY;
+    for (let minute = 0; minute < 100; minute++) {
+      expect(isLongAway(run.state.phase, now)).toBe(true);
+      for (const next = now + 45_000; now < next - 1000; now += 1000) expect(run.tick(now)).toEqual([]);
+      expect(run.tick((now += 1000))).toEqual([{ do: 'open' }]);
+      expect(isLongAway(run.state.phase, now), 'nor is an attempt a change').toBe(true);
+      expect(sent(run.do({ type: 'opened', now }))[0]).toHaveProperty('resume');
+      run.lose(now);
+    }
   });
 
-  test('a network that is back after that needs nobody, unless the seat is taken or given up', () => {
-    const stopped = new Run();
-    stopped.join();
-    stopped.lose(0);
-    stopped.tick(0);
-    stopped.lose(GIVE_UP_AFTER);
-    const now = 2 * GIVE_UP_AFTER;
-    expect(stopped.do({ type: 'online', now })).toEqual([{ do: 'open' }]);
-    expect(sent(stopped.do({ type: 'opened', now }))[0]).toHaveProperty('resume');
-    // And it is tried for as long again.
-    stopped.lose(now + GIVE_UP_AFTER - 1);
-    expect(stopped.state.phase.kind).toBe('waiting');
+  test.each(['online', 'suspect'] as const)(
+    'after that %s is taken at once, and tried often again',
+    (type) => {
+      const run = longAway();
+      const now = 2 * LONG_AWAY;
+      expect([...run.do({ type, now }), ...run.tick(now)]).toEqual([{ do: 'open' }]);
+      expect(isLongAway(run.state.phase, now)).toBe(false);
+      run.lose(now + 10);
+      expect(run.state.phase).toMatchObject({ kind: 'waiting', retryAt: now + 160 });
+      // Also when it comes in the middle of a rare attempt.
+      const trying = longAway();
+      trying.tick(now);
+      expect(trying.do({ type, now: now + 5 })).toEqual([]);
+      trying.lose(now + 10);
+      expect(trying.state.phase).toMatchObject({ kind: 'waiting', retryAt: now + 160 });
+    },
+  );
+
+  test('whoever left so long ago is not waited for, and knocks no more', () => {
+    const run = new Run();
+    run.join();
+    run.lose(0);
+    run.do({ type: 'leave' });
+    run.tick(0);
+    run.lose(LONG_AWAY - 1);
+    expect(run.state.phase.kind).toBe('waiting');
+    run.tick(2 * LONG_AWAY);
+    run.lose(2 * LONG_AWAY);
+    expect(run.state.phase).toEqual({ kind: 'closed', reason: 'left' });
+  });
+
+  test('a network that is back opens nothing where the seat is taken or given up', () => {
     for (const reason of ['taken_over', 'left'] as const) {
       const run = new Run();
       run.join();

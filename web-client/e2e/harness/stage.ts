@@ -107,8 +107,12 @@ export class Stage {
   }
 
   /** Three people who hear each other in a plain meeting, the second one's media and signaling by lines of ours. */
-  hearByALine(beside: Beside = 'nothing', setup: BrowserSetup = {}): Promise<ByALine<Person>> {
-    return this.byALine(beside, LOOPBACK, (link) => this.person(link, setup));
+  hearByALine(
+    beside: Beside = 'nothing',
+    setup: BrowserSetup = {},
+    order: Partial<RoomOrder> = {},
+  ): Promise<ByALine<Person>> {
+    return this.byALine(beside, LOOPBACK, (link) => this.person(link, setup), order);
   }
 
   /** The same with a second person at a Firefox. */
@@ -121,8 +125,10 @@ export class Stage {
     beside: Beside,
     address: string,
     at: (link: Link) => P,
+    order: Partial<RoomOrder> = {},
   ): Promise<ByALine<P>> {
-    const room = await this.server.makeRoom({ template: 'plain-meeting', people: EIGHT.slice(0, 3) });
+    const people = EIGHT.slice(0, 3);
+    const room = await this.server.makeRoom({ template: 'plain-meeting', people, ...order });
     const [first, second] = room.links;
     if (first === undefined || second === undefined) throw new Error('a room for fewer than two');
     const signaling = await TcpLine.open(await freePort(), this.server.httpPort);

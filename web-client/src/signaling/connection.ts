@@ -63,7 +63,7 @@ export class Connection {
     window.addEventListener('online', this.#online);
   }
 
-  /** Opens the connection, or opens it again after it stopped. */
+  /** Opens the connection. */
   start(): void {
     this.#step({ type: 'start', now: performance.now() });
   }
@@ -130,8 +130,7 @@ export class Connection {
   }
 
   #endIfOver(): void {
-    const { kind } = this.#state.phase;
-    if (kind === 'closed' || kind === 'stopped') this.dispose();
+    if (this.#state.phase.kind === 'closed') this.dispose();
   }
 
   #perform(effect: Effect): void {

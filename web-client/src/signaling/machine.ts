@@ -18,7 +18,7 @@ import type {
   Welcome,
 } from '../wire/index.ts';
 import { WIRE_VERSION } from '../wire/index.ts';
-import { retryDelay, type Priority } from './backoff.ts';
+import { LONG_AWAY, retryDelay, type Priority } from './backoff.ts';
 
 /** A ping leaves this often; the server's silence is measured against it. */
 export const PING_EVERY = 2000;
@@ -63,9 +63,11 @@ export type Phase =
   | { kind: 'joined'; place: Place; lastHeard: number; nextPing: number }
   /** Between two attempts. */
   | { kind: 'waiting'; attempt: number; lostAt: number; retryAt: number; place: Place | null }
-  /** Tried for long enough: the person decides, or a network that comes back. */
-  | { kind: 'stopped'; place: Place | null }
   | { kind: 'closed'; reason: ClosingReason };
+
+/** Whether it is tried only now and then, after so long. */
+export const isLongAway = (phase: Phase, now: number): boolean =>
+  (phase.kind === 'connecting' || phase.kind === 'waiting') && now - phase.lostAt >= LONG_AWAY;
 
 /** The whole state. */
 export interface State {
@@ -139,27 +141,20 @@ type Step = { state: State; effects: Effect[] };
 export function transition(state: State, input: Input): Step {
   switch (input.type) {
     case 'start':
-      if (state.phase.kind !== 'idle' && state.phase.kind !== 'stopped' && state.phase.kind !== 'closed') {
-        return stay(state);
-      }
-      return connect(
-        state,
-        input.now,
-        1,
-        input.now,
-        state.phase.kind === 'stopped' ? state.phase.place : null,
-      );
+      if (state.phase.kind !== 'idle' && state.phase.kind !== 'closed') return stay(state);
+      return connect(state, input.now, 1, input.now, null);
     case 'opened': {
       if (state.phase.kind !== 'connecting') return stay(state);
       return { state, effects: [{ do: 'send', message: hello(state, state.phase.place) }] };
     }
     case 'socket_closed':
       return lost(state, input.now, input.jitter);
-    case 'online':
-      // The browser has a network again: no reason to sit out the delay, nor to wait for a click.
-      if (state.phase.kind === 'stopped') return connect(state, input.now, 1, input.now, state.phase.place);
-      if (state.phase.kind !== 'waiting') return stay(state);
-      return connect(state, input.now, state.phase.attempt, state.phase.lostAt, state.phase.place);
+    case 'online': {
+      // The browser has a network again: no reason to sit out the delay.
+      const phase = hurried(state.phase, input.now);
+      if (phase.kind !== 'waiting') return stay({ ...state, phase });
+      return connect(state, input.now, phase.attempt, phase.lostAt, phase.place);
+    }
     case 'suspect':
       return suspect(state, input.now, false);
     case 'frame':
@@ -222,8 +217,12 @@ function connect(state: State, now: number, attempt: number, lostAt: number, pla
   };
 }
 
+/** Something speaks for another try: who was away for long tries as often as after a loss again. */
+const hurried = (phase: Phase, now: number): Phase =>
+  'lostAt' in phase && isLongAway(phase, now) ? { ...phase, lostAt: now } : phase;
+
 /**
- * The connection is gone: the next attempt is at once, later, or up to the person. It is not before `pause`;
+ * The connection is gone: the next attempt is at once, or later. It is not before `pause`;
  * a server that says when to come back has spread its pages itself, and is taken at its word.
  */
 function lost(state: State, now: number, jitter: number, pause = 0, told?: number): Step {
@@ -232,10 +231,11 @@ function lost(state: State, now: number, jitter: number, pause = 0, told?: numbe
   const first = phase.kind === 'joined';
   const attempt = first ? 1 : phase.attempt + 1;
   const lostAt = first ? now : phase.lostAt;
-  const retry = retryDelay(attempt, now - lostAt, jitter, state.priority);
-  if (!retry.retry)
-    return { state: { ...state, phase: { kind: 'stopped', place: phase.place } }, effects: [] };
-  const retryAt = now + (first && told !== undefined ? told : Math.max(retry.delay, told ?? pause));
+  // Nobody waits any more for the word of somebody who left so long ago.
+  if (state.leaving && isLongAway(phase, now))
+    return stay({ ...state, phase: { kind: 'closed', reason: 'left' } });
+  const delay = retryDelay(attempt, now - lostAt, jitter, state.priority);
+  const retryAt = now + (first && told !== undefined ? told : Math.max(delay, told ?? pause));
   return {
     state: { ...state, phase: { kind: 'waiting', attempt, lostAt, retryAt, place: phase.place } },
     effects: [],
@@ -267,9 +267,9 @@ function tick(state: State, now: number, jitter: number): Step {
 
 /** Asks at once whether the server is there, and waits for the answer less long. */
 function suspect(state: State, now: number, slept: boolean): Step {
-  const { phase } = state;
+  const phase = hurried(state.phase, now);
   if (phase.kind === 'waiting') return stay({ ...state, phase: { ...phase, retryAt: now } });
-  if (phase.kind !== 'joined') return stay(state);
+  if (phase.kind !== 'joined') return stay({ ...state, phase });
   const due = now + SUSPECTED_LIMIT - SILENCE_LIMIT;
   const lastHeard = slept ? due : Math.min(phase.lastHeard, due);
   return {

@@ -8,7 +8,9 @@ import type {
   RoomView,
   Seat,
   TurnView,
+  UnixMillis,
 } from '../wire/index.ts';
+import { remaining } from './clock.ts';
 
 const NOTHING: MediaRights = { audio: false, video: false, screen: false };
 
@@ -31,6 +33,20 @@ export const facilitates = (role: Role): boolean => role === 'facilitator' || ro
 /** What a seat may send now. */
 export const rightsOf = (room: RoomView, seat: Seat): MediaRights =>
   room.floor.rights.find(([of]) => of === seat)?.[1] ?? NOTHING;
+
+/**
+ * Whether a seat's voice is passed on, as far as a page knows that hears no more of the room: the seat had the
+ * right and its microphone was on, and no clock that takes the right by itself has run out since.
+ */
+export function isStillHeard(room: RoomView, seat: Seat, now: UnixMillis): boolean {
+  const { turn, step_clock } = room.floor;
+  const { advance } = room.phase;
+  if (!rightsOf(room, seat).audio || personAt(room, seat)?.muted !== false) return false;
+  if (advance && advance.at <= now) return false;
+  if (step_clock && remaining(step_clock, now) <= 0) return false;
+  if (!turn?.clock || !onStage(room).includes(seat)) return true;
+  return remaining(turn.clock, now) + turn.grace > 0;
+}
 
 /** The index of the phase that is on, if one is. */
 export const phaseIndex = (room: RoomView): number | undefined =>

@@ -8,17 +8,17 @@ export type ConnectionWord = 'joining' | 'connected' | 'reconnecting' | 'repairi
 export function connectionWord(
   phase: Phase['kind'],
   { carrier }: Condition,
-  known: { room: boolean; wasUp: boolean },
+  known: { room: boolean; wasUp: boolean; longAway: boolean },
 ): ConnectionWord {
   switch (phase) {
     case 'idle':
       return 'joining';
     case 'connecting':
     case 'waiting':
+      if (known.longAway) return 'stopped';
       return known.room ? 'reconnecting' : 'joining';
-    case 'stopped':
     case 'closed':
-      return phase;
+      return 'closed';
     case 'joined':
       if (carrier !== 'none') return 'connected';
       return known.wasUp ? 'repairing' : 'joining';
@@ -31,8 +31,12 @@ export type Plight =
   | 'offline'
   /** Nothing goes or comes; the page is on its way back. */
   | 'away'
-  /** Sound goes on, words and buttons wait. */
+  /** The same for so long that the page tries only now and then. */
+  | 'stopped'
+  /** Sound goes on both ways, words and buttons wait. */
   | 'wordless'
+  /** The same for who may not be heard any more: the others are. */
+  | 'listening'
   /** Sound and pictures are on their way back. */
   | 'mending'
   /** No way for sound was found: reading, writing, and the telephone. */
@@ -47,23 +51,35 @@ export type Plight =
 /** A trouble shorter than this needs no sentence: it is over before it is read. In milliseconds. */
 export const SAID_AFTER = 1500;
 
+/**
+ * Without signaling the server keeps the floor of whoever is heard for so long (docs/WIRE.md, *Presence*), in
+ * milliseconds: nobody is told for longer that they are.
+ */
+export const FLOOR_KEPT = 60_000;
+
 export interface Moment {
   phase: Phase['kind'];
   condition: Condition;
   online: boolean;
   asked: boolean;
+  /** The server has been away for so long that it is tried only now and then. */
+  longAway: boolean;
+  /** This person's voice is passed on, as far as the page knows. */
+  heard: boolean;
   /** How long both connections have not been well, in milliseconds. */
   troubledFor: number;
 }
 
 /** The plight to show now, if there is one. */
-export function plightOf({ phase, condition, online, asked, troubledFor }: Moment): Plight | null {
+export function plightOf(moment: Moment): Plight | null {
+  const { phase, condition, online, asked, troubledFor } = moment;
   const joined = phase === 'joined';
-  const heard = condition.carrier !== 'none';
-  if (!online && !(joined && heard)) return 'offline';
+  const carried = condition.carrier !== 'none';
+  if (!online && !(joined && carried)) return 'offline';
   if (phase === 'connecting' || phase === 'waiting') {
     if (troubledFor < SAID_AFTER) return null;
-    return heard ? 'wordless' : 'away';
+    if (carried) return moment.heard ? 'wordless' : 'listening';
+    return moment.longAway ? 'stopped' : 'away';
   }
   if (!joined) return null;
   if (condition.soundless) return 'soundless';

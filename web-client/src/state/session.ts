@@ -8,7 +8,7 @@ import type { Choice, DeviceProblem } from '../media/devices.ts';
 import { browserPeer, type Incoming } from '../media/peer.ts';
 import { browserTunnel, canTunnel } from '../media/tunnel.ts';
 import { Connection } from '../signaling/connection.ts';
-import type { Phase } from '../signaling/machine.ts';
+import { isLongAway, type Phase } from '../signaling/machine.ts';
 import type {
   Answer,
   Command,
@@ -23,13 +23,13 @@ import type {
   Welcome,
 } from '../wire/index.ts';
 import { betterOffset, type Offset } from './clock.ts';
-import { personAt, rightsOf } from './derive.ts';
+import { isStillHeard, personAt, rightsOf } from './derive.ts';
 import { HEARTBEAT, saveVisit } from './memory.ts';
 import { watchNetwork } from './network.ts';
 import type { OutOfContract } from './banners.ts';
 import { initialNotes, notesTransition, type Notes, type NotesInput } from './notes.ts';
 import { OwnMedia } from './own.ts';
-import { plightOf, type Plight } from './plight.ts';
+import { FLOOR_KEPT, plightOf, type Plight } from './plight.ts';
 import { Reports } from './reports.ts';
 import { noticeOf, reduce, withoutRecord, type Notice } from './room.ts';
 
@@ -235,7 +235,6 @@ export class Session {
 
   /** The person asks for a new connection: everything but their place is made anew. */
   reconnect(): void {
-    this.#connection.start();
     this.#connection.suspect();
     this.#controller.step({ type: 'asked' });
   }
@@ -254,18 +253,27 @@ export class Session {
   /** What is the matter with one's own connection, if something is. */
   plight(): Plight | null {
     const now = performance.now();
+    const room = this.room.value;
+    const heard = room !== null && !this.own.muted.value && now - this.#signalingLostAt < FLOOR_KEPT;
     return plightOf({
       phase: this.phase.value.kind,
       condition: this.media.value,
       online: this.online.value,
       asked: this.audioOnly.value,
+      longAway: this.longAway(),
+      heard: heard && isStillHeard(room, this.seat.value, this.serverNow()),
       troubledFor: this.#troubledSince === null ? 0 : now - this.#troubledSince,
     });
   }
 
-  /** Comes back after the page gave up. */
+  /** Whether the server has been away for so long that it is tried only now and then. */
+  longAway(): boolean {
+    return isLongAway(this.phase.value, performance.now());
+  }
+
+  /** Tries again now, and often. */
   comeBack(): void {
-    this.#connection.start();
+    this.#connection.suspect();
   }
 
   /** Takes the seat back from the page that took it, with the switches as they were. */
@@ -298,7 +306,7 @@ export class Session {
   #phase(phase: Phase): void {
     this.phase.value = phase;
     if (phase.kind === 'waiting' || phase.kind === 'connecting') this.#signalingLostAt = phase.lostAt;
-    if (phase.kind === 'waiting' || phase.kind === 'stopped' || phase.kind === 'connecting') {
+    if (phase.kind === 'waiting' || phase.kind === 'connecting') {
       this.#controller.step({ type: 'signaling_lost' });
     }
     if (phase.kind === 'closed') {

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { t } from '../i18n/index.ts';
 import { banners, type Banner } from '../state/banners.ts';
-import { currentPhase, nameAt } from '../state/derive.ts';
+import { currentPhase, nameAt, personAt } from '../state/derive.ts';
 import type { Session } from '../state/session.ts';
 import type { ClientDropChoice, RoomView, Seat } from '../wire/index.ts';
 import { beat } from './clockwork.ts';
@@ -208,16 +208,20 @@ function One({ session, room, banner }: { session: Session; room: RoomView; bann
         </Frame>
       );
     }
-    case 'speaker_away':
+    case 'speaker_away': {
+      // The template says what everyone does while the client is away, and names them as such: of anybody else,
+      // and of the facilitator, without whom the step goes on, it would not be true.
+      const client = personAt(room, banner.seat)?.role === 'client';
       return (
         <Frame
           banner="speaker_away"
           icon="away"
           title={title}
-          text={t('banner-speaker-text')}
+          text={(client && meanwhile) || t('banner-speaker-text')}
           clock={until(banner.until)}
         />
       );
+    }
     case 'entering':
       return <Frame banner="entering" icon="sound" title={title} text={t('banner-entering-text')} />;
     case 'out_of_contract':

@@ -10,9 +10,11 @@ export const wordOf = (session: Session) =>
   connectionWord(session.phase.value.kind, session.media.value, {
     room: session.room.value !== null,
     wasUp: session.wasUp.value,
+    longAway: session.longAway(),
   });
 
 export function ConnectionState({ session }: { session: Session }) {
+  void beat.value;
   const word = wordOf(session);
   const { at, carrier, soundless } = session.media.value;
   const voices = word === 'connected' && (carrier === 'tunnel' || session.voiceOnly.value);
@@ -47,7 +49,9 @@ export function ConnectionState({ session }: { session: Session }) {
 const ICONS: Record<PlightKind, IconName> = {
   offline: 'network',
   away: 'network',
+  stopped: 'network',
   wordless: 'sound',
+  listening: 'sound',
   mending: 'network',
   soundless: 'pen',
   tunnel: 'sound',
@@ -60,7 +64,8 @@ export function Plight({ session }: { session: Session }) {
   void beat.value;
   const plight = session.plight();
   if (!plight) return null;
-  const telephone = plight === 'soundless' ? session.telephone.value : '';
+  // Whatever the reason is that no sound comes for so long.
+  const telephone = session.media.value.soundless ? session.telephone.value : '';
   return (
     <section class="banner plight" data-kind={plight} data-testid="plight">
       <Icon name={ICONS[plight]} />
@@ -96,9 +101,12 @@ export function dialled(line: string): string | null {
 function Telephone({ line }: { line: string }) {
   const number = dialled(line);
   return (
-    <p class="telephone" data-testid="telephone">
-      <Icon name="phone" />
-      {number ? <a href={`tel:${number}`}>{line}</a> : <span>{line}</span>}
-    </p>
+    <>
+      <p>{t('plight-telephone')}</p>
+      <p class="telephone" data-testid="telephone">
+        <Icon name="phone" />
+        {number ? <a href={`tel:${number}`}>{line}</a> : <span>{line}</span>}
+      </p>
+    </>
   );
 }

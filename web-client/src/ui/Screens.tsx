@@ -2,6 +2,7 @@
 import { t } from '../i18n/index.ts';
 import type { Session } from '../state/session.ts';
 import type { ClosingReason } from '../wire/index.ts';
+import { beat } from './clockwork.ts';
 import { wordOf } from './ConnectionState.tsx';
 import { Mark } from './Icon.tsx';
 import { SettingsMenu } from './SettingsMenu.tsx';
@@ -54,12 +55,17 @@ export function Message({ kind, onReturn }: { kind: MessageKind; onReturn?: () =
 }
 
 export function Joining({ session }: { session: Session }) {
+  void beat.value;
   const word = wordOf(session);
   return (
     <main class="screen" data-testid="joining">
       <Mark />
       <p data-testid="connection-state" data-state={word} role="status">
-        {t(session.phase.value.kind === 'waiting' ? 'joining-again' : `connection-${word}`)}
+        {t(
+          word === 'stopped' || session.phase.value.kind === 'waiting'
+            ? 'joining-again'
+            : `connection-${word}`,
+        )}
       </p>
       {word === 'stopped' && (
         <button class="pill ink" onClick={() => session.comeBack()}>

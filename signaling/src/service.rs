@@ -364,9 +364,21 @@ impl Service {
     /// Whether the service can take pages.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        *self.0.life.borrow() == Life::Serving
-            && !*self.0.failed.borrow()
-            && self.heartbeat_age() < HEARTBEAT_LATE
+        self.readiness().is_ok()
+    }
+
+    /// Whether the service can take pages.
+    ///
+    /// # Errors
+    /// Why it cannot, for an operator, in a few words.
+    pub fn readiness(&self) -> Result<(), &'static str> {
+        match *self.0.life.borrow() {
+            Life::Leaving => Err("draining"),
+            Life::Stopping => Err("stopping"),
+            Life::Serving if *self.0.failed.borrow() => Err("the journal or the media plane failed"),
+            Life::Serving if self.heartbeat_age() >= HEARTBEAT_LATE => Err("the heartbeat is late"),
+            Life::Serving => Ok(()),
+        }
     }
 
     /// How long ago the service was last known to work: a second, and what its journal takes.

@@ -105,13 +105,15 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     readiness(&app.service)
 }
 
-/// Whether the service takes pages, and how long ago it last said that it lives.
+/// Whether the service takes pages, why not, and how long ago it last said that it lives.
 pub(crate) fn readiness(service: &Service) -> Response {
-    let age = format!("last heartbeat {} ms ago\n", service.heartbeat_age().0);
-    if service.is_ready() {
-        format!("ready, {age}").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready, {age}")).into_response()
+    let age = service.heartbeat_age().0;
+    match service.readiness() {
+        Ok(()) => format!("ready, last heartbeat {age} ms ago\n").into_response(),
+        Err(why) => {
+            let words = format!("not ready: {why}, last heartbeat {age} ms ago\n");
+            (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
+        }
     }
 }
 

@@ -179,6 +179,29 @@ describe('a lost connection', () => {
     }
   });
 
+  test.each([
+    ['before the clock is looked at again', 9_000, []],
+    ['soon after it', 10_100, [9_000, 10_000]],
+  ])('what was lost in its sleep is told apart from a broken network: %s', (_, lostAt, ticks) => {
+    const resumed = { ...serverGolden('server.resumed', 'resumed'), last_command: 0 };
+    const back = (run: Run, at: number) => {
+      run.lose(at);
+      run.tick(at + 100);
+      run.tick(at + 105);
+      run.do({ type: 'opened', now: at + 110 });
+      return run.hear(resumed, at + 120)[0];
+    };
+    const slept = new Run();
+    slept.join();
+    slept.tick(500);
+    for (const now of ticks) slept.tick(now);
+    expect(back(slept, lostAt)).toMatchObject({ do: 'resumed', asleep: true });
+    const awake = new Run();
+    awake.join();
+    for (let now = 500; now <= 4_000; now += 500) awake.tick(now);
+    expect(back(awake, 4_100)).toMatchObject({ do: 'resumed', asleep: false });
+  });
+
   test('a page that slept asks before it believes in a loss', () => {
     const run = new Run();
     run.join();

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser as Driver, chromium, type Page } from 'playwright-core';
-import { killTree, stop } from './process.ts';
+import { killTree, signalTree, stop } from './process.ts';
 import { expectNow, until } from './until.ts';
 
 /** How a browser is set up. */
@@ -152,6 +152,16 @@ export class Browser {
     await killTree(this.child);
     await this.driver.close().catch(() => undefined);
     this.forgetProfile();
+  }
+
+  /** Stops all of it where it is, as a machine that falls asleep does. */
+  freeze(): void {
+    signalTree(this.child, 'SIGSTOP');
+  }
+
+  /** Lets it go on. */
+  thaw(): void {
+    signalTree(this.child, 'SIGCONT');
   }
 
   /** Closes it. */

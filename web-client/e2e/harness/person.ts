@@ -66,7 +66,18 @@ export class Person extends Someone {
     this.browser = undefined;
   }
 
+  /** Their machine falls asleep. */
+  fallAsleep(): void {
+    this.browser?.freeze();
+  }
+
+  /** It wakes up. */
+  wake(): void {
+    this.browser?.thaw();
+  }
+
   async close(): Promise<void> {
+    this.browser?.thaw();
     this.remember();
     await this.browser?.close();
     this.browser = undefined;

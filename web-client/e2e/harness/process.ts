@@ -41,6 +41,11 @@ export function processTree(root: number): number[] {
   return tree;
 }
 
+/** Sends a signal to a child and to everything it started. */
+export function signalTree(child: Process, name: NodeJS.Signals): void {
+  if (child.pid !== undefined) for (const pid of processTree(child.pid)) signal(pid, name);
+}
+
 /** Kills a child and everything it started with SIGKILL, and waits until all of it is gone. */
 export async function killTree(child: Process): Promise<void> {
   if (child.pid === undefined) return;

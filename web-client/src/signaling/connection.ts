@@ -33,7 +33,8 @@ export interface Handlers {
   phase(phase: Phase): void;
   /** `mediaUntil`: when the server before ends this page's media, which it still carries; 0 if it does not. */
   welcome(welcome: Welcome, again: boolean, mediaUntil: number): void;
-  resumed(missed: Missed): void;
+  /** `asleep`: the page slept as the connection was lost. */
+  resumed(missed: Missed, asleep: boolean): void;
   message(message: ServerMessage): void;
   answered(command: Command, answer: Answer): void;
   /** A binary frame. */
@@ -146,7 +147,7 @@ export class Connection {
       case 'welcome':
         return this.#handlers.welcome(effect.welcome, effect.again, effect.mediaUntil);
       case 'resumed':
-        return this.#handlers.resumed(effect.missed);
+        return this.#handlers.resumed(effect.missed, effect.asleep);
       case 'deliver':
         return this.#handlers.message(effect.message);
       case 'answered':

@@ -85,6 +85,10 @@ export interface State {
   priority: Priority;
   /** When the clock was last looked at. */
   lookedAt: number;
+  /** When it was last found that nothing of the page ran for a while. */
+  wokeAt: number;
+  /** Whether the page slept as the connection was lost: that its network broke is not known. */
+  lostAsleep: boolean;
   /** The person left while there was no connection: the next one says so, and nothing else. */
   leaving: boolean;
   /** Until then the server before carries this page's media, though the room is another one's; 0 where not. */
@@ -115,7 +119,7 @@ export type Effect =
   | { do: 'close' }
   | { do: 'send'; message: ClientMessage }
   | { do: 'welcome'; welcome: Welcome; again: boolean; mediaUntil: number }
-  | { do: 'resumed'; missed: Missed }
+  | { do: 'resumed'; missed: Missed; asleep: boolean }
   | { do: 'deliver'; message: ServerMessage }
   | { do: 'answered'; command: Command; answer: import('../wire/index.ts').Answer };
 
@@ -130,6 +134,8 @@ export function initial(credentials: Credentials): State {
     wasIn: false,
     priority: 'ordinary',
     lookedAt: 0,
+    wokeAt: -Infinity,
+    lostAsleep: false,
     leaving: false,
     mediaUntil: 0,
   };
@@ -164,8 +170,8 @@ export function transition(state: State, input: Input): Step {
     case 'priority':
       return stay({ ...state, priority: input.priority });
     case 'tick': {
-      const slept = state.lookedAt > 0 && input.now - state.lookedAt >= SLEPT;
-      const looked = { ...state, lookedAt: input.now };
+      const slept = sleepsUntil(state, input.now);
+      const looked = { ...state, lookedAt: input.now, wokeAt: slept ? input.now : state.wokeAt };
       // What came meanwhile may wait behind this look: it is not the network's silence.
       return slept ? suspect(looked, input.now, true) : tick(looked, input.now, input.jitter);
     }
@@ -195,6 +201,9 @@ export function transition(state: State, input: Input): Step {
       return heard(state, input.message, input.now, input.jitter);
   }
 }
+
+/** Whether nothing of the page has run for long before `now`. */
+const sleepsUntil = ({ lookedAt }: State, now: number): boolean => lookedAt > 0 && now - lookedAt >= SLEPT;
 
 function stay(state: State): Step {
   return { state, effects: [] };
@@ -236,8 +245,14 @@ function lost(state: State, now: number, jitter: number, pause = 0, told?: numbe
     return stay({ ...state, phase: { kind: 'closed', reason: 'left' } });
   const delay = retryDelay(attempt, now - lostAt, jitter, state.priority);
   const retryAt = now + (first && told !== undefined ? told : Math.max(delay, told ?? pause));
+  // A loss while it slept is noticed as it wakes, before the next look at the clock or some seconds after it.
+  const asleep = sleepsUntil(state, now) || now - state.wokeAt < SILENCE_LIMIT;
   return {
-    state: { ...state, phase: { kind: 'waiting', attempt, lostAt, retryAt, place: phase.place } },
+    state: {
+      ...state,
+      lostAsleep: first ? asleep : state.lostAsleep,
+      phase: { kind: 'waiting', attempt, lostAt, retryAt, place: phase.place },
+    },
     effects: [],
   };
 }
@@ -317,7 +332,11 @@ function heard(state: State, message: ServerMessage, now: number, jitter: number
     const lastSeq = missed.events.reduce((seq, event) => Math.max(seq, event.seq), state.phase.place.lastSeq);
     // A command answered while the connection broke is said again: its answer comes again.
     const place = { resumeToken: missed.resume_token, lastSeq };
-    return entered(state, place, missed.last_command, 0, now, { do: 'resumed', missed });
+    return entered(state, place, missed.last_command, 0, now, {
+      do: 'resumed',
+      missed,
+      asleep: state.lostAsleep,
+    });
   }
   if (state.phase.kind !== 'joined') return stay(state);
   let phase = { ...state.phase, lastHeard: now };

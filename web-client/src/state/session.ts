@@ -164,12 +164,13 @@ export class Session {
       {
         phase: (phase) => this.#phase(phase),
         welcome: (...come) => this.#welcome(...come),
-        resumed: (missed) => {
+        resumed: (missed, asleep) => {
           this.#readClock(performance.now(), missed.now);
           batch(() => missed.events.forEach((event) => this.#event(event)));
           if (missed.media_alive && this.media.value.carrier !== 'none') {
             const took = Math.round(performance.now() - this.#signalingLostAt);
-            this.#reports.recovered({ rung: 'resume', cause: 'signaling_lost', took, gap: 0 });
+            const cause = asleep ? 'suspended' : 'signaling_lost';
+            this.#reports.recovered({ rung: 'resume', cause, took, gap: 0 });
           }
           this.#controller.resumed(missed);
           this.#connected();

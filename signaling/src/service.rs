@@ -375,7 +375,9 @@ impl Service {
         match *self.0.life.borrow() {
             Life::Leaving => Err("draining"),
             Life::Stopping => Err("stopping"),
-            Life::Serving if *self.0.failed.borrow() => Err("the journal or the media plane failed"),
+            Life::Serving if *self.0.failed.borrow() => {
+                Err("the journal or the media plane failed")
+            }
             Life::Serving if self.heartbeat_age() >= HEARTBEAT_LATE => Err("the heartbeat is late"),
             Life::Serving => Ok(()),
         }

@@ -5,12 +5,13 @@
 //! what a hostile bot sends is entered as *forbidden*, and a forbidden fragment that arrives anywhere
 //! leaked, whatever slot it hides in.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hasher};
+use std::collections::BTreeMap;
+use std::hash::Hasher as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use palabre_ids::Seat;
+use rustc_hash::{FxHashMap, FxHasher};
 
 /// Fragments shorter than this say too little to be told from others: silence is one.
 const SHORTEST: usize = 24;
@@ -21,8 +22,9 @@ const TELLING: usize = 64;
 /// A fragment is looked up this long after it was sent; later it may be said again in the loop.
 const REMEMBERED: Duration = Duration::from_secs(3);
 
-/// The fragments remembered at most; older ones go first. Eight bots send 1,000 a second.
-const CAPACITY: usize = 200_000;
+/// The fragments remembered at most, older ones going first. Eight bots send 1,000 a second: what is kept for
+/// longer than it is remembered costs memory that no cache holds, for each of hundreds of rooms.
+const CAPACITY: usize = 32_768;
 
 /// One fragment's entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +55,8 @@ pub struct Ledger(Arc<Mutex<Entries>>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    allowed: HashMap<u64, Sent>,
-    forbidden: HashMap<u64, Sent>,
+    allowed: FxHashMap<u64, Sent>,
+    forbidden: FxHashMap<u64, Sent>,
     speech: BTreeMap<Seat, Speech>,
 }
 
@@ -63,7 +65,7 @@ fn digest(of: Option<Seat>, fragment: &[u8]) -> Option<u64> {
     if fragment.len() < SHORTEST {
         return None;
     }
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     hasher.write_u16(of.map_or(u16::MAX, |seat| u16::from(seat.0)));
     hasher.write_usize(fragment.len());
     hasher.write(&fragment[..fragment.len().min(TELLING)]);

@@ -22,15 +22,36 @@ use tokio::time::{interval, sleep, timeout};
 use crate::client::person::{Person, uplinks};
 use crate::client::transport::Transport;
 use crate::report::say;
+use palabre_loadtest::backoff::delay;
 use palabre_loadtest::light::sdp::{Description, Flow, Kind, offer};
 use palabre_loadtest::light::stun::Role;
 
 /// Everybody in the room.
 const PEOPLE: u8 = 8;
 
-/// A page's delays before it tries again, in milliseconds (`web-client/src/signaling/backoff.ts`); the
-/// last one repeats.
-const DELAYS: [u64; 6] = [0, 250, 500, 1_000, 2_000, 3_000];
+/// When a page tries to come back.
+struct Knocks {
+    /// Whether it conducts, as seat 0 does: nobody waits for it.
+    first: bool,
+    attempt: u32,
+    lost: Instant,
+}
+
+impl Knocks {
+    fn of(seat: usize) -> Self {
+        Self { first: seat == 0, attempt: 0, lost: Instant::now() }
+    }
+
+    /// Waits as long as a page does before it tries (again), knowing how its last session ended.
+    async fn wait(&mut self, ended: Option<Result<()>>) {
+        if let Some(Ok(())) = ended {
+            *self = Self { attempt: 0, lost: Instant::now(), ..*self };
+        }
+        self.attempt += 1;
+        let pause = delay(self.attempt, self.lost.elapsed(), rand::random(), self.first);
+        sleep(pause).await;
+    }
+}
 
 /// Nothing takes so long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -271,16 +292,10 @@ async fn person(
     heard: &Heard,
     going: &AtomicBool,
 ) -> Result<()> {
-    let mut attempt = 0;
+    let (mut knocks, mut ended) = (Knocks::of(usize::from(seat)), None);
     while going.load(Ordering::SeqCst) {
-        let delay = DELAYS[attempt.min(DELAYS.len() - 1)];
-        // As a page spreads itself over the last quarter of a delay.
-        let delay = delay as f64 * (0.75 + 0.25 * rand::random::<f64>());
-        sleep(Duration::from_secs_f64(delay / 1e3)).await;
-        match session(address, link, seat, heard, going).await {
-            Ok(()) => attempt = 0,
-            Err(_) => attempt += 1,
-        }
+        knocks.wait(ended).await;
+        ended = Some(session(address, link, seat, heard, going).await);
     }
     Ok(())
 }
@@ -364,15 +379,10 @@ async fn storm(program: &Path, repeats: usize) -> Result<()> {
     for (seat, link) in links.into_iter().flat_map(|room| room.into_iter().enumerate()) {
         let (address, welcomed) = (address.clone(), welcomed.clone());
         tasks.spawn(async move {
-            let mut attempt = 0;
+            let (mut knocks, mut ended) = (Knocks::of(seat), None);
             loop {
-                let delay = DELAYS[attempt.min(DELAYS.len() - 1)] as f64;
-                let delay = delay * (0.75 + 0.25 * rand::random::<f64>());
-                sleep(Duration::from_secs_f64(delay / 1e3)).await;
-                attempt = match listen(&address, &link, || welcomed.send(seat).is_ok()).await {
-                    Ok(()) => 0,
-                    Err(_) => attempt + 1,
-                };
+                knocks.wait(ended).await;
+                ended = Some(listen(&address, &link, || welcomed.send(seat).is_ok()).await);
             }
         });
     }

@@ -1,10 +1,9 @@
 //! What the server's answer says about the slots: which SSRC carries whom.
 
-use std::collections::HashMap;
-
 use anyhow::{Context, Result, ensure};
 use palabre_ids::Seat;
 use palabre_wire::MediaPlan;
+use rustc_hash::FxHashMap;
 
 /// What a received stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,7 +27,7 @@ pub struct Stream {
 
 /// What each SSRC of the answer carries.
 #[derive(Debug, Clone, Default)]
-pub struct SlotMap(HashMap<u32, Stream>);
+pub struct SlotMap(FxHashMap<u32, Stream>);
 
 /// The sections sent in, before the slots: microphone, camera, screen.
 pub const UPLINKS: usize = 3;
@@ -44,7 +43,7 @@ impl SlotMap {
             .iter()
             .flat_map(|&seat| [Slot::Audio(seat), Slot::Video(seat)])
             .chain([Slot::Screen]);
-        let mut map = HashMap::new();
+        let mut map = FxHashMap::default();
         for (index, section) in sdp.split("\nm=").skip(1).enumerate() {
             if index < UPLINKS {
                 continue;

@@ -2,7 +2,7 @@
 //! (draft-holmer-rmcat-transport-wide-cc-extensions-01). What a page tells, so that the server works as
 //! for a page.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// The unit of an arrival, in microseconds.
@@ -10,7 +10,9 @@ const TICK_MICROS: u128 = 250;
 /// Ticks in the unit of a report's reference time (64 ms).
 const REFERENCE_TICKS: i64 = 256;
 /// Packets that one report covers at most, so that it fits a datagram.
-const MOST: u64 = 400;
+const MOST: usize = 400;
+/// Numbers that wait to be told at most: past a hole that is longer, telling begins anew.
+const LONGEST: u64 = 8_192;
 /// Reports come no closer together, as pages send them.
 pub(crate) const REPORT_EVERY: Duration = Duration::from_millis(100);
 
@@ -21,7 +23,8 @@ pub(crate) struct Arrivals {
     /// Where the next report begins, in sequence numbers with their laps.
     base: Option<u64>,
     highest: u64,
-    ticks: BTreeMap<u64, i64>,
+    /// From `base` on, when each came.
+    ticks: VecDeque<Option<i64>>,
     count: u8,
     /// A stream of the transport, which reports name.
     media: u32,
@@ -29,7 +32,7 @@ pub(crate) struct Arrivals {
 
 impl Arrivals {
     pub(crate) fn new(origin: Instant) -> Self {
-        Self { origin, base: None, highest: 0, ticks: BTreeMap::new(), count: 0, media: 0 }
+        Self { origin, base: None, highest: 0, ticks: VecDeque::new(), count: 0, media: 0 }
     }
 
     /// A packet of `media` came, with that number among all of its transport.
@@ -43,27 +46,32 @@ impl Arrivals {
                 self.highest.saturating_add_signed(i64::from(step))
             }
         };
-        let base = *self.base.get_or_insert(index);
         self.highest = self.highest.max(index);
-        if index >= base {
-            let ticks = at.saturating_duration_since(self.origin).as_micros() / TICK_MICROS;
-            self.ticks.entry(index).or_insert(ticks as i64);
+        let mut base = *self.base.get_or_insert(index);
+        if index >= base + LONGEST {
+            self.ticks.clear();
+            base = index;
+            self.base = Some(base);
         }
+        let Some(place) = index.checked_sub(base) else { return };
+        let place = place as usize;
+        if place >= self.ticks.len() {
+            self.ticks.resize(place + 1, None);
+        }
+        let ticks = at.saturating_duration_since(self.origin).as_micros() / TICK_MICROS;
+        self.ticks[place].get_or_insert(ticks as i64);
     }
 
     /// Appends a report of what was not told yet, if there is something; the compound's last part.
     pub(crate) fn report(&mut self, sender: u32, compound: &mut Vec<u8>) {
-        let (Some(base), Some((_, first))) = (self.base, self.ticks.first_key_value()) else {
-            return;
-        };
+        let first = self.ticks.iter().flatten().next();
+        let (Some(base), Some(first)) = (self.base, first) else { return };
         let reference = first.div_euclid(REFERENCE_TICKS);
         let mut previous = reference * REFERENCE_TICKS;
-        let last = self.highest.min(base + MOST - 1);
-        let (mut symbols, mut deltas, mut end) = (Vec::new(), Vec::new(), base);
-        for index in base..=last {
-            let Some(&ticks) = self.ticks.get(&index) else {
+        let (mut symbols, mut deltas) = (Vec::new(), Vec::new());
+        for ticks in self.ticks.iter().take(MOST) {
+            let Some(ticks) = *ticks else {
                 symbols.push(0_u16);
-                end = index + 1;
                 continue;
             };
             match (u8::try_from(ticks - previous), i16::try_from(ticks - previous)) {
@@ -79,7 +87,6 @@ impl Arrivals {
                 _ => break,
             }
             previous = ticks;
-            end = index + 1;
         }
         let begin = compound.len();
         compound.extend_from_slice(&[0x8f, 205, 0, 0]);
@@ -106,8 +113,8 @@ impl Arrivals {
         let words = ((compound.len() - begin) / 4 - 1) as u16;
         compound[begin + 2..begin + 4].copy_from_slice(&words.to_be_bytes());
         self.count = self.count.wrapping_add(1);
-        self.base = Some(end);
-        self.ticks = self.ticks.split_off(&end);
+        self.base = Some(base + symbols.len() as u64);
+        self.ticks.drain(..symbols.len());
     }
 }
 
@@ -158,5 +165,17 @@ mod tests {
             .map(|told| told.packet_status_count)
             .collect();
         assert_eq!(counts, [400, 400, 200]);
+    }
+
+    #[test]
+    fn past_a_hole_that_is_too_long_telling_begins_anew() {
+        let origin = Instant::now();
+        let mut arrivals = Arrivals::new(origin);
+        for sequence in [0, 1, 20_000, 20_001, 2] {
+            arrivals.note(origin, sequence, 9);
+        }
+        let told = report(&mut arrivals).expect("something came");
+        assert_eq!((told.base_sequence_number, told.packet_status_count), (20_000, 2));
+        assert!(report(&mut arrivals).is_none());
     }
 }

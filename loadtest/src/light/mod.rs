@@ -1,6 +1,5 @@
 //! A media stack as light as a client can be: own sockets and connectivity checks, `rtc-dtls` for the
-//! handshake, SRTP by hand. One thread of the process drives all of its sockets, so that one core is
-//! many more people than a server's core can take. Who needs a client without a bot takes
+//! handshake, SRTP by hand. A few threads drive all sockets of the process. Who needs a client without a bot takes
 //! [`connection::Connection`] alone.
 
 mod arrivals;

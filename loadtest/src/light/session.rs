@@ -1,6 +1,5 @@
 //! The media of one light bot: its connection, what it sends, what it hears.
 
-use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use anyhow::{Context as _, Result};
 use bytes::{Bytes, BytesMut};
 use palabre_ids::MediaKind;
 use palabre_wire::IceCredentials;
+use rustc_hash::FxHashMap;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::sync::watch;
 
@@ -57,7 +57,7 @@ pub(super) struct Session {
     layers: usize,
     senses: SharedSenses,
     map: SlotMap,
-    downlinks: HashMap<u32, Reception>,
+    downlinks: FxHashMap<u32, Reception>,
     arrivals: Arrivals,
     /// The identifier of the header extension that numbers all packets.
     transport_cc_id: Option<u8>,
@@ -100,7 +100,7 @@ impl Session {
             layers,
             senses,
             map: SlotMap::default(),
-            downlinks: HashMap::new(),
+            downlinks: FxHashMap::default(),
             arrivals: Arrivals::new(now),
             transport_cc_id: None,
             transport_cc: 0,

@@ -1,17 +1,22 @@
 //! A bot's media end against another peer connection: what it sends arrives as it should, what it
-//! receives is told apart by slot, a key frame comes when asked for.
+//! receives is told apart by slot, a key frame comes when asked for, and it says when its media went.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
 use palabre_ids::Seat;
 use palabre_loadtest::bot::peer::{Camera, PacketHead, Peer, PeerState};
 use palabre_loadtest::bot::plan::{Slot, SlotMap};
 use palabre_loadtest::bot::tap::{RtpPacket, Tap, Tapped};
+use palabre_loadtest::bot::{Bot, BotConfig, Causes, Lost, Microphone, Report, Stack};
+use palabre_loadtest::ledger::Ledger;
+use palabre_loadtest::link::RoomAnswer;
 use palabre_loadtest::media::camera::{Layer, LayerSender};
-use palabre_wire::MediaPlan;
+use palabre_loadtest::media::speech::Voice;
+use palabre_wire::{ClientMessage, MediaAnswer, MediaPlan, ServerMessage};
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp::{Header, Packet};
@@ -19,8 +24,10 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RTCRtpHeaderExtensionCapability,
     RtpCodecKind,
 };
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
@@ -209,4 +216,80 @@ async fn media_passes_both_ways() {
     assert_eq!(peer.camera_layer(asked), Some(1));
     peer.close().await;
     other.connection.close().await.expect("closed");
+}
+
+/// A server that welcomes one bot, and gives what its media end in once they are agreed on. The signaling
+/// connection stays.
+async fn serve(listener: TcpListener, agreed: mpsc::Sender<Other>) {
+    let (stream, _) = listener.accept().await.expect("a bot");
+    let mut socket = tokio_tungstenite::accept_async(stream).await.expect("upgraded");
+    while let Some(Ok(Message::Text(text))) = socket.next().await {
+        let answer = match serde_json::from_str(&text).expect("a message of the wire") {
+            ClientMessage::Hello(_) => {
+                let golden = include_str!("../../crates/wire/golden/server.welcome.json");
+                let mut welcome = serde_json::from_str(golden).expect("of the wire");
+                if let ServerMessage::Welcome(welcome) = &mut welcome {
+                    welcome.media = MediaPlan { slots: vec![Seat(2)], ice_servers: vec![] };
+                }
+                welcome
+            }
+            ClientMessage::MediaOffer(offer) => {
+                let (other, sdp) = answer(offer.sdp).await;
+                agreed.send(other).await.expect("it is waited for");
+                let generation = offer.generation;
+                ServerMessage::MediaAnswer(MediaAnswer { generation, sdp, next_ice: None })
+            }
+            _ => continue,
+        };
+        let text = serde_json::to_string(&answer).expect("of the wire");
+        socket.send(Message::text(text)).await.expect("sent");
+    }
+}
+
+async fn until(bot: &Bot, holds: impl Fn(&Report) -> bool) -> Report {
+    let found = async {
+        loop {
+            let report = bot.report().await.expect("it runs");
+            if holds(&report) {
+                return report;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(WAIT, found).await.expect("in time")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_whose_media_go_says_when() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let json = format!(
+        r#"{{"room":"demo-room","links":[{{"name":"B","role":"client","seat":1,"url":"http://{address}/r/demo-room#secret"}}]}}"#
+    );
+    let (agreed, mut others) = mpsc::channel(1);
+    tokio::spawn(serve(listener, agreed));
+    let hum: Vec<i16> = (0..100).cycle().take(48_000).map(|at| at * 50).collect();
+    let voice = Arc::new(Voice::from_pcm(&hum).expect("a second of sound"));
+    let mut links = RoomAnswer::parse(&json).expect("JSON").links().expect("links");
+    let (bot, _notes) = Bot::start(BotConfig {
+        link: links.remove(0),
+        cast: Arc::new(vec![(Seat(1), voice.clone())]),
+        voice,
+        ledger: Ledger::default(),
+        causes: Causes::default(),
+        microphone: Microphone::Open,
+        camera: None,
+        stack: Stack::Full,
+        decode: false,
+        play: None,
+        relay: false,
+    });
+    let other = timeout(WAIT, others.recv()).await.expect("in time").expect("it offers");
+    let report = until(&bot, |report| report.connected).await;
+    assert!(report.losses.is_empty(), "{:?}", report.losses);
+    let before = Instant::now();
+    other.connection.close().await.expect("closed");
+    let report = until(&bot, |report| !report.connected).await;
+    let [loss] = report.losses[..] else { panic!("one loss: {:?}", report.losses) };
+    assert!(loss.what == Lost::Media && loss.at >= before && report.online, "{loss:?}");
 }

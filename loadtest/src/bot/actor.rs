@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use self::door::{Absence, Knocks, Rung, opened};
 use super::listener::{Attention, Listener};
+use super::losses::{Losses, Lost};
 use super::media::{Media, News};
 use super::mouth::Mouth;
 use super::player::Player;
@@ -85,6 +86,7 @@ pub(super) async fn run(
         joined: None,
         returns: Vec::new(),
         troubles: Vec::new(),
+        losses: Losses::default(),
         told: Counts::default(),
         next_ping: now,
         next_care: now,
@@ -145,6 +147,7 @@ struct Actor {
     joined: Option<Instant>,
     returns: Vec<(&'static str, f64)>,
     troubles: Vec<String>,
+    losses: Losses,
     /// What the last pulse told.
     told: Counts,
     next_ping: Instant,
@@ -203,13 +206,16 @@ impl Actor {
                 self.message(message, now).await
             }
             Wake::Message(Ok(None)) => {
+                self.lost_signaling(now, Lost::Signaling);
                 self.disconnected(now, None);
                 Ok(())
             }
             Wake::Message(Err(error)) => Err(error),
             Wake::Packets(batch) if batch.is_empty() => {
                 // The tap is gone with its connection.
-                self.media = None;
+                if self.media.take().is_some_and(|media| media.connected) {
+                    self.losses.add(now, Lost::Media);
+                }
                 self.note(Note::MediaLost);
                 Ok(())
             }
@@ -410,7 +416,10 @@ impl Actor {
             ServerMessage::MediaRefused { detail, .. } => {
                 bail!("the media offer was refused: {detail}")
             }
-            ServerMessage::MediaLost => self.offer_anew(now).await?,
+            ServerMessage::MediaLost => {
+                self.losses.add(now, Lost::Media);
+                self.offer_anew(now).await?;
+            }
             ServerMessage::Phases { phases } => {
                 let place = self.place.as_mut().context("phases before the welcome")?;
                 place.room.view.phases = phases;
@@ -436,9 +445,11 @@ impl Actor {
                     _ => None,
                 };
                 if let Some(told) = comes_back {
+                    self.lost_signaling(now, Lost::Closed(reason));
                     self.knocks.refused += u64::from(self.absence.is_out());
                     self.disconnected(now, told);
                 } else {
+                    self.losses.add(now, Lost::Closed(reason));
                     self.wire = Wire::Ended;
                     self.media = None;
                 }
@@ -478,6 +489,12 @@ impl Actor {
         }
         self.next_care = now + CARE_EVERY;
         lock(&self.senses).listener.tick(now);
+        let online = matches!(self.wire, Wire::Open { .. });
+        let carries = online && self.media.as_ref().is_some_and(|media| media.connected);
+        lock(&self.senses).mouth.look(now, carries);
+        if self.place.as_ref().is_some_and(|place| place.room.is_over()) {
+            self.losses.over(now);
+        }
         self.failed_to_send(now);
         if let (Some(player), Some(place), Wire::Open { .. }) =
             (&mut self.player, &self.place, &self.wire)
@@ -492,6 +509,7 @@ impl Actor {
         if matches!(self.wire, Wire::Open { .. })
             && now.saturating_duration_since(self.last_heard) >= backoff::SILENCE_LIMIT
         {
+            self.lost_signaling(now, Lost::Signaling);
             self.disconnected(now, None);
         }
         if let Wire::Open { outgoing, .. } = &mut self.wire

@@ -2,8 +2,10 @@
 
 mod actor;
 pub mod listener;
+mod losses;
 mod media;
 pub mod mouth;
+pub mod pace;
 pub mod peer;
 pub mod plan;
 mod player;
@@ -29,6 +31,7 @@ use crate::media::stream::Silence;
 use crate::relay::Network;
 use crate::relay::path::Conditions;
 use listener::{Cast, Leaks, SlotReport, Speech, Times};
+pub use losses::{Loss, Lost};
 use peer::Camera;
 pub use peer::PeerState;
 use pulse::{Pulse, Pulser};
@@ -379,6 +382,9 @@ pub struct Report {
     /// How well it heard who may speak.
     #[serde(skip)]
     pub speech: Speech,
+    /// What it lost, and neither an order nor the end of its session explains.
+    #[serde(skip)]
+    pub losses: Vec<Loss>,
     /// Pictures that stood still, and for how long in all, in milliseconds.
     #[serde(skip)]
     pub freezes: (u64, f64),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use palabre_ids::{MediaRights, Seat};
 
 use super::Microphone;
+use super::pace::{Offered, Pace};
 use super::peer::PacketHead;
 use super::room::Room;
 use super::sent::Sent;
@@ -69,6 +70,10 @@ pub struct Mouth {
     pub(super) sent: Sent,
     /// How late each packet was made, in milliseconds after it was due.
     pub(super) late: Samples,
+    sound_pace: Pace,
+    pictures_pace: Pace,
+    /// Pictures made, in all layers at once, and the packets that they are.
+    pictures: (u64, u64),
     next_audio: Instant,
     next_video: Instant,
     packet: usize,
@@ -101,6 +106,9 @@ impl Mouth {
             over: false,
             sent: Sent::default(),
             late: Samples::default(),
+            sound_pace: Pace::default(),
+            pictures_pace: Pace::default(),
+            pictures: (0, 0),
             next_audio: now,
             next_video: now,
             audio_sequence: rand::random(),
@@ -194,7 +202,26 @@ impl Mouth {
         let mut sent = self.sent;
         sent.sound.given |= self.microphone == Microphone::Open;
         sent.pictures.given |= self.camera;
+        let ms = |pace: &Pace| pace.behind().as_millis() as u64;
+        sent.sound.behind_ms = ms(&self.sound_pace);
+        sent.pictures.behind_ms = ms(&self.pictures_pace);
         sent
+    }
+
+    /// Compares what left with what was given, a few times a second; `carries`: the bot is in, and its
+    /// media are connected.
+    pub(super) fn look(&mut self, now: Instant, carries: bool) {
+        let sound = self.sent.sound.sent as f64 * AUDIO_EVERY.as_secs_f64();
+        self.sound_pace.look(now, carries && self.speaks(), sound);
+        let (pictures, packets) = self.pictures;
+        let left = self.sent.pictures.sent as f64 / packets.max(1) as f64;
+        let shown = pictures as f64 * left * VIDEO_EVERY.as_secs_f64();
+        self.pictures_pace.look(now, carries && self.camera && !self.over, shown);
+    }
+
+    /// What it was given of sound and of pictures, and sent.
+    pub(super) fn offered(&self) -> (Offered, Offered) {
+        (self.sound_pace.offered(), self.pictures_pace.offered())
     }
 
     fn audio(&mut self, out: &mut Vec<Outgoing>) {
@@ -222,6 +249,7 @@ impl Mouth {
     }
 
     fn video(&mut self, layers: usize, out: &mut Vec<Outgoing>) {
+        let before = out.len();
         for (index, sender) in self.camera_senders.iter_mut().take(layers).enumerate() {
             if !self.camera || self.over {
                 sender.skip();
@@ -234,6 +262,10 @@ impl Mouth {
                 self.ledger.shown(self.seat, Instant::now(), &packet.payload[DESCRIPTOR..]);
                 out.push(Outgoing::picture(Uplink::Camera(index), packet));
             }
+        }
+        if self.camera && !self.over {
+            self.pictures.0 += 1;
+            self.pictures.1 += (out.len() - before) as u64;
         }
         if !self.screen || self.over {
             self.screen_sender.skip();
@@ -295,6 +327,33 @@ mod tests {
         let sent = mouth.sent();
         assert!(sent.sound.given && sent.pictures.given);
         assert_eq!((sent.sound.sent, sent.pictures.sent), (0, sent.total()), "a dead microphone");
+    }
+
+    #[test]
+    fn who_goes_on_making_what_does_not_leave_is_behind() {
+        let mut mouth = mouth(Microphone::Open, true);
+        let start = Instant::now();
+        mouth.resume(start);
+        let mut behind = Vec::new();
+        for part in [true, false] {
+            for look in 1..=25 {
+                let now = start + (look + if part { 0 } else { 25 }) * 10 * AUDIO_EVERY;
+                for Outgoing { uplink, .. } in speak(&mut mouth, now) {
+                    if part {
+                        mouth.left(uplink, 1);
+                    }
+                }
+                mouth.look(now, true);
+            }
+            let sent = mouth.sent();
+            behind.push([sent.sound.behind_ms, sent.pictures.behind_ms]);
+        }
+        assert!(behind[0].iter().all(|ms| *ms < 200), "{behind:?}");
+        assert!(behind[1].iter().all(|ms| *ms > 4_000), "five seconds of nothing: {behind:?}");
+        let (sound, pictures) = mouth.offered();
+        for share in [sound.share(), pictures.share()] {
+            assert!(share.is_some_and(|share| (0.48..0.54).contains(&share)), "{share:?}");
+        }
     }
 
     #[test]

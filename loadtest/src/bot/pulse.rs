@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::Order;
 use super::listener::Times;
+use super::pace::Offered;
 use crate::samples::Samples;
 
 /// A bot that takes longer to answer is left out of this second; the next answer has it all.
@@ -34,6 +35,10 @@ pub struct Counts {
     pub reconnections: i64,
     /// Pictures that stood still.
     pub freezes: i64,
+    /// Sound that was to be sent.
+    pub sound: Offered,
+    /// Pictures that were to be sent.
+    pub pictures: Offered,
 }
 
 impl AddAssign for Counts {
@@ -46,6 +51,8 @@ impl AddAssign for Counts {
         self.joins += more.joins;
         self.reconnections += more.reconnections;
         self.freezes += more.freezes;
+        self.sound += more.sound;
+        self.pictures += more.pictures;
     }
 }
 
@@ -62,6 +69,8 @@ impl Sub for Counts {
             joins: self.joins - before.joins,
             reconnections: self.reconnections - before.reconnections,
             freezes: self.freezes - before.freezes,
+            sound: self.sound - before.sound,
+            pictures: self.pictures - before.pictures,
         }
     }
 }

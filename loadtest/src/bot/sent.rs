@@ -18,6 +18,8 @@ pub struct SentKind {
     pub given: bool,
     /// Packets that left.
     pub sent: u64,
+    /// How far it ever was behind nine tenths of what it was given, in milliseconds.
+    pub behind_ms: u64,
 }
 
 /// Packets that left a bot, by kind.

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Setting;
 use super::limit::{Bisection, Level, Limit, Next};
-use super::load::{Mode, Objective, USUAL};
-use super::report::RoomResult;
+use super::load::{Mode, Objective};
+use super::report::{Assertion, RoomResult};
 use super::room::RoomRun;
 use super::scenario::Scenario;
 use super::series::{Roster, Seconds};
@@ -49,6 +49,8 @@ pub(super) struct Found {
     pub(super) ended_by: Option<&'static str>,
     /// What a plan watched.
     pub(super) levels: Vec<Level>,
+    /// What the levels of a ramp had to show.
+    pub(super) assertions: Vec<Assertion>,
     /// What a search came to.
     pub(super) limit: Option<Limit>,
 }
@@ -102,11 +104,16 @@ impl<'a> Hall<'a> {
     async fn play_through(&mut self, found: &mut Found) -> Result<()> {
         let scenario = self.scenario.clone();
         match &scenario.load.mode {
-            Mode::Steady | Mode::Soak => self.become_so_many(scenario.rooms).await?,
-            Mode::Ramp { levels, every } => {
+            Mode::Steady | Mode::Soak => {
+                let opened = self.become_so_many(scenario.rooms).await;
+                let there_are = self.open.len();
+                opened.with_context(|| format!("{there_are} of {} rooms", scenario.rooms))?;
+            }
+            Mode::Ramp { levels, every, bounds } => {
                 for rooms in levels {
                     let mut level = self.level(*rooms, *every).await?;
-                    level.judge(USUAL, processors());
+                    level.judge(bounds.or_usual(), processors());
+                    found.assertions.extend(level.assertions(*bounds));
                     found.levels.push(level);
                 }
                 self.become_so_many(0).await?;
@@ -156,9 +163,10 @@ impl<'a> Hall<'a> {
     async fn level(&mut self, rooms: u16, watched: Duration) -> Result<Level> {
         (self.setting.progress)(&format!("{rooms} rooms"));
         if let Err(error) = self.become_so_many(rooms).await {
-            let Some(broke) = refused(&error, self.open.len()) else { return Err(error) };
+            let Some(broke) = refused(&error, self.open.len(), rooms) else { return Err(error) };
             (self.setting.progress)(&broke);
-            return Ok(Level { rooms, broke: Some(broke), ..Level::default() });
+            let opened = u16::try_from(self.open.len()).unwrap_or(rooms);
+            return Ok(Level { rooms, opened, broke: Some(broke), ..Level::default() });
         }
         let people = u64::from(rooms) * self.scenario.roles.len() as u64;
         let last = Instant::now() + JOINING;
@@ -217,9 +225,10 @@ impl<'a> Hall<'a> {
 }
 
 /// What broke when the server took no more rooms than there are; none when it was something else.
-fn refused(error: &anyhow::Error, there_are: usize) -> Option<String> {
+fn refused(error: &anyhow::Error, there_are: usize, wanted: u16) -> Option<String> {
     let refusal = error.downcast_ref::<Refused>()?;
-    Some(format!("the server took no more than {there_are} rooms ({})", refusal.status))
+    let status = refusal.status;
+    Some(format!("the server took {there_are} of {wanted} rooms and no more ({status})"))
 }
 
 /// Processors this process may use.
@@ -237,11 +246,11 @@ mod tests {
     fn a_room_that_is_refused_is_a_limit_and_any_other_error_is_none() {
         for (status, limit) in [(503, true), (429, true), (500, false), (404, false)] {
             let error = Refused::or_error("/api/rooms", status, "no");
-            let found = refused(&error, 7);
+            let found = refused(&error, 7, 20);
             assert_eq!(found.is_some(), limit, "{status}: {found:?}");
-            assert!(found.is_none_or(|found| found.contains("7 rooms")));
+            assert!(found.is_none_or(|found| found.contains("7 of 20 rooms")));
             assert!(format!("{error:#}").contains(&status.to_string()), "{error:#}");
         }
-        assert_eq!(refused(&anyhow!("no connection"), 7), None);
+        assert_eq!(refused(&anyhow!("no connection"), 7, 20), None);
     }
 }

@@ -6,8 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::load::{Objective, Search};
+use super::load::{Bounds, Objective, Search};
+use super::report::Assertion;
 use super::series::Second;
+use crate::bot::pace::Offered;
 use crate::bot::pulse::Counts;
 use crate::samples::{Distribution, Samples};
 
@@ -22,17 +24,34 @@ const FINENESS: u16 = 20;
 /// Less of the people connected than this is no load of that number of rooms.
 const CONNECTED: f64 = 0.98;
 
+/// Less of what bots were given to send than this is no load of that number of rooms.
+const OFFERED: f64 = 0.95;
+
+/// Who is there in one of the last so many seconds is there in the end: a bot that is late with its answer is
+/// not seen in one of them.
+const END: usize = 3;
+
 /// What a number of rooms showed while it was watched.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Level {
-    /// How many rooms.
+    /// How many rooms there should be.
     pub rooms: u16,
+    /// How many there were: the server may have refused some.
+    #[serde(default)]
+    pub opened: u16,
     /// How long they were watched, in seconds.
     pub seconds: u64,
     /// People there should be, and those connected on average.
     pub people: u64,
     /// People connected, on average.
     pub connected: f64,
+    /// People connected in the end.
+    #[serde(default)]
+    pub connected_in_the_end: u64,
+    /// Of the sound, or of the pictures, that bots were given to send, the share that they sent: of what they
+    /// sent less of. None when they were given nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_share: Option<f64>,
     /// Latency of sound, in milliseconds.
     pub audio_latency_ms: Distribution,
     /// Packets lost, of 100.
@@ -111,12 +130,16 @@ impl Level {
     ) -> Self {
         let (mut audio, mut late) = (Samples::default(), Samples::default());
         let (mut lost, mut expected) = (0, 0);
+        let (mut sound, mut pictures) = (Offered::default(), Offered::default());
         for second in seconds {
             audio.merge(&second.audio_latency_ms);
             late.merge(&second.send_late_ms);
             lost += second.counts.lost;
             expected += second.counts.expected;
+            sound += second.counts.sound;
+            pictures += second.counts.pictures;
         }
+        let end = seconds.iter().rev().take(END).map(|second| second.connected);
         let mean = |value: &dyn Fn(&Second) -> Option<f64>| {
             let values: Vec<f64> = seconds.iter().filter_map(value).collect();
             (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -126,9 +149,12 @@ impl Level {
         let rss = seconds.iter().rev().find_map(|second| second.server_rss_bytes);
         Self {
             rooms,
+            opened: rooms,
             seconds: seconds.len() as u64,
             people: u64::from(rooms) * people as u64,
             connected: mean(&|second| Some(second.connected as f64)).unwrap_or_default(),
+            connected_in_the_end: end.max().unwrap_or_default(),
+            sent_share: sound.share().into_iter().chain(pictures.share()).reduce(f64::min),
             audio_latency_ms: audio.distribution(),
             silent_streams: seconds.iter().map(|second| second.silent_streams).sum(),
             lost_percent: lost.max(0) as f64 / expected.max(1) as f64 * 100.0,
@@ -161,8 +187,14 @@ impl Level {
         if self.broke.is_some() {
             return;
         }
+        let too_little = self.sent_share.filter(|share| *share < OFFERED);
         let broke = if self.connected < self.people as f64 * CONNECTED {
             format!("{:.0} of {} people were connected", self.connected, self.people)
+        } else if self.connected_in_the_end < self.people {
+            let (there, all) = (self.connected_in_the_end, self.people);
+            format!("{there} of {all} people were connected in the end")
+        } else if let Some(share) = too_little {
+            format!("bots sent {:.0} % of what they were given to send", share * 100.0)
         } else if self.audio_latency_ms.count == 0 {
             "nothing was heard".to_owned()
         } else if self.silent_streams > 0 {
@@ -176,7 +208,8 @@ impl Level {
         };
         let late = self.send_late_ms.p99;
         let busy = self.generator_cpus > 0.95 * processors as f64;
-        self.generator_limit = late > LATE_MS || busy;
+        // What bots do not send is nobody else's doing.
+        self.generator_limit = late > LATE_MS || busy || too_little.is_some();
         self.broke = Some(if self.generator_limit {
             format!(
                 "{broke}, while the load generator sent {late:.1} ms late (99 of 100) and kept {:.2} of \
@@ -186,6 +219,41 @@ impl Level {
         } else {
             broke
         });
+    }
+}
+
+impl Level {
+    /// What a level of a ramp must show: all rooms, all people, all that they were given to send, and what
+    /// the scenario bounds.
+    pub(super) fn assertions(&self, bounds: Bounds) -> Vec<Assertion> {
+        let mut all = Vec::new();
+        let mut add = |what: String, held: bool, found: String| {
+            let what = format!("at {} room(s): {what}", self.rooms);
+            all.push(Assertion { what, held, found: format!("({found})") });
+        };
+        let found = format!("{} of {} rooms", self.opened, self.rooms);
+        add("every room is there".to_owned(), self.opened == self.rooms, found);
+        if self.opened < self.rooms {
+            // It was not watched.
+            return all;
+        }
+        let found = format!("{} of {} people", self.connected_in_the_end, self.people);
+        let everybody = self.connected_in_the_end >= self.people;
+        add("everybody is connected in the end".to_owned(), everybody, found);
+        if let Some(share) = self.sent_share {
+            let found = format!("{:.0} %", share * 100.0);
+            add("bots send what they are given".to_owned(), share >= OFFERED, found);
+        }
+        if let Some(most) = bounds.audio_latency_p99_ms {
+            let p99 = self.audio_latency_ms.p99;
+            let held = self.audio_latency_ms.count > 0 && p99 <= most;
+            add(format!("audio_latency_ms.p99 ≤ {most}"), held, format!("{p99:.3}"));
+        }
+        if let Some(most) = bounds.loss_percent {
+            let (lost, held) = (self.lost_percent, self.lost_percent <= most);
+            add(format!("packets lost ≤ {most} %"), held, format!("{lost:.3} %"));
+        }
+        all
     }
 }
 
@@ -362,12 +430,65 @@ mod tests {
             connected,
             audio_latency_ms: [latency].into_iter().collect(),
             send_late_ms: [late].into_iter().collect(),
-            counts: Counts { lost, expected: 1_000, ..Default::default() },
+            counts: Counts { lost, expected: 1_000, sound: offered(990), ..Default::default() },
             generator_cpus: cpus,
             server_cpus: Some(0.5),
             server_forwarded: Some(10_000.0),
             ..Second::default()
         }
+    }
+
+    /// Of a second of sound.
+    fn offered(sent_ms: i64) -> Offered {
+        Offered { given_ms: 1_000, sent_ms }
+    }
+
+    #[test]
+    fn a_level_whose_bots_send_too_little_does_not_hold() {
+        let weak = |sound, pictures| {
+            let second = second(16, 10.0, 0, 1.0, 0.5);
+            let counts = Counts { sound, pictures, ..second.counts };
+            let level = judged(Second { counts, ..second });
+            (level.broke, level.generator_limit)
+        };
+        assert_eq!(weak(offered(960), Offered::default()).0, None);
+        for (sound, pictures) in [(offered(940), offered(1_000)), (offered(1_000), offered(0))] {
+            let (broke, generator_limit) = weak(sound, pictures);
+            assert!(broke.is_some_and(|broke| broke.contains("bots sent")) && generator_limit);
+        }
+    }
+
+    #[test]
+    fn who_is_missing_in_the_end_is_missed_whatever_the_average_says() {
+        let all = second(16, 10.0, 0, 1.0, 0.5);
+        let broke = |last: &[u64]| {
+            let end = last.iter().map(|connected| Second { connected: *connected, ..all.clone() });
+            let seconds: Vec<_> = std::iter::repeat_n(all.clone(), 200).chain(end).collect();
+            let mut level = Level::of(2, 8, &seconds, None);
+            level.judge(Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 }, 2);
+            level.broke
+        };
+        assert_eq!(broke(&[15, 16]), None, "one that was late with its answer");
+        let lost = broke(&[15, 15, 15]).unwrap_or_default();
+        assert!(lost.contains("15 of 16 people were connected in the end"), "{lost}");
+    }
+
+    #[test]
+    fn a_level_of_a_ramp_fails_by_what_the_scenario_bounds() {
+        let failed = |level: &Level, loss_percent, audio_latency_p99_ms| {
+            let judged = level.assertions(Bounds { audio_latency_p99_ms, loss_percent });
+            let failed = judged.into_iter().filter(|one| !one.held);
+            failed.map(|one| format!("{} {}", one.what, one.found)).collect::<Vec<_>>()
+        };
+        let lossy = level(16, 60.0, 6, 1.0, 0.5);
+        assert_eq!(failed(&lossy, None, None), Vec::<String>::new());
+        let found = failed(&lossy, Some(0.5), Some(50.0));
+        assert!(found[0].contains("audio_latency_ms.p99 ≤ 50"), "{found:?}");
+        assert!(found[1].contains("packets lost ≤ 0.5 % (0.600 %)"), "{found:?}");
+        assert!(failed(&level(15, 10.0, 0, 1.0, 0.5), None, None)[0].contains("15 of 16 people"));
+        let refused = Level { rooms: 200, opened: 7, ..Level::default() };
+        let found = failed(&refused, Some(0.5), None);
+        assert_eq!(found, ["at 200 room(s): every room is there (7 of 200 rooms)"]);
     }
 
     fn judged(second: Second) -> Level {

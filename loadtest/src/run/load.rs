@@ -30,6 +30,8 @@ pub enum Mode {
         levels: Vec<u16>,
         /// How long each lasts.
         every: Duration,
+        /// What each must keep to.
+        bounds: Bounds,
     },
     /// Rooms are added until an objective breaks; the most that hold are confirmed.
     FindLimit(Search),
@@ -50,7 +52,7 @@ pub struct Search {
     pub objective: Objective,
 }
 
-/// What holds when a scenario says nothing else, and of the levels of a ramp.
+/// What holds when a scenario says nothing else; of the levels of a ramp it is told, and fails nothing.
 pub(super) const USUAL: Objective = Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 };
 
 /// What a server that is not at its limit keeps to.
@@ -60,6 +62,25 @@ pub struct Objective {
     pub audio_latency_p99_ms: f64,
     /// No more packets are lost, in per cent.
     pub loss_percent: f64,
+}
+
+/// Of this, what a scenario bounds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Bounds {
+    /// 99 of 100 pieces of sound arrive within it, in milliseconds.
+    pub audio_latency_p99_ms: Option<f64>,
+    /// No more packets are lost, in per cent.
+    pub loss_percent: Option<f64>,
+}
+
+impl Bounds {
+    /// The usual, where it bounds nothing.
+    pub(super) fn or_usual(self) -> Objective {
+        Objective {
+            audio_latency_p99_ms: self.audio_latency_p99_ms.unwrap_or(USUAL.audio_latency_p99_ms),
+            loss_percent: self.loss_percent.unwrap_or(USUAL.loss_percent),
+        }
+    }
 }
 
 /// The table as it is written.
@@ -113,11 +134,15 @@ impl Load {
             (table.every_seconds.is_some(), "every_seconds", ramp),
             (table.hold_seconds.is_some(), "hold_seconds", search),
             (table.confirm_seconds.is_some(), "confirm_seconds", search),
-            (table.audio_latency_p99_ms.is_some(), "audio_latency_p99_ms", search),
-            (table.loss_percent.is_some(), "loss_percent", search),
+            (table.audio_latency_p99_ms.is_some(), "audio_latency_p99_ms", ramp || search),
+            (table.loss_percent.is_some(), "loss_percent", ramp || search),
         ] {
             ensure!(!given || fits, "`{name}` means nothing in this mode");
         }
+        let bounds = Bounds {
+            audio_latency_p99_ms: table.audio_latency_p99_ms,
+            loss_percent: table.loss_percent,
+        };
         let stagger = seconds("stagger_seconds", table.stagger_seconds, 0.15)?;
         let from = table.from.unwrap_or(1);
         let to = rooms.or(table.to).unwrap_or(MOST_ROOMS);
@@ -136,19 +161,15 @@ impl Load {
                         && levels.is_sorted_by(|a, b| a < b),
                     "the numbers of rooms of a ramp go up from 1 or more"
                 );
-                Mode::Ramp { levels, every: seconds("every_seconds", table.every_seconds, 10.0)? }
+                let every = seconds("every_seconds", table.every_seconds, 10.0)?;
+                Mode::Ramp { levels, every, bounds }
             }
             Name::FindLimit => Mode::FindLimit(Search {
                 from: from.min(to),
                 most: to,
                 hold: seconds("hold_seconds", table.hold_seconds, 8.0)?,
                 confirm: seconds("confirm_seconds", table.confirm_seconds, 20.0)?,
-                objective: Objective {
-                    audio_latency_p99_ms: table
-                        .audio_latency_p99_ms
-                        .unwrap_or(USUAL.audio_latency_p99_ms),
-                    loss_percent: table.loss_percent.unwrap_or(USUAL.loss_percent),
-                },
+                objective: bounds.or_usual(),
             }),
         };
         ensure!((1..=MOST_ROOMS).contains(&to) && from >= 1, "1 to {MOST_ROOMS} rooms");
@@ -192,11 +213,22 @@ mod tests {
     }
 
     #[test]
+    fn a_ramp_fails_by_what_it_bounds_alone() {
+        let text = "mode = \"ramp\"\nlevels = [1]\nloss_percent = 0.25";
+        let Mode::Ramp { bounds, .. } = parse(text, None).expect("valid").mode else {
+            panic!("a ramp")
+        };
+        assert_eq!(bounds, Bounds { loss_percent: Some(0.25), audio_latency_p99_ms: None });
+        let told = bounds.or_usual();
+        assert_eq!((told.loss_percent, told.audio_latency_p99_ms), (0.25, 50.0));
+    }
+
+    #[test]
     fn what_means_nothing_is_refused() {
         for wrong in [
             "hold_seconds = 3",
             "mode = \"ramp\"\nlevels = [5, 2]",
-            "mode = \"ramp\"\nloss_percent = 1.0",
+            "mode = \"soak\"\nloss_percent = 1.0",
             "mode = \"fast\"",
             "stagger_seconds = -1.0",
             "mode = \"find_limit\"\nlevels = [1]",

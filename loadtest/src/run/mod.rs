@@ -3,6 +3,7 @@
 mod agreement;
 mod compare;
 mod drift;
+mod excuses;
 mod fault;
 mod hall;
 pub mod limit;
@@ -124,6 +125,7 @@ pub async fn run(scenario: Scenario, mut setting: Setting) -> Result<RawRun> {
         run.add_room(index, room);
     }
     run.levels = found.levels;
+    run.assertions.extend(found.assertions);
     run.limit = found.limit;
     if let (Some(process), Some(before)) = (setting.process, used_before) {
         match process.used_since(before) {

@@ -203,10 +203,13 @@ impl RawRun {
             }));
         }
         // In a search for the limit rooms are pushed beyond it: its levels say who was in.
-        if self.tested.mode != FIND_LIMIT {
-            for assertion in always(index, &room.reports, &room.silent) {
-                self.assert(assertion);
-            }
+        let judged = if self.tested.mode == FIND_LIMIT {
+            vec![senders(index, &room.reports)]
+        } else {
+            always(index, &room.reports, &room.silent, &room.lost)
+        };
+        for assertion in judged {
+            self.assert(assertion);
         }
     }
 
@@ -409,29 +412,32 @@ impl Totals {
     }
 }
 
+/// A bot that was so far behind nine tenths of what it was given to send stopped, or was no whole load for a
+/// long while. Lower: a moment without a processor fails a run; higher: who stops late passes.
+const BEHIND_MS: u64 = 3_000;
+
 /// What every run must show, whatever its scenario: a test in which nothing flowed proves nothing.
-pub(super) fn always(room: u16, reports: &[Report], silent: &[Seat]) -> Vec<Assertion> {
-    let failing = |what: &str, fails: &dyn Fn(&Report) -> Option<String>| {
-        let found: Vec<String> = reports
-            .iter()
-            .filter_map(|report| {
-                Some(format!("room {room}, seat {}: {}", report.seat, fails(report)?))
-            })
-            .collect();
-        Assertion {
-            what: what.to_owned(),
-            held: found.is_empty() && !reports.is_empty(),
-            found: found.join("; "),
-        }
-    };
+pub(super) fn always(
+    room: u16,
+    reports: &[Report],
+    silent: &[Seat],
+    lost: &[(Seat, String)],
+) -> Vec<Assertion> {
+    let failing =
+        |what: &str, fails: &dyn Fn(&Report) -> Option<String>| failing(room, reports, what, fails);
     let trouble = failing("no bot had trouble", &|report| {
         (!report.troubles.is_empty()).then(|| report.troubles.join(", "))
+    });
+    let stayed = failing("every bot stays to the end, but for what the script does", &|report| {
+        let of = lost.iter().filter(|(seat, _)| *seat == report.seat).map(|(_, how)| how.as_str());
+        let how: Vec<_> = of.collect();
+        (!how.is_empty()).then(|| how.join(", "))
     });
     if reports.iter().any(|report| report.signaling_alone) {
         let got_in = failing("every bot got in", &|report| {
             report.stage.is_none().then(|| "never welcomed".to_owned())
         });
-        return vec![got_in, trouble];
+        return vec![got_in, stayed, trouble];
     }
     vec![
         failing("every bot got in", &|report| {
@@ -439,6 +445,10 @@ pub(super) fn always(room: u16, reports: &[Report], silent: &[Seat]) -> Vec<Asse
         }),
         failing("every bot sent", &|report| {
             let never = |kind: &SentKind| kind.given && kind.sent == 0;
+            let behind = |kind: &SentKind, what: &str| {
+                let ms = Some(kind.behind_ms).filter(|ms| *ms > BEHIND_MS)?;
+                Some(format!("too little {what}: {ms} ms behind what it was given"))
+            };
             if report.sent == 0 && !silent.contains(&report.seat) {
                 Some("nothing".to_owned())
             } else if never(&report.sound) {
@@ -446,7 +456,7 @@ pub(super) fn always(room: u16, reports: &[Report], silent: &[Seat]) -> Vec<Asse
             } else if never(&report.pictures) {
                 Some("no pictures, with a camera that was on".to_owned())
             } else {
-                None
+                behind(&report.sound, "sound").or_else(|| behind(&report.pictures, "pictures"))
             }
         }),
         failing("every bot received", &|report| {
@@ -455,13 +465,110 @@ pub(super) fn always(room: u16, reports: &[Report], silent: &[Seat]) -> Vec<Asse
         failing("no bot was too slow to count", &|report| {
             (report.overflow > 0).then(|| format!("{} packets", report.overflow))
         }),
+        stayed,
         trouble,
     ]
+}
+
+/// What a search must show of its bots: who is in, and is given something to send, sends. That nobody does
+/// would look like a server without a limit.
+fn senders(room: u16, reports: &[Report]) -> Assertion {
+    failing(room, reports, "every bot that was in sent", &|report| {
+        let kinds = [("sound", report.sound), ("pictures", report.pictures)];
+        let mut never = kinds.iter().filter(|(_, of)| of.sent == 0 && of.behind_ms > BEHIND_MS);
+        never.next().map(|(what, _)| format!("no {what}"))
+    })
+}
+
+/// Names every bot that fails.
+fn failing(
+    room: u16,
+    reports: &[Report],
+    what: &str,
+    fails: &dyn Fn(&Report) -> Option<String>,
+) -> Assertion {
+    let found: Vec<String> = reports
+        .iter()
+        .filter_map(|report| Some(format!("room {room}, seat {}: {}", report.seat, fails(report)?)))
+        .collect();
+    Assertion {
+        what: what.to_owned(),
+        held: found.is_empty() && !reports.is_empty(),
+        found: found.join("; "),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bot::listener::{Leaks, Times};
+
+    /// A bot that did all it should.
+    fn report(seat: u8) -> Report {
+        let sent = SentKind { given: true, sent: 500, behind_ms: 40 };
+        Report {
+            seat: Seat(seat),
+            online: true,
+            connected: true,
+            stage: Some("lobby".to_owned()),
+            holder: None,
+            chair: None,
+            hands: Vec::new(),
+            group: palabre_ids::Group::PLENARY,
+            may_speak: Vec::new(),
+            may_be_seen: Vec::new(),
+            microphone: true,
+            camera: true,
+            sent: 1_000,
+            sound: sent,
+            pictures: sent,
+            received: 1_000,
+            expected: 1_000,
+            lost: 0,
+            overflow: 0,
+            leaks: Leaks::default(),
+            slots: Vec::new(),
+            joins: vec![0.1],
+            returns: Vec::new(),
+            signaling_alone: false,
+            back_at: None,
+            refused: 0,
+            let_in: 1,
+            times: Times::default(),
+            speech: Speech::default(),
+            losses: Vec::new(),
+            freezes: (0, 0.0),
+            troubles: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_bot_that_stops_sending_or_is_lost_is_named() {
+        let failed = |reports: &[Report], lost: &[(Seat, String)]| {
+            let judged = always(7, reports, &[], lost).into_iter();
+            judged.filter(|one| !one.held).map(|one| one.found).collect::<Vec<_>>()
+        };
+        let kind = |behind_ms| SentKind { given: true, sent: 500, behind_ms };
+        assert_eq!(failed(&[report(0), report(1)], &[]), Vec::<String>::new());
+        let stops = Report { sound: kind(4_000), ..report(1) };
+        let found = failed(&[report(0), stops], &[]);
+        assert_eq!(found, ["room 7, seat 1: too little sound: 4000 ms behind what it was given"]);
+        let dark = Report { pictures: kind(4_000), ..report(2) };
+        assert!(failed(&[dark], &[])[0].contains("too little pictures"));
+        let lost = [(Seat(1), "its media were lost at second 9.0".to_owned())];
+        let found = failed(&[report(0), report(1)], &lost);
+        assert_eq!(found, ["room 7, seat 1: its media were lost at second 9.0"]);
+    }
+
+    #[test]
+    fn a_search_whose_bots_send_nothing_fails_and_one_that_left_some_out_does_not() {
+        let kind = |behind_ms| SentKind { given: true, sent: 0, behind_ms };
+        let senderless = Report { sound: kind(9_000), ..report(1) };
+        let found = senders(7, &[report(0), senderless]);
+        assert!(!found.held && found.found.contains("room 7, seat 1"), "{found:?}");
+        let left_out = Report { sound: kind(0), pictures: kind(0), ..report(1) };
+        assert!(senders(7, &[left_out]).held, "its level says so");
+    }
 
     fn run(scenario: &str, began_at_ms: u64, seconds: f64) -> RawRun {
         let tested = Tested { scenario: scenario.to_owned(), ..Tested::default() };
@@ -514,6 +621,6 @@ mod tests {
 
     #[test]
     fn a_room_without_bots_is_no_success() {
-        assert!(always(0, &[], &[]).iter().all(|assertion| !assertion.held));
+        assert!(always(0, &[], &[], &[]).iter().all(|assertion| !assertion.held));
     }
 }

@@ -37,6 +37,8 @@ pub struct RoomResult {
     pub reports: Vec<Report>,
     /// Those who were given nothing to send.
     pub silent: Vec<Seat>,
+    /// Those who were lost, and how, unless the script explains it.
+    pub lost: Vec<(Seat, String)>,
     /// The scenario's checks.
     pub assertions: Vec<Assertion>,
     /// Silences, by cause, in milliseconds.
@@ -261,8 +263,8 @@ impl Summary {
             held: false,
             mode: run.tested.mode.clone(),
             began_at_ms: run.began_at_ms,
-            // By a plan rooms come and go: the most at once count.
-            rooms: run.levels.iter().map(|level| level.rooms.into()).max().unwrap_or(run.rooms),
+            // By a plan rooms come and go: the most at once count, and none that were refused.
+            rooms: run.levels.iter().map(|level| level.opened.into()).max().unwrap_or(run.rooms),
             people: run.tested.people,
             seconds: run.seconds,
             partial: run.partial,
@@ -457,12 +459,17 @@ fn judge(expected: &Expectation, json: &Value) -> Assertion {
         .split('.')
         .try_fold(json, |value, key| value.get(key))
         .and_then(Value::as_f64);
+    let rooms = json.get("rooms").and_then(Value::as_f64).unwrap_or_default();
+    let value = if expected.each_room { value.map(|value| value / rooms.max(1.0)) } else { value };
     let mut what = expected.metric.clone();
     if let Some(least) = expected.at_least {
         let _ = write!(what, " ≥ {least}");
     }
     if let Some(most) = expected.at_most {
         let _ = write!(what, " ≤ {most}");
+    }
+    if expected.each_room {
+        what.push_str(" for each room");
     }
     let held = value.is_some_and(|value| {
         expected.at_least.is_none_or(|least| value >= least)
@@ -483,7 +490,12 @@ mod tests {
         let json = serde_json::json!({"a_ms": {"p95": 3.0}});
         let expect = |metric: &str, at_most| {
             judge(
-                &Expectation { metric: metric.to_owned(), at_most: Some(at_most), at_least: None },
+                &Expectation {
+                    metric: metric.to_owned(),
+                    at_most: Some(at_most),
+                    at_least: None,
+                    each_room: false,
+                },
                 &json,
             )
             .held
@@ -531,6 +543,30 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_for_each_room_grows_with_their_number() {
+        let expected = Expectation {
+            metric: "floor_grant_ms.count".to_owned(),
+            at_most: None,
+            at_least: Some(50.0),
+            each_room: true,
+        };
+        for (rooms, held) in [(1, true), (2, true), (3, false)] {
+            let json = serde_json::json!({"rooms": rooms, "floor_grant_ms": {"count": 100}});
+            let found = judge(&expected, &json);
+            assert_eq!(found.held, held, "{found:?}");
+            assert_eq!(found.what, "floor_grant_ms.count ≥ 50 for each room");
+        }
+    }
+
+    #[test]
+    fn rooms_are_those_there_were() {
+        let mut run = RawRun::new(Tested::default(), 0);
+        let level = |rooms, opened| Level { rooms, opened, ..Level::default() };
+        run.levels = vec![level(5, 5), level(200, 7)];
+        assert_eq!(Summary::of(&run).rooms, 7);
+    }
+
+    #[test]
     fn a_bound_on_any_number_is_judged() {
         let mut run = RawRun::new(Tested::default(), 0);
         run.totals.audio_latency_ms.add(40.0);
@@ -538,6 +574,7 @@ mod tests {
             metric: metric.to_owned(),
             at_most: Some(at_most),
             at_least: None,
+            each_room: false,
         };
         run.expectations = vec![expect("audio_latency_ms.p99", 50.0), expect("freezes", 0.0)];
         assert!(Summary::of(&run).held);

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use palabre_ids::{MediaKind, Seat};
+use palabre_wire::Command;
 use tokio::sync::watch;
 
 use super::Progress;
+use super::excuses::{Cause, Excuses, left_out};
 use super::fault::Struck;
 use super::report::{Assertion, RoomResult};
 use super::scenario::Scenario;
@@ -23,6 +25,7 @@ use crate::hostile::HostileBot;
 use crate::ledger::Ledger;
 use crate::link::{Invitation, RoomRequest, Server, open_room};
 use crate::media::speech::Voice;
+use crate::relay::path::Conditions;
 
 /// A check may become true this late: who is heard takes 3 s to tell, and more on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -42,6 +45,8 @@ pub(super) struct RoomRun {
     ledger: Ledger,
     /// Those that the script sent away and has not called back.
     away: BTreeSet<Seat>,
+    /// What the script does that explains that somebody is lost.
+    excuses: Excuses,
     /// Whether something is broken on purpose.
     strained: Arc<AtomicBool>,
     start: Instant,
@@ -115,6 +120,7 @@ impl RoomRun {
             hostile,
             ledger,
             away: BTreeSet::new(),
+            excuses: Excuses::default(),
             strained: Arc::default(),
             start: Instant::now(),
             progress,
@@ -135,8 +141,12 @@ impl RoomRun {
         let mut result = RoomResult::default();
         let silent = |seat: &Seat| seat.0 >= self.scenario.speakers && !self.scenario.cameras;
         result.silent = self.bots.keys().copied().filter(silent).collect();
+        let whole = async {
+            self.play(&mut result).await;
+            self.settle().await;
+        };
         tokio::select! {
-            () = self.play(&mut result) => {}
+            () = whole => {}
             // Whoever could say so is gone with its end.
             _ = end.wait_for(|end| *end) => {}
         }
@@ -195,11 +205,46 @@ impl RoomRun {
         tokio::time::sleep_until((self.start + scenario.length + stood).into()).await;
     }
 
+    /// Waits until everybody is there who should be: some may be on their way back from the script's last
+    /// word.
+    async fn settle(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let mut all = true;
+            for (seat, bot) in &self.bots {
+                let Ok(report) = bot.report().await else { continue };
+                all &= self.excuses.lasts(*seat) || self.left_out(&report).is_none();
+            }
+            if all {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn left_out(&self, report: &Report) -> Option<&'static str> {
+        let asks = self.scenario.steps.iter().any(|step| may_end_the_session(&step.what));
+        left_out(report, asks || self.scenario.play.is_some())
+    }
+
+    /// How somebody was lost, and what they lack in the end, unless the script explains it.
+    fn lost(&self, report: &Report) -> Vec<String> {
+        let mut lost = self.excuses.unexplained(report.seat, &report.losses, self.start);
+        if !self.excuses.lasts(report.seat) {
+            lost.extend(self.left_out(report).map(str::to_owned));
+        }
+        lost
+    }
+
     /// Asks everybody what they measured, and lets them leave.
     async fn gather(self, mut result: RoomResult) -> RoomResult {
         for bot in self.bots.values() {
             match bot.report().await {
-                Ok(report) => result.reports.push(report),
+                Ok(report) => {
+                    let lost = self.lost(&report);
+                    result.lost.extend(lost.into_iter().map(|how| (report.seat, how)));
+                    result.reports.push(report);
+                }
                 Err(error) => result.failures.push(format!("{error:#}")),
             }
         }
@@ -230,6 +275,7 @@ impl RoomRun {
                         Order::Return(_) => self.away.remove(seat),
                         _ => false,
                     };
+                    self.excuses.ordered(*seat, &order, Instant::now());
                     self.bot(*seat)?.order(order).await;
                 }
             }
@@ -248,13 +294,22 @@ impl RoomRun {
                     media: self.scenario.bots != Stack::Signaling,
                 };
                 let strained = self.strained.swap(true, Ordering::Relaxed);
+                let began = Instant::now();
+                fault.seats.iter().for_each(|seat| self.excuses.begin(*seat, Cause::Fault, began));
                 let outcome = struck.suffer(fault, &mut result.faults, &mut result.gaps).await;
+                let ended = Instant::now();
+                fault.seats.iter().for_each(|seat| self.excuses.end(*seat, Cause::Fault, ended));
                 // Whoever was struck came anew, and is not missed at once.
                 self.strained.store(strained, Ordering::Relaxed);
                 outcome?;
             }
             Act::Network(seats, conditions) => {
+                let good = *conditions == Conditions::default();
                 for seat in seats {
+                    match good {
+                        true => self.excuses.end(*seat, Cause::Network, Instant::now()),
+                        false => self.excuses.begin(*seat, Cause::Network, Instant::now()),
+                    }
                     self.bot(*seat)?.order(Order::Conditions(*conditions)).await;
                 }
                 self.strained.store(true, Ordering::Relaxed);
@@ -346,6 +401,13 @@ fn whom(whom: &Whom) -> String {
         Whom::Allowed => "exactly who may".to_owned(),
         Whom::Seats(seats) => numbers(seats),
     }
+}
+
+/// Whether a session may be over after it: the last phase is left as any other.
+fn may_end_the_session(what: &Act) -> bool {
+    let Act::Tell(seats, line) = what else { return false };
+    let told = seats.first().and_then(|seat| order(line, *seat).ok());
+    matches!(told, Some(Order::Ask(Command::GoOn | Command::NextPhase) | Order::Play(Some(_))))
 }
 
 /// What a bot lacks to tell what a check asks, which may be of media.
@@ -463,6 +525,21 @@ fn seats(seats: &BTreeSet<Seat>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_who_moves_the_phases_may_end_a_session() {
+        for (line, may) in [
+            (r#"{"do":"next_phase"}"#, true),
+            (r#"{"do":"go_on"}"#, true),
+            (r#"{"do":"play","on":true}"#, true),
+            (r#"{"do":"play","on":false}"#, false),
+            (r#"{"do":"set_muted","muted":true}"#, false),
+        ] {
+            let told = Act::Tell(vec![Seat(0)], line.to_owned());
+            assert_eq!(may_end_the_session(&told), may, "{line}");
+        }
+        assert!(!may_end_the_session(&Act::Mark));
+    }
 
     #[test]
     fn one_who_is_not_there_is_not_passed_over() {

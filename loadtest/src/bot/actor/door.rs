@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Actor, PING_EVERY, Wire};
 use crate::backoff;
-use crate::bot::{Note, Return, Stack};
+use crate::bot::{Lost, Note, Return, Stack};
 use crate::signaling::{self, Incoming, Outgoing};
 
 /// What became of its attempts to get in.
@@ -81,6 +81,13 @@ impl Actor {
             told => self.pause(now).max(told.unwrap_or_default()),
         };
         self.wire = Wire::Away { retry: Some(now + pause), how: Return::Resume };
+    }
+
+    /// Who was in is so no longer. An attempt to get in that fails loses nothing.
+    pub(super) fn lost_signaling(&mut self, now: Instant, what: Lost) {
+        if self.knocks.let_in > 0 && !self.absence.is_out() {
+            self.losses.add(now, what);
+        }
     }
 
     /// How long a page would wait before it tries again.

@@ -15,6 +15,7 @@ impl Actor {
     pub(super) fn pulse(&mut self) -> Pulse {
         let mut senses = lock(&self.senses);
         let (received, expected, lost) = senses.listener.packets();
+        let (sound, pictures) = senses.mouth.offered();
         let counts = Counts {
             sent: senses.mouth.sent().total() as i64,
             received: received as i64,
@@ -24,6 +25,8 @@ impl Actor {
             joins: self.joins.len() as i64,
             reconnections: self.returns.len() as i64,
             freezes: senses.listener.freezes().0 as i64,
+            sound,
+            pictures,
         };
         let since = counts - std::mem::replace(&mut self.told, counts);
         Pulse {
@@ -79,6 +82,7 @@ impl Actor {
             let_in: self.knocks.let_in,
             times: senses.listener.times(),
             speech: senses.listener.speech.clone(),
+            losses: self.losses.unexplained(),
             freezes: senses.listener.freezes(),
             troubles: self.troubles.clone(),
         }

@@ -9,7 +9,7 @@ use super::{Actor, Wire};
 use crate::bot::media::Media;
 use crate::bot::plan::SlotMap;
 use crate::bot::senses::lock;
-use crate::bot::{Note, Stack};
+use crate::bot::{Lost, Note, Stack};
 use crate::relay::{self, Network, Relay};
 
 /// A network that the script changed is settled so long after it.
@@ -90,6 +90,7 @@ impl Actor {
         }
         media.connected = connected;
         if !connected {
+            self.losses.add(now, Lost::Media);
             self.note(Note::MediaLost);
             return;
         }

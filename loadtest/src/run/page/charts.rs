@@ -378,15 +378,35 @@ pub(super) fn growth(run: &RawRun) -> Vec<(&'static str, Figure)> {
     );
     let rss = each(&|level| Some(level.server_rss_bytes? as f64 / 1_048_576.0));
     memory.plot.add("server", 1, Shape::Marked, rss);
+    let mut each_room = Figure::new(
+        "Server memory for each room",
+        "What rooms added to it since there was none, shared out.",
+        rooms(),
+        Axis::linear("memory (KiB)"),
+    );
+    let kib = each(&|level| Some(level.server_rss_bytes_per_room? / 1_024.0));
+    each_room.plot.add("server", 1, Shape::Marked, kib);
+    let mut per_processor = Figure::new(
+        "Rooms that one processor carries",
+        "If what they cost grows with their number.",
+        rooms(),
+        Axis::linear("rooms"),
+    );
+    let carries = each(&|level| level.rooms_per_processor);
+    per_processor.plot.add("server", 1, Shape::Marked, carries);
     let mut all = vec![
         ("load-cpu", cpu),
         ("load-cpu-per-packet", packet),
         ("load-latency", latency),
         ("load-memory", memory),
+        ("load-memory-per-room", each_room),
+        ("load-rooms-per-processor", per_processor),
     ];
     all.retain(|(_, figure)| !figure.plot.is_empty());
     for (_, figure) in &mut all {
-        let told = run.levels.iter().map(|level| (f64::from(level.rooms), words::level(level)));
+        // What was refused was not watched.
+        let watched = run.levels.iter().filter(|level| level.opened == level.rooms);
+        let told = watched.map(|level| (f64::from(level.rooms), words::level(level)));
         figure.plot.told = told.collect();
         figure.plot.told.sort_by(|a, b| a.0.total_cmp(&b.0));
     }

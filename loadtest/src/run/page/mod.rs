@@ -151,7 +151,8 @@ fn levels(out: &mut String, run: &RawRun) {
     }
     out.push_str(
         "<h2>Step by step</h2><div class=\"card scroll\"><table><thead><tr><th class=\"n\">rooms</th>\
-         <th class=\"n\">server CPU</th><th class=\"n\">per packet</th><th class=\"n\">memory</th>\
+         <th class=\"n\">server CPU</th><th class=\"n\">per packet</th>\
+         <th class=\"n\">rooms a processor</th><th class=\"n\">memory</th><th class=\"n\">a room</th>\
          <th class=\"n\">sound, 99 of 100</th><th class=\"n\">lost</th><th>what broke</th></tr></thead><tbody>",
     );
     let dash = || "–".to_owned();
@@ -159,13 +160,16 @@ fn levels(out: &mut String, run: &RawRun) {
         let _ = write!(
             out,
             "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-             <td class=\"n\">{}</td><td class=\"n\">{} ms</td><td class=\"n\">{} %</td><td>{}</td></tr>",
-            level.rooms,
+             <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{} ms</td><td class=\"n\">{} %</td><td>{}</td></tr>",
+            words::rooms(level),
             level.server_cpus.map_or_else(dash, |cpus| format!("{} %", number(cpus * 100.0))),
             level
                 .server_cpu_ns_per_forwarded_packet
                 .map_or_else(dash, |ns| format!("{} µs", number(ns / 1_000.0))),
+            level.rooms_per_processor.map_or_else(dash, number),
             level.server_rss_bytes.map_or_else(dash, words::mebibytes),
+            level.server_rss_bytes_per_room.map_or_else(dash, words::kibibytes),
             number(level.audio_latency_ms.p99),
             number(level.lost_percent),
             escape(level.broke.as_deref().unwrap_or(""))
@@ -220,10 +224,16 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::limit::Level;
     use crate::run::raw::Tested;
     use crate::run::series::Second;
 
     fn page(found: &str) -> String {
+        let run = run(found);
+        html(&run, &Summary::of(&run))
+    }
+
+    fn run(found: &str) -> RawRun {
         let tested = Tested { scenario: "<x>".to_owned(), people: 8, ..Tested::default() };
         let mut run = RawRun::new(tested, 1_800_000_000_000);
         run.rooms = 2;
@@ -243,7 +253,59 @@ mod tests {
             held: found.is_empty(),
             found: found.to_owned(),
         });
-        html(&run, &Summary::of(&run))
+        run
+    }
+
+    /// A run that measured everything there is.
+    fn everything() -> RawRun {
+        let mut run = run("");
+        let one = |name: &str| (name.to_owned(), [2.0].into_iter().collect());
+        let totals = &mut run.totals;
+        totals.join_seconds.add(0.3);
+        totals.video_latency_ms.add(2.0);
+        totals.floor_grant_ms.add(20.0);
+        totals.floor_revoke_ms.add(20.0);
+        totals.media_gap_ms = [one("storm")].into();
+        totals.hear_again_seconds = [one("server_restarted")].into();
+        totals.welcome_seconds = [one("first"), one("others")].into();
+        totals.packets_lost_to = [one("signaling_lost")].into();
+        (totals.refused, totals.let_in) = (1, 99);
+        for (second, rooms) in run.series.iter_mut().zip(1..) {
+            second.rooms = 4 * rooms;
+            second.connected = 8;
+            second.counts.lost = 1;
+            second.server_rss_bytes = Some(20 << 20);
+            second.send_late_ms = [0.2].into_iter().collect();
+        }
+        run
+    }
+
+    /// The same, by a ramp.
+    fn grown() -> RawRun {
+        let mut run = everything();
+        let level = |rooms: u16| Level {
+            rooms,
+            opened: rooms,
+            audio_latency_ms: Distribution {
+                count: 1,
+                p50: 1.0,
+                p99: 2.0,
+                ..Distribution::default()
+            },
+            server_cpus: Some(0.02),
+            server_cpu_ns_per_forwarded_packet: Some(4_000.0),
+            rooms_per_processor: Some(47.0),
+            server_rss_bytes: Some(30 << 20),
+            server_rss_bytes_per_room: Some(123.0 * 1_024.0),
+            ..Level::default()
+        };
+        run.levels = vec![level(1), level(3)];
+        run.levels.push(Level {
+            opened: 7,
+            broke: Some("the server took 7 of 9 rooms".to_owned()),
+            ..level(9)
+        });
+        run
     }
 
     #[test]
@@ -253,7 +315,82 @@ mod tests {
             assert!(!page.contains(outside), "{outside}");
         }
         assert!(page.contains("class=\"verdict passed\""));
-        assert!(page.contains("<svg"));
+    }
+
+    /// Titles of plots, each with a drawing right after it.
+    fn drawn(page: &str) -> Vec<&str> {
+        let figures = page.split("<figure>").skip(1);
+        figures
+            .filter(|figure| figure.contains("<svg"))
+            .filter_map(|figure| figure.split_once("<h3>")?.1.split_once("</h3>"))
+            .map(|(title, _)| title)
+            .collect()
+    }
+
+    #[test]
+    fn every_plot_and_table_is_there_that_has_something_to_show() {
+        let of = |run: &RawRun| html(run, &Summary::of(run));
+        let (steady, ramp) = (of(&everything()), of(&grown()));
+        let always = [
+            "Latency of sound over time",
+            "Distribution of latency",
+            "People connected",
+            "CPU",
+            "Memory of the server",
+            "Losses",
+            "Coming back after a drop",
+            "Was the load generator in time?",
+        ];
+        for title in always {
+            assert!(drawn(&steady).contains(&title) && drawn(&ramp).contains(&title), "{title}");
+        }
+        assert!(drawn(&steady).contains(&"Rooms against the server’s CPU"));
+        assert_eq!(drawn(&steady).len(), always.len() + 1);
+        let grows = [
+            "Server CPU by number of rooms",
+            "Server CPU for each packet forwarded",
+            "Latency of sound by number of rooms",
+            "Server memory by number of rooms",
+            "Server memory for each room",
+            "Rooms that one processor carries",
+        ];
+        for title in grows {
+            assert!(drawn(&ramp).contains(&title), "{title}");
+        }
+        assert_eq!(drawn(&ramp).len(), always.len() + grows.len());
+        let (what, measured) = ("What had to be true", "What was measured");
+        for page in [&steady, &ramp] {
+            for title in [what, measured, "How it went"] {
+                assert!(page.contains(&format!("<h2>{title}</h2>")), "{title}");
+            }
+        }
+        assert!(!steady.contains("<h2>Step by step</h2>"));
+        assert!(ramp.contains("<h2>Step by step</h2>"));
+    }
+
+    #[test]
+    fn what_faults_cost_and_what_rooms_cost_is_told_where_there_is_any() {
+        let of = |run: &RawRun| html(run, &Summary::of(run));
+        let (nothing, page) = (page(""), of(&grown()));
+        for told in [
+            "All hear all again after: server restarted",
+            "Let in again: who speaks or conducts",
+            "Let in again: others",
+            "Lost by a room’s listeners in one fault: signaling lost",
+            "of attempts to get in were turned away",
+            "rooms of this kind on one processor",
+            "server memory for each room",
+        ] {
+            assert!(page.contains(told), "{told}");
+            assert!(!nothing.contains(told), "{told}");
+        }
+        for (value, times) in [("<b>1 %</b>", 1), ("<b>47</b>", 1), ("<b>123 KiB</b>", 1)] {
+            assert_eq!(page.matches(value).count(), times, "{value}");
+        }
+        // One for each level.
+        assert_eq!(page.matches("<td class=\"n\">47</td>").count(), 3);
+        assert_eq!(page.matches("<td class=\"n\">123 KiB</td>").count(), 3);
+        assert!(page.contains("<td class=\"n\">7 of 9</td>"));
     }
 
     #[test]

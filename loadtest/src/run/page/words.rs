@@ -144,6 +144,22 @@ pub(super) fn tiles(summary: &Summary) -> Vec<(String, String)> {
     if let Some(rss) = summary.server_rss_bytes {
         add(mebibytes(rss), "server memory in the end");
     }
+    if summary.refused_share > 0.0 {
+        add(
+            format!("{} %", number(summary.refused_share * 100.0)),
+            "of attempts to get in were turned away",
+        );
+    }
+    // Of the most rooms that held: what a few cost is for the most part fixed.
+    let most = summary.levels.iter().filter(|level| level.broke.is_none());
+    if let Some(level) = most.max_by_key(|level| level.rooms) {
+        if let Some(rooms) = level.rooms_per_processor {
+            add(number(rooms), "rooms of this kind on one processor");
+        }
+        if let Some(bytes) = level.server_rss_bytes_per_room {
+            add(kibibytes(bytes), "server memory for each room");
+        }
+    }
     tiles
 }
 
@@ -161,8 +177,32 @@ pub(super) fn measured(summary: &Summary) -> Vec<(String, &'static str, &Distrib
     for (rung, of) in &summary.reconnect_seconds {
         all.push((format!("Coming back: {}", rung_name(rung)), "s", of));
     }
+    for (cause, of) in &summary.hear_again_seconds {
+        let cause = cause.replace('_', " ");
+        all.push((format!("All hear all again after: {cause}"), "s", of));
+    }
+    for (who, of) in &summary.welcome_seconds {
+        let who = match who.as_str() {
+            "first" => "who speaks or conducts",
+            who => who,
+        };
+        all.push((format!("Let in again: {who}"), "s", of));
+    }
+    for (cause, of) in &summary.packets_lost_to {
+        let cause = cause.replace('_', " ");
+        all.push((format!("Lost by a room’s listeners in one fault: {cause}"), "packets", of));
+    }
     all.retain(|(_, _, of)| of.count > 0);
     all
+}
+
+/// How many rooms there were, and how many there should have been where the server refused some.
+pub(super) fn rooms(level: &Level) -> String {
+    if level.opened == level.rooms {
+        level.rooms.to_string()
+    } else {
+        format!("{} of {}", level.opened, level.rooms)
+    }
 }
 
 /// What a number of rooms showed.
@@ -192,6 +232,10 @@ pub(super) fn rung_name(rung: &str) -> String {
 
 pub(super) fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", number(bytes as f64 / 1_048_576.0))
+}
+
+pub(super) fn kibibytes(bytes: f64) -> String {
+    format!("{} KiB", number(bytes / 1_024.0))
 }
 
 fn count(n: u64, one: &str, many: &str) -> String {

@@ -69,6 +69,9 @@ pub struct Expectation {
     pub at_most: Option<f64>,
     /// The least it may be.
     pub at_least: Option<f64>,
+    /// Whether it is a room's share of the number that is bounded.
+    #[serde(default)]
+    pub each_room: bool,
 }
 
 /// Whose server.
@@ -241,6 +244,10 @@ impl Scenario {
             !load.is_planned() || file.server.is_none(),
             "`server`: rooms that come and go by a plan take a server that is there"
         );
+        ensure!(
+            !load.is_planned() || over.bots.unwrap_or(file.bots) != Stack::Signaling,
+            "`bots`: rooms that come and go by a plan are watched by their media"
+        );
         for seat in &file.hostile {
             ensure!(seat.0 < people, "hostile: seat {seat} has nobody");
         }
@@ -310,6 +317,35 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_takes_bots_with_media() {
+        let error = parse("bots = \"signaling\"\n[load]\nmode = \"ramp\"\n").expect_err("no media");
+        assert!(format!("{error:#}").contains("media"), "{error:#}");
+    }
+
+    #[test]
+    fn a_day_demands_that_its_sessions_moved_and_reached_their_end() {
+        let text = include_str!("../../../scenarios/codev-day.toml");
+        let scenario = Scenario::parse(text, Overrides::default()).expect("valid");
+        for wanted in ["floor_grant_ms.count", "floor_revoke_ms.count"] {
+            let mut bounds = scenario.expectations.iter().filter(|one| one.each_room);
+            assert!(bounds.any(|one| one.metric == wanted && one.at_least >= Some(100.0)));
+        }
+        let ended = |step: &Step| match &step.what {
+            Act::Check(check) => check.stage.as_deref() == Some("ended"),
+            _ => false,
+        };
+        assert!(scenario.steps.iter().any(ended));
+    }
+
+    #[test]
+    fn growth_bounds_what_its_levels_lose() {
+        let text = include_str!("../../../scenarios/growth.toml");
+        let load = Scenario::parse(text, Overrides::default()).expect("valid").load;
+        let crate::run::load::Mode::Ramp { bounds, .. } = load.mode else { panic!("a ramp") };
+        assert_eq!(bounds.loss_percent, Some(0.5));
+    }
+
+    #[test]
     fn steps_are_in_order_of_time() {
         let scenario =
             parse("[[at]]\nsecond = 9\nmark = true\n[[at]]\nsecond = 1.5\nseat = 0\ndo = \"next_phase\"\n").expect("valid");
@@ -352,6 +388,7 @@ mod tests {
             ("\n[[at]]\nsecond = 1\nheard = \"all\"\n", "line 5", "list of seats"),
             ("[[at]]\nsecond = 1\nherad = [1]\n", "line 4", "unknown key"),
             ("[[expect]]\nmetric = \"x\"\n", "line 4", "at_most"),
+            ("[[expect]]\nmetric = \"x\"\nat_most = 1\neach_room = 2\n", "line 4", "bool"),
             ("[[at]]\nsecond = 1\nseat = 1\nfault = \"rebinding\"\n", "line 4", "relay"),
             ("relay = true\n[[at]]\nsecond = 1\nfault = \"rebinding\"\n", "line 5", "struck"),
             (

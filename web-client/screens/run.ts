@@ -29,14 +29,19 @@ function fakeMedia() {
       : document.createElement('canvas').captureStream(0).getVideoTracks()[0];
   class Peer extends EventTarget {
     received = 0;
+    connectionState = 'new';
     addTransceiver(kind: string | MediaStreamTrack) {
       const sender = { replaceTrack: async () => undefined };
-      const receiver = typeof kind === 'string' ? { track: track(kind) } : {};
+      const receiver =
+        typeof kind === 'string' ? { track: track(kind), getSynchronizationSources: () => [] } : {};
       return { sender, receiver, setCodecPreferences: () => undefined };
     }
     createOffer = async () => ({ type: 'offer', sdp: 'v=0' });
     setLocalDescription = async () => undefined;
-    setRemoteDescription = async () => undefined;
+    setRemoteDescription = async () => {
+      this.connectionState = 'connected';
+      this.dispatchEvent(new Event('connectionstatechange'));
+    };
     getStats = async () => {
       if (!silent()) this.received++;
       return new Map<string, object>([

@@ -101,7 +101,7 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
         plight = given;
         // Whoever lost the connection does not get it back here.
         if (message.resume) return socket.terminate();
-        if (plight === 'away' || plight === 'wordless') setTimeout(() => socket.terminate(), CUT_AFTER);
+        if (plight === 'away' || plight === 'listening') setTimeout(() => socket.terminate(), CUT_AFTER);
         if (name === 'expired') return say({ type: 'closing', reason: 'token_expired' });
         if (name === 'taken') return say({ type: 'closing', reason: 'taken_over' });
         const room = scene(name as SceneName, message.language, now);

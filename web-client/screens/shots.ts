@@ -33,7 +33,7 @@ const phoneTab = (tab: string) => async (page: Page) => {
 const PLIGHTS = {
   offline: 3500,
   away: 4500,
-  wordless: 3500,
+  listening: 3500,
   mending: 3500,
   soundless: 11_000,
   tunnel: 6500,

@@ -1,10 +1,11 @@
 //! The HTTP calls as others' tools read them (OpenAPI 3.1), made from the very types that are taken and
 //! given. What passes over the WebSocket is described in `docs/WIRE.md`.
 
-use axum::Json;
+use axum::Router;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api;
 
@@ -29,9 +30,14 @@ impl Modify for OperatorKey {
     }
 }
 
-/// `GET /api/openapi.json`.
-pub(crate) async fn describe() -> Json<OpenApi> {
-    Json(Calls::openapi())
+/// Where people read the calls, and try them.
+const PAGE: &str = "/api/docs";
+
+/// The calls for other tools, at `GET /api/openapi.json`, and for people.
+pub(crate) fn pages<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    // Without the bar in which another server's calls can be looked up.
+    let look = Config::default().use_base_layout();
+    SwaggerUi::new(PAGE).url("/api/openapi.json", Calls::openapi()).config(look).into()
 }
 
 #[cfg(test)]

@@ -133,6 +133,11 @@ fn what_the_calls_are_said_to_answer_is_what_they_answer() {
     let data = tempfile::tempdir().expect("dir");
     let server = Palabre::start(data.path(), &[]);
     let described = server.get("/api/openapi.json").2;
+    let (status, _, docs) = server.get("/api/docs/");
+    assert!(status == 200 && docs.contains("swagger-ui"), "{docs}");
+    // The page shows ours, and is whole: nothing of it comes from elsewhere.
+    assert!(server.get("/api/docs/swagger-initializer.js").2.contains("/api/openapi.json"));
+    assert!(!docs.contains("https://"), "{docs}");
     let calls: Value = serde_json::from_str(&described).expect("JSON");
     for (path, methods) in calls["paths"].as_object().expect("paths") {
         for (method, call) in methods.as_object().expect("methods") {

@@ -295,6 +295,7 @@ mod tests {
     fn the_shipped_scenarios_are_valid() {
         for text in [
             include_str!("../../../scenarios/smoke.toml"),
+            include_str!("../../../scenarios/server-stopped.toml"),
             include_str!("../../../scenarios/hostile.toml"),
             include_str!("../../../scenarios/crowd.toml"),
             include_str!("../../../scenarios/codev.toml"),

@@ -28,7 +28,7 @@ proof('a page that slept comes back by itself, and says that it slept', 120, asy
     expectNow(causes.length > 0 && causes.every((cause) => cause === 'suspended'), causes.join(', '));
   });
   await laura.on('tab-conduct').click();
-  await laura.on('drops').locator('[data-seat="1"]').waitFor();
+  await laura.on('drops').locator('[data-seat="1"][data-rung="resume"]').waitFor();
   await until('the operator sees it, too', async () => {
     const count = await stage.server.metric('palabre_media_gap_seconds_count{cause="suspended"}');
     expectNow((count ?? 0) >= 1, `${count}`);

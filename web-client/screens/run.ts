@@ -216,7 +216,9 @@ try {
     await shot.then?.(page, context);
     await page.waitForTimeout(500);
     if (shot.print) await page.emulateMedia({ media: 'print', colorScheme: 'light' });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
     if (overflow > 0) {
       failed++;
       console.error(`${shot.name}: ${overflow} px too wide`);

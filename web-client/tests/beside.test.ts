@@ -106,7 +106,7 @@ describe('a new connection that a person asks for', () => {
       expect(run.state.before.at).toBe('none');
     }
     const run = asked();
-    expect(run.do({ type: 'resumed', mediaAlive: false }, 7000)).toEqual([offer('fresh', 3)]);
+    expect(run.do({ type: 'resumed', mediaAlive: false, slept: false }, 7000)).toEqual([offer('fresh', 3)]);
     expect(run.state.before.at).toBe('none');
     expect(run.state.trouble).toMatchObject({ cause: 'path_dead' });
   });
@@ -143,9 +143,11 @@ describe('a server that another one takes over from', () => {
     const { run } = moved(7500);
     expect(run.do({ type: 'signaling_lost' }, 6100)).toEqual([]);
     expect(carrierOf(run.state)).toBe('udp');
-    expect(run.do({ type: 'resumed', mediaAlive: true, ahead: LATER }, 6200)).toEqual([offer('fresh', 3)]);
+    expect(run.do({ type: 'resumed', mediaAlive: true, slept: false, ahead: LATER }, 6200)).toEqual([
+      offer('fresh', 3),
+    ]);
     expect(run.do({ type: 'signaling_lost' }, 6300)).toEqual([]);
-    expect(run.do({ type: 'resumed', mediaAlive: false }, 6400)).toEqual([offer('fresh', 4)]);
+    expect(run.do({ type: 'resumed', mediaAlive: false, slept: false }, 6400)).toEqual([offer('fresh', 4)]);
     run.do({ type: 'signaling_lost' }, 6450);
     expect(run.do({ type: 'joined', again: true }, 6500)).toEqual([offer('fresh', 5)]);
     run.answer();

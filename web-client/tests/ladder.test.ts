@@ -93,7 +93,7 @@ describe('a path that dies', () => {
     away.do({ type: 'signaling_lost' }, 4900);
     expect(away.die()).toEqual([]);
     expect(away.wait(9000)).toEqual([]);
-    expect(away.do({ type: 'resumed', mediaAlive: true })).toEqual([offer('restart', 2)]);
+    expect(away.do({ type: 'resumed', mediaAlive: true, slept: false })).toEqual([offer('restart', 2)]);
   });
 
   test('gets a new transport before the restart is given up, and the tunnel beside that', () => {
@@ -168,7 +168,7 @@ describe('a path that dies', () => {
     run.die();
     run.do({ type: 'answer_applied' });
     expect(run.do({ type: 'network_changed' }, 7000)).toEqual([{ do: 'restart', credentials: AHEAD }]);
-    run.do({ type: 'resumed', mediaAlive: true }, 7100);
+    run.do({ type: 'resumed', mediaAlive: true, slept: false }, 7100);
     expect(run.do({ type: 'network_changed' }, 7200)).toEqual([beside(4)]);
     // A path that is well is left alone.
     const well = new Run();
@@ -182,10 +182,10 @@ describe('the server', () => {
     const run = new Run();
     run.up();
     run.do({ type: 'signaling_lost' });
-    expect(run.do({ type: 'resumed', mediaAlive: true, ahead: AHEAD })).toEqual([]);
+    expect(run.do({ type: 'resumed', mediaAlive: true, slept: false, ahead: AHEAD })).toEqual([]);
     expect(run.state.stage.at).toBe('up');
     expect(run.state.ahead).toEqual(AHEAD);
-    expect(run.do({ type: 'resumed', mediaAlive: false })).toEqual([offer('fresh', 2)]);
+    expect(run.do({ type: 'resumed', mediaAlive: false, slept: false })).toEqual([offer('fresh', 2)]);
   });
 
   test('that was restarted is the cause, whatever the silence before seemed to be', () => {
@@ -289,7 +289,7 @@ describe('the tunnel', () => {
     const run = tunnelled();
     run.do({ type: 'signaling_lost' }, 9000);
     expect(carrierOf(run.state)).toBe('none');
-    run.do({ type: 'resumed', mediaAlive: true }, 9500);
+    run.do({ type: 'resumed', mediaAlive: true, slept: false }, 9500);
     expect(run.do({ type: 'tick' }, 9501)).toContainEqual({ do: 'tunnel', on: true });
   });
 
@@ -307,8 +307,8 @@ describe('the tunnel', () => {
 test('in whatever order things happen, no offer leaves without signaling, and troubles end with a path', () => {
   const inputs: MediaInput[] = [
     { type: 'joined', again: true },
-    { type: 'resumed', mediaAlive: true },
-    { type: 'resumed', mediaAlive: false, ahead: LATER },
+    { type: 'resumed', mediaAlive: true, slept: false },
+    { type: 'resumed', mediaAlive: false, slept: false, ahead: LATER },
     { type: 'signaling_lost' },
     { type: 'answer_applied' },
     { type: 'next_ice', ahead: AHEAD },
@@ -372,7 +372,7 @@ test('in whatever order things happen, no offer leaves without signaling, and tr
       if (!run.state.tunnels) expect(run.state.tunnel.at).toBe('closed');
     }
     // Wherever it stands, signaling and a network bring it up again.
-    run.do({ type: 'resumed', mediaAlive: true });
+    run.do({ type: 'resumed', mediaAlive: true, slept: false });
     for (let tries = 0; tries < 40 && run.state.stage.at !== 'up'; tries++) {
       run.wait(run.now + 600);
       if (run.state.stage.at === 'offered') run.answer();

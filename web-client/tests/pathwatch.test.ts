@@ -8,6 +8,7 @@ import {
   SAMPLE_EVERY,
   suspect,
   SUSPECTED_DEAD_AFTER,
+  WAKES_FOR,
   type PathState,
 } from '../src/media/pathwatch.ts';
 
@@ -63,7 +64,21 @@ describe('sleep', () => {
     // From the waking on silence counts as always, and is told as what it is.
     const looks = [60_150, 60_300, 60_450, 60_600].reduce((state, now) => observe(state, 4, now), slept);
     expect(looks).toMatchObject({ path: 'dead', heardAt: 0, slept: true });
-    expect(observe(slept, 5, 60_150)).toMatchObject({ path: 'alive', slept: false });
+    expect(hiccup(slept, observe(slept, 5, 60_150))).toBeNull();
+  });
+
+  test('what the machine had kept from before the sleep is no path that lives', () => {
+    const woken = observe(observe({ path: 'unknown' }, 4, 0), 9, 60_000);
+    expect(woken).toMatchObject({ path: 'alive', heardAt: 60_000 });
+    const silent = (from: number) => [150, 300, 450, 600].map((after) => from + after);
+    const dead = silent(60_000).reduce((state, now) => observe(state, 9, now), woken);
+    expect(dead).toMatchObject({ path: 'dead', slept: true });
+    // A path that carried for a while after it died awake.
+    const until = 60_000 + WAKES_FOR + SAMPLE_EVERY;
+    let carried = woken;
+    for (let now = 60_000; now <= until; now += 50) carried = observe(carried, now, now);
+    const later = silent(until).reduce((state, now) => observe(state, until, now), carried);
+    expect(later).toMatchObject({ path: 'dead', slept: false });
   });
 
   test('a hidden tab that looks once a second still finds a death', () => {

@@ -129,8 +129,10 @@ export class MediaController {
     this.step({ type: 'joined', again, ...back });
   }
 
-  resumed({ media_alive, next_ice }: Missed): void {
-    this.step({ type: 'resumed', mediaAlive: media_alive, ...(next_ice ? { ahead: next_ice } : {}) });
+  /** The place in the room is taken again; `slept`: it was lost while the page did not run. */
+  resumed({ media_alive, next_ice }: Missed, slept: boolean): void {
+    const ahead = next_ice ? { ahead: next_ice } : {};
+    this.step({ type: 'resumed', mediaAlive: media_alive, slept, ...ahead });
   }
 
   answered({ sdp, generation, next_ice }: MediaAnswer): void {

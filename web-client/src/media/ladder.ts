@@ -118,7 +118,7 @@ export type MediaInput =
    * `mediaUntil` the server before carries what it has.
    */
   | { type: 'joined'; again: boolean; cause?: DropCause; heardAt?: number; mediaUntil?: number }
-  | { type: 'resumed'; mediaAlive: boolean; ahead?: IceCredentials }
+  | { type: 'resumed'; mediaAlive: boolean; slept: boolean; ahead?: IceCredentials }
   | { type: 'signaling_lost' }
   | { type: 'answered'; generation: number; ahead?: IceCredentials }
   | { type: 'answer_applied' }

@@ -69,7 +69,7 @@ export function mediaTransition(given: MediaState, input: MediaInput, now: numbe
     case 'resumed': {
       const resumed = { ...state, signaling: true, ahead: input.ahead ?? state.ahead };
       if (!input.mediaAlive && !isOfBefore(state))
-        return offer(troubled(settled(alone(resumed, now)), 'path_dead', now), 'fresh', now);
+        return offer(troubled(settled(alone(resumed, now)), deathOf(input), now), 'fresh', now);
       switch (stage.at) {
         case 'off':
           return offer({ ...resumed, trouble: begin(state, null, now) }, 'fresh', now);
@@ -122,7 +122,7 @@ export function mediaTransition(given: MediaState, input: MediaInput, now: numbe
     case 'path_dead': {
       if (stage.at !== 'up') return stay(state);
       const awake = input.slept ? settled(state) : state;
-      const dead = troubled(awake, input.slept ? 'suspended' : 'path_dead', now, input.heardAt);
+      const dead = troubled(awake, deathOf(input), now, input.heardAt);
       const lost = { ...dead, before: NONE };
       // The server has heard nothing by it either: voices go on in the tunnel, and there is no hurry.
       if (lost.tunnel.at === 'ending') return pause({ ...lost, tunnel: { at: 'open' } }, now);
@@ -186,6 +186,9 @@ const recovered = (rung: Rung, cause: DropCause, took: number, gap = took): Medi
   took: Math.max(0, Math.round(took)),
   gap: Math.max(0, Math.round(gap)),
 });
+
+/** Why a path is dead. */
+const deathOf = ({ slept }: { slept: boolean }): DropCause => (slept ? 'suspended' : 'path_dead');
 
 /** What is up is well: what was the matter is over. */
 const settled = (state: MediaState): MediaState =>

@@ -29,6 +29,12 @@ export const HICCUP = 400;
  */
 export const SLEPT = 2000;
 
+/**
+ * What dies so soon after the page woke died while it slept: what the machine had kept from before the sleep comes
+ * first, and looks like a live path.
+ */
+export const WAKES_FOR = 4000;
+
 /** What is known of the path. Times are the page's own clock, in milliseconds. */
 export type PathState =
   | { path: 'unknown' }
@@ -41,19 +47,20 @@ export type PathState =
       from: number;
       lookedAt: number;
       silentLooks: number;
-      /** Whether the page slept since it last heard. */
-      slept: boolean;
+      /** When a look last found that the page had slept. */
+      wokeAt: number | null;
     }
+  /** `slept`: it died while the page did not run, which says nothing of the network. */
   | { path: 'dead'; received: number; heardAt: number; slept: boolean };
 
-const alive = (received: number, now: number): PathState => ({
+const alive = (received: number, now: number, wokeAt: number | null): PathState => ({
   path: 'alive',
   received,
   heardAt: now,
   from: now,
   lookedAt: now,
   silentLooks: 0,
-  slept: false,
+  wokeAt,
 });
 
 /**
@@ -63,18 +70,19 @@ const alive = (received: number, now: number): PathState => ({
 export function observe(state: PathState, received: number, now: number): PathState {
   switch (state.path) {
     case 'unknown':
-      return received > 0 ? alive(received, now) : state;
+      return received > 0 ? alive(received, now, null) : state;
     case 'alive': {
-      if (received !== state.received) return alive(received, now);
-      if (now - state.lookedAt >= SLEPT)
-        return { ...state, from: now, lookedAt: now, silentLooks: 0, slept: true };
+      const woke = now - state.lookedAt >= SLEPT;
+      const wokeAt = woke ? now : state.wokeAt;
+      if (received !== state.received) return alive(received, now, wokeAt);
+      if (woke) return { ...state, from: now, lookedAt: now, silentLooks: 0, wokeAt };
       const silentLooks = state.silentLooks + 1;
-      return silentLooks >= 2 && now - state.from >= DEAD_AFTER
-        ? { path: 'dead', received, heardAt: state.heardAt, slept: state.slept }
-        : { ...state, lookedAt: now, silentLooks };
+      if (silentLooks < 2 || now - state.from < DEAD_AFTER) return { ...state, lookedAt: now, silentLooks };
+      const slept = wokeAt !== null && now - wokeAt < WAKES_FOR;
+      return { path: 'dead', received, heardAt: state.heardAt, slept };
     }
     case 'dead':
-      return received !== state.received ? alive(received, now) : state;
+      return received !== state.received ? alive(received, now, null) : state;
   }
 }
 
@@ -86,7 +94,9 @@ export function suspect(state: PathState, now: number): PathState {
 
 /** How long a silence was that ended by itself, if it was long enough to tell of. */
 export function hiccup(before: PathState, after: PathState): number | null {
-  if (before.path !== 'alive' || after.path !== 'alive' || before.slept) return null;
+  if (before.path !== 'alive' || after.path !== 'alive') return null;
+  // A sleep in it says nothing about the path.
+  if (after.wokeAt !== null && after.wokeAt > before.heardAt) return null;
   const gap = after.heardAt - before.heardAt;
   // Without a silent look in between, nobody looked: it says nothing about the path.
   return before.silentLooks > 0 && after.silentLooks === 0 && gap >= HICCUP ? gap : null;

@@ -172,7 +172,7 @@ export class Session {
             const cause = asleep ? 'suspended' : 'signaling_lost';
             this.#reports.recovered({ rung: 'resume', cause, took, gap: 0 });
           }
-          this.#controller.resumed(missed);
+          this.#controller.resumed(missed, asleep);
           this.#connected();
         },
         message: (message) => this.#message(message),

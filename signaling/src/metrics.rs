@@ -276,7 +276,7 @@ metrics! {
     new_sessions: Counter => None;
     /// WebSockets that we closed, by the reason given.
     closed_by_us: CountersBy<ClosingReason> => "palabre_connections_ended_total";
-    /// Pages not let in.
+    /// WebSockets that ended before their page was let in: a wrong link, no words, too many of them.
     rejected: Counter => "palabre_connections_rejected_total";
     /// WebSocket requests from a page of another origin.
     wrong_origin: Counter => "palabre_wrong_origin_total";
@@ -284,7 +284,7 @@ metrics! {
     messages_received: Counter => "palabre_messages_received_total";
     /// Messages of pages that were not understood.
     messages_not_understood: Counter => "palabre_messages_not_understood_total";
-    /// Messages of pages beyond their limit.
+    /// Messages and reports of pages that were passed over because they came too fast.
     messages_too_fast: Counter => "palabre_messages_too_fast_total";
     /// Voice frames of tunnels that were dropped because their page read too slowly.
     tunnel_frames_dropped: Counter => "palabre_tunnel_frames_dropped_total";
@@ -294,11 +294,11 @@ metrics! {
     commands_done: Counter => "palabre_commands_done_total";
     /// Commands refused, by code.
     commands_refused: CountersBy<Refusal> => "palabre_commands_refused_total";
-    /// Commands sent again and answered again.
+    /// Commands that a page sent again after a drop, and whose first answer it got again.
     commands_repeated: Counter => "palabre_commands_repeated_total";
-    /// Events told to rooms.
+    /// Events of rooms told to their pages, each counted once.
     events: Counter => "palabre_events_total";
-    /// Pages lost without a word.
+    /// Seats that were given up: their page was silent for too long.
     pages_lost: Counter => "palabre_pages_lost_total";
     /// How long coming back took, by the way back; as pages say.
     reconnects: DurationsBy<Rung> => "palabre_reconnect_seconds";
@@ -312,13 +312,13 @@ metrics! {
     journal_commit: Durations => "palabre_journal_commit_seconds";
     /// Changes that wait for the journal.
     journal_under_way: UnderWay => "palabre_journal_commits_under_way";
-    /// Changes that the journal did not take.
+    /// Changes that the journal did not take, or not within 10 s.
     journal_failures: Counter => "palabre_journal_failures_total";
     /// From the decision that gives somebody a right to the media plane having it in force.
     grants: Durations => "palabre_floor_grant_seconds";
     /// From the decision that takes a right away to the media plane having it in force.
     revokes: Durations => "palabre_floor_revoke_seconds";
-    /// Calls that the media plane did not answer in time.
+    /// Calls of rooms that the media plane did not answer within 5 s.
     media_timeouts: Counter => "palabre_media_timeouts_total";
     /// Rooms made.
     rooms_opened: Counter => "palabre_rooms_opened_total";

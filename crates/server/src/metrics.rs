@@ -5,6 +5,8 @@
 
 mod process;
 mod sampled;
+#[cfg(test)]
+mod table;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -39,13 +41,8 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(service: Service, sfu: Arc<SfuPlane>, http: &HttpMetrics) -> Self {
         process::begin();
-        let mut registry = Registry::default();
-        let build = [("version", env!("CARGO_PKG_VERSION"))];
-        registry.register("palabre_build", "Which server this is", Info::new(build));
-        service.metrics().export(&mut registry);
-        http.export(&mut registry);
         let sampled = Arc::new(Mutex::new(Sampled::default()));
-        registry.register_collector(Box::new(sampled::Collected(Arc::clone(&sampled))));
+        let registry = registry(service.metrics(), http, Arc::clone(&sampled));
         Self { registry, sampled, certificate: Arc::clone(&http.certificate), service, sfu }
     }
 
@@ -58,6 +55,21 @@ impl Metrics {
         let text = crate::planted::exported(text);
         Ok(text)
     }
+}
+
+/// Everything under its name; what is sampled is the last sample.
+fn registry(
+    signaling: &palabre_signaling::Metrics,
+    http: &HttpMetrics,
+    sampled: Arc<Mutex<Sampled>>,
+) -> Registry {
+    let mut registry = Registry::default();
+    let build = [("version", env!("CARGO_PKG_VERSION"))];
+    registry.register("palabre_build", "Which server this is", Info::new(build));
+    signaling.export(&mut registry);
+    http.export(&mut registry);
+    registry.register_collector(Box::new(sampled::Collected(sampled)));
+    registry
 }
 
 /// Answers a scrape.

@@ -43,6 +43,19 @@ fn values<'a>(rules: &'a str, key: &str) -> Vec<&'a str> {
     rules.lines().filter_map(value).collect()
 }
 
+/// Each alert that a test of the rules speaks of, and whether it must fire there.
+fn expectations(test: &str) -> BTreeSet<(&str, bool)> {
+    let mut parts = test.split("alertname: ");
+    parts.next();
+    parts
+        .map(|part| {
+            let end = part.find([',', '\n']).expect("the name ends");
+            let expected = part.split_once("exp_alerts:").expect("what is expected").1;
+            (part[..end].trim(), !expected.trim_start().starts_with("[]"))
+        })
+        .collect()
+}
+
 /// The names of metrics in a query: what is no number, text, label, function or word.
 fn metrics(expr: &str) -> BTreeSet<String> {
     let mut plain = String::new();
@@ -104,7 +117,17 @@ async fn dashboard_and_rules_ask_for_nothing_that_is_not_exported() {
     client.say(&json!({"type": "path", "rung": "tcp", "audio_only": false})).await;
     client.command(2, json!({"do": "previous_phase"})).await;
     server.page("forged").await.until("closing").await;
-    let mut known = server.metrics().names();
+    let exported = server.metrics();
+    let documented = read("docs/METRICS.md");
+    for (name, kind) in &exported.families {
+        let end = if kind == "counter" { "_total" } else { "" };
+        let end = if kind == "info" { "_info" } else { end };
+        assert!(
+            documented.contains(&format!("\n| `{name}{end}` | {kind} |")),
+            "{name} in METRICS.md"
+        );
+    }
+    let mut known = exported.names();
     known.extend(PROMETHEUS.iter().map(|name| (*name).to_owned()));
     let rules = read("packaging/prometheus/palabre.rules.yml");
     known.extend(values(&rules, "record").into_iter().map(str::to_owned));
@@ -142,4 +165,39 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
     let expected: BTreeSet<String> =
         alerts.iter().map(|alert| format!("docs/OPERATIONS.md#{}", alert.to_lowercase())).collect();
     assert_eq!(links, expected.iter().map(String::as_str).collect());
+}
+
+/// `cargo xtask test` has promtool run the tests of the rules; here it is held that none is missing.
+#[test]
+fn every_alert_fires_in_a_test_and_not_for_a_server_in_good_health() {
+    let rules = read("packaging/prometheus/palabre.rules.yml");
+    let alerts: BTreeSet<&str> = values(&rules, "alert").into_iter().collect();
+    let tests = read("packaging/prometheus/palabre.rules.test.yml");
+    let mut tests = tests.split("\n  - name: ").skip(1);
+    let healthy = tests.next().expect("the server in good health comes first");
+    let expected = expectations(healthy);
+    assert_eq!(expected, alerts.iter().map(|alert| (*alert, false)).collect());
+    let fire: BTreeSet<&str> =
+        tests.flat_map(expectations).filter(|(_, fires)| *fires).map(|(alert, _)| alert).collect();
+    assert_eq!(fire, alerts);
+
+    // An alert whose series is not there cannot fire: that proves nothing.
+    let recorded = values(&rules, "record");
+    for expr in values(&rules, "expr") {
+        for name in metrics(expr) {
+            let there = recorded.contains(&name.as_str())
+                || healthy.contains(&format!("series: '{name}{{"));
+            assert!(there, "the server in good health has no `{name}`");
+        }
+    }
+}
+
+#[test]
+fn what_a_test_of_the_rules_expects_is_read() {
+    let test = "- { eval_time: 5m, alertname: A, exp_alerts: [] }\n  alertname: B\n  exp_alerts: []\n\
+                alertname: C\n  exp_alerts:\n  - exp_labels: {}\n";
+    assert_eq!(
+        expectations(test).into_iter().collect::<Vec<_>>(),
+        [("A", false), ("B", false), ("C", true)]
+    );
 }

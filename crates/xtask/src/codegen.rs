@@ -1,13 +1,39 @@
-//! The web client's wire types, written from the Rust ones.
+//! What is written from the Rust types: the web client's wire types, and the tables of settings and metrics
+//! in `docs/`.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::shell;
 
 const GENERATED: &str = "web-client/src/wire/generated.ts";
 
-/// Writes the types, or checks that they are up to date.
+/// Tests of the server that compare a page of `docs/` with what it says of itself, or write it.
+const TABLES: [&str; 2] = [
+    "settings::tests::the_documented_table_is_the_generated_one",
+    "metrics::table::the_documented_metrics_are_the_exported_ones",
+];
+
+/// Writes everything, or checks that it is up to date.
 pub(crate) fn run(check: bool) -> Result<()> {
+    wire(check)?;
+    tables(check)
+}
+
+fn tables(check: bool) -> Result<()> {
+    let mut test = shell::cargo();
+    test.args(["test", "--locked", "--package", "palabre", "--bin", "palabre", "--", "--exact"]);
+    test.args(TABLES).env_remove("PALABRE_BLESS");
+    if !check {
+        test.env("PALABRE_BLESS", "1");
+    }
+    let said = shell::output(&mut test)
+        .context("a table in docs/ is not what the server says: run `cargo xtask codegen`")?;
+    // A test under another name would not run, and nothing be checked.
+    ensure!(said.contains("ok. 2 passed"), "not both tables were looked at:\n{said}");
+    Ok(())
+}
+
+fn wire(check: bool) -> Result<()> {
     let target = if check { "target/wire-generated.ts" } else { GENERATED };
     shell::run(shell::cargo().args([
         "run",

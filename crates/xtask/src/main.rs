@@ -62,7 +62,7 @@ enum Command {
     },
     /// Check the arrows between crates and that pure crates read no clock
     Tidy,
-    /// Write the web client's wire types
+    /// Write the web client's wire types, and the tables of settings and metrics in docs/
     Codegen {
         /// Change nothing; fail when they are not up to date
         #[arg(long)]

@@ -56,9 +56,15 @@ impl Sampled {
         }
     }
 
+    /// A moment of nothing but these media threads.
+    #[cfg(test)]
+    pub(super) fn with(shards: Vec<ShardStats>) -> Self {
+        Self { shards, ..Self::default() }
+    }
+
     fn encode(&self, out: &mut Out<'_>) -> Result<(), Error> {
         out.gauge("palabre_ready", "Whether pages are taken: 1 or 0", f64::from(self.ready))?;
-        let help = "How long ago the server last noted that it lives";
+        let help = "How long ago the server last noted in the journal that it lives";
         out.gauge("palabre_heartbeat_age_seconds", help, self.heartbeat_age)?;
         out.gauge("palabre_rooms", "Rooms there are", self.rooms as f64)?;
         out.gauge("palabre_seats", "Seats of all rooms", self.seats as f64)?;
@@ -70,7 +76,7 @@ impl Sampled {
         out.gauge("palabre_seats_limit", "Seats of all rooms at most", seats as f64)?;
         let help = "WebSockets with a valid link at most";
         out.gauge("palabre_connections_limit", help, connections as f64)?;
-        let help = "The end of the certificate in use, in seconds since 1970; 0 without one";
+        let help = "The end of the certificate in use; 0 without one";
         let expires_at = self.certificate_expires_at as f64;
         out.gauge("palabre_tls_certificate_expires_timestamp_seconds", help, expires_at)?;
         let help = "The most messages that wait for one room";
@@ -100,7 +106,7 @@ impl Sampled {
         out.counter("palabre_journal_refusals_total", help, refusals as f64)?;
         let help = "Rooms whose last write a crash cut off";
         out.counter("palabre_journal_torn_total", help, torn as f64)?;
-        let help = "Rooms found damaged and set aside";
+        let help = "Rooms found damaged at the start: the file as it was found is kept beside the journal's";
         out.counter("palabre_journal_damaged_total", help, damaged as f64)
     }
 
@@ -137,7 +143,7 @@ impl Sampled {
         )?;
         out.counters(
             "palabre_media_tcp_ended_total",
-            "TCP connections turned away or closed by us, by cause",
+            "TCP connections for media turned away (refused: too many) or closed by us: unframed brought no frames, useless proved nothing, was silent or took nothing",
             "cause",
             [
                 ("refused", self.sum(|shard| shard.tcp.refused)),
@@ -184,13 +190,13 @@ impl Sampled {
         let process = &self.process;
         let help = "Processor time of the process";
         out.counter("process_cpu_seconds_total", help, process.cpu_seconds)?;
-        let help = "Memory in use";
+        let help = "Memory of the process that is in use (resident)";
         out.gauge("process_resident_memory_bytes", help, process.resident_bytes as f64)?;
-        out.gauge("process_open_fds", "Files and sockets open", process.open_files as f64)?;
+        out.gauge("process_open_fds", "Open files and sockets", process.open_files as f64)?;
         let help = "Files and sockets that may be open";
         out.gauge("process_max_fds", help, process.most_files as f64)?;
-        out.gauge("process_threads", "Threads", process.threads as f64)?;
-        let help = "When the process began, in seconds since 1970";
+        out.gauge("process_threads", "Threads of the process", process.threads as f64)?;
+        let help = "When the process began";
         out.gauge("process_start_time_seconds", help, process.started_at)
     }
 }
@@ -213,7 +219,7 @@ const MEDIA_GAUGES: &[Media] = &[
 ];
 
 const MEDIA_COUNTERS: &[Media] = &[
-    ("palabre_media_packets_received_total", "Authenticated media packets", |s| {
+    ("palabre_media_packets_received_total", "Media packets that came, and are authentic", |s| {
         s.engine.packets_in
     }),
     (

@@ -1,6 +1,9 @@
 //! What is shipped around the binary, against the binary.
 
-use std::collections::BTreeSet;
+#[path = "common/tools.rs"]
+mod tools;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -8,51 +11,118 @@ fn file(path: &str) -> String {
     format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The container holds exactly the libraries that the linker asks for.
+/// The files below a folder, by their path from there on.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let below = path.strip_prefix(folder).expect("it lies below");
+                found.insert(format!("/{}", below.display()));
+            }
+        }
+    }
+    found
+}
+
+/// The container holds exactly the libraries that the linker asks for, and the program runs with them.
 #[test]
 fn the_container_has_every_library_and_no_other() {
-    let out = Command::new("ldd").arg(env!("CARGO_BIN_EXE_palabre")).output().expect("ldd");
+    let program = env!("CARGO_BIN_EXE_palabre");
+    let out = Command::new("ldd").arg(program).output().expect("ldd");
     let text = String::from_utf8(out.stdout).expect("text");
     // `name => /path (address)` or `/path (address)`; the kernel's own has no path.
-    let linked: BTreeSet<&str> = text
+    let linked = text
         .lines()
         .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
-        .collect();
-    assert!(linked.len() >= 3, "{text}");
+        .map(str::to_owned);
+    let expected: BTreeSet<String> = linked.chain(["/usr/bin/palabre".to_owned()]).collect();
+    assert!(expected.len() >= 4, "{text}");
+
+    let gather = file("packaging/container/gather.sh");
+    let image = tempfile::tempdir().expect("dir");
+    let gathered = Command::new("sh").arg(gather).arg(program).arg(image.path()).status();
+    assert!(gathered.expect("sh").success());
+    assert_eq!(files(image.path()), expected);
+    if rustix::process::geteuid().is_root() {
+        let out = Command::new("chroot")
+            .arg(image.path())
+            .args(["/usr/bin/palabre", "config", "--data", "/data"])
+            .output()
+            .expect("chroot");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
     let containerfile = std::fs::read_to_string(file("packaging/container/Containerfile"))
         .expect("the Containerfile");
-    let (_, last_stage) = containerfile.split_once("FROM scratch\n").expect("from nothing");
-    let copied: BTreeSet<&str> = last_stage
-        .lines()
-        .filter(|line| line.contains(".so"))
-        .filter_map(|line| line.split_whitespace().last())
-        .collect();
-    if cfg!(target_arch = "x86_64") {
-        assert_eq!(linked, copied);
+    let (build, last_stage) = containerfile.split_once("FROM scratch\n").expect("from nothing");
+    assert!(build.contains("sh packaging/container/gather.sh target/release/palabre /out"));
+    assert!(last_stage.starts_with("COPY --from=build /out /\n"), "{last_stage}");
+}
+
+/// What a package's manifest says of the Debian package, and where its files come from and go to.
+fn debian(package: &str) -> (toml::Value, BTreeMap<String, String>) {
+    let manifest = std::fs::read_to_string(file(package) + "/Cargo.toml").expect("the manifest");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let deb = manifest["package"]["metadata"]["deb"].clone();
+    let mut installed = BTreeMap::new();
+    for asset in deb["assets"].as_array().expect("a list") {
+        let (source, mut to) = (word(&asset[0]), format!("/{}", word(&asset[1])));
+        if to.ends_with('/') {
+            to.push_str(source.rsplit('/').next().expect("a name"));
+        }
+        assert!(source.starts_with("target/release/") || is_there(package, &source), "{source}");
+        installed.insert(to, source);
     }
+    (deb, installed)
+}
+
+fn word(value: &toml::Value) -> String {
+    value.as_str().expect("text").to_owned()
+}
+
+/// Whether a package's folder has the file, or files with that ending.
+fn is_there(package: &str, source: &str) -> bool {
+    let path = Path::new(&file(package)).join(source);
+    match source.rsplit_once('*') {
+        None => path.is_file(),
+        Some((_, ending)) => {
+            files(path.parent().expect("a folder")).iter().any(|name| name.ends_with(ending))
+        }
+    }
+}
+
+/// The load test comes with its scenarios, and with the voice of its bots.
+#[test]
+fn the_load_test_has_a_package_of_its_own() {
+    let (deb, installed) = debian("loadtest");
+    let there: Vec<&str> = installed.keys().map(String::as_str).collect();
+    let expected = [
+        "/usr/bin/palabre-loadtest",
+        "/usr/share/doc/palabre-loadtest/README.md",
+        "/usr/share/palabre-loadtest/scenarios/*.toml",
+    ];
+    assert_eq!(there, expected);
+    assert_eq!(word(&deb["depends"]), "$auto, espeak-ng");
+    // Where it looks for the server of a scenario that breaks one: beside itself.
+    assert_eq!(word(&deb["suggests"]), "palabre");
+    assert!(debian("crates/server").1.contains_key("/usr/bin/palabre"));
 }
 
 /// What the Debian package is made of is there, but for the program, which is built.
 #[test]
 fn the_package_has_its_files_and_scripts() {
-    let manifest = std::fs::read_to_string(file("crates/server/Cargo.toml")).expect("the manifest");
-    let manifest: toml::Table = manifest.parse().expect("TOML");
-    let deb = &manifest["package"]["metadata"]["deb"];
-    let word = |value: &toml::Value| value.as_str().expect("text").to_owned();
+    let (deb, installed) = debian("crates/server");
     let here = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let assets = deb["assets"].as_array().expect("a list");
-    let mut installed = BTreeSet::new();
-    for asset in assets {
-        let source = word(&asset[0]);
-        assert!(source == "target/release/palabre" || here(&source).is_file(), "{source}");
-        installed.insert(format!("/{}", word(&asset[1])));
-    }
     let settings = deb["conf-files"].as_array().expect("a list");
-    assert!(settings.iter().all(|kept| installed.contains(&word(kept))), "{installed:?}");
+    assert!(settings.iter().all(|kept| installed.contains_key(&word(kept))), "{installed:?}");
     let unit = here(&word(&deb["systemd-units"]["unit-scripts"])).join("palabre.service");
     let unit = std::fs::read_to_string(unit).expect("the unit");
     for path in ["/etc/palabre/palabre.toml", "/usr/share/doc/palabre/OPERATIONS.md"] {
-        assert!(unit.contains(path) && installed.contains(path), "{path}");
+        assert!(unit.contains(path) && installed.contains_key(path), "{path}");
     }
     for script in ["postinst", "postrm"] {
         let path = here(&word(&deb["maintainer-scripts"])).join(script);
@@ -110,8 +180,7 @@ fn the_unit_is_one_that_systemd_takes() {
         assert!(unit.lines().any(|there| there == line), "{line}");
     }
     let Ok(verify) = Command::new("systemd-analyze").arg("--version").output() else {
-        // Said, not passed over: a machine without systemd cannot check a unit.
-        eprintln!("not checked: systemd-analyze is not installed");
+        tools::missing("systemd-analyze", "systemd");
         return;
     };
     assert!(verify.status.success());

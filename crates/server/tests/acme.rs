@@ -2,6 +2,8 @@
 //! installed (`apt-get install pebble`).
 
 mod common;
+#[path = "common/tools.rs"]
+mod tools;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -114,8 +116,7 @@ async fn the_authority_checks_the_name_and_its_certificate_is_kept() {
     let dir = tempfile::tempdir().expect("dir");
     let [port] = free_ports();
     let Some(authority) = Authority::start(dir.path(), port) else {
-        // Said, not passed over.
-        eprintln!("not checked: pebble is not installed");
+        tools::missing("pebble", "pebble");
         return;
     };
     let root = authority.root().await;

@@ -120,8 +120,7 @@ async fn admit(
     if service.is_stopping() {
         return Err(Ended::closing(ClosingReason::Restarting));
     }
-    // As for a page that floods: it comes back, and not at once.
-    let permit = service.admit_connection().ok_or(Ended::closing(ClosingReason::Flooding))?;
+    let permit = service.admit_connection().ok_or(Ended::closing(ClosingReason::Full))?;
     drop(place.take());
     // In the order of their hellos, however long each waits.
     let connection = service.next_connection();

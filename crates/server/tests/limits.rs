@@ -29,7 +29,7 @@ async fn connections_with_a_link_are_bounded() {
     first.until("welcome").await;
     assert_eq!(server.metrics().value("palabre_seats_connected"), 1.0);
     let mut second = server.page(token(&link(1))).await;
-    assert_eq!(second.until("closing").await["reason"], "flooding");
+    assert_eq!(second.until("closing").await["reason"], "full");
 }
 
 #[test]

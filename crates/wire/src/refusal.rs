@@ -27,6 +27,8 @@ pub enum ClosingReason {
     TooSlow,
     /// Too many messages, or too many not understood. Come back after a pause.
     Flooding,
+    /// The server has as many connections as it takes. Come back after a pause.
+    Full,
     /// The server is restarting: come back and resume.
     Restarting,
 }

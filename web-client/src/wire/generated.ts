@@ -155,7 +155,7 @@ remaining: Millis, };
 /**
  * Why a connection closes.
  */
-export type ClosingReason = "hello_expected" | "version_mismatch" | "bad_token" | "token_expired" | "room_gone" | "taken_over" | "left" | "session_ended" | "too_slow" | "flooding" | "restarting";
+export type ClosingReason = "hello_expected" | "version_mismatch" | "bad_token" | "token_expired" | "room_gone" | "taken_over" | "left" | "session_ended" | "too_slow" | "flooding" | "full" | "restarting";
 
 /**
  * What a person can ask of the room. Who may ask is the room's business, at the time it is asked.

@@ -218,6 +218,10 @@ pub(crate) fn server() -> Vec<(String, ServerMessage)> {
             },
         ),
         (
+            "server.closing.full".into(),
+            ServerMessage::Closing { reason: ClosingReason::Full, after: None, media_for: None },
+        ),
+        (
             "server.closing.media_for".into(),
             ServerMessage::Closing {
                 reason: ClosingReason::Restarting,

@@ -21,7 +21,8 @@ pub(crate) fn run(check: bool) -> Result<()> {
 
 fn tables(check: bool) -> Result<()> {
     let mut test = shell::cargo();
-    test.args(["test", "--locked", "--package", "palabre", "--bin", "palabre", "--", "--exact"]);
+    // Of the whole workspace, as its tests are built: else everything below it is built twice.
+    test.args(["test", "--locked", "--workspace", "--bin", "palabre", "--", "--exact"]);
     test.args(TABLES).env_remove("PALABRE_BLESS");
     if !check {
         test.env("PALABRE_BLESS", "1");

@@ -17,6 +17,10 @@ use crate::service::Service;
 /// words.
 const MAX_FRAME_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 
+/// What is read at once. Most of what pages say is a fraction of it; the library's own 128 KiB would be kept
+/// for every connection, and written over with zeros at every read.
+const READ_BYTES: usize = 4 * 1_024;
+
 /// The name a client may ask for as subprotocol; none is fine too.
 const SUBPROTOCOL: &str = "palabre.v3";
 
@@ -46,6 +50,7 @@ async fn upgrade(
         .protocols([SUBPROTOCOL])
         .max_message_size(MAX_FRAME_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
+        .read_buffer_size(READ_BYTES)
         .on_upgrade(async move |socket| connection::serve(service, socket, place).await)
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import {
-  FLOOD_PAUSE,
   initial,
   isLongAway,
   LONGEST_PAUSE,
@@ -13,6 +12,7 @@ import {
   type Effect,
   type Input,
   type State,
+  TURNED_AWAY_PAUSE,
 } from '../src/signaling/machine.ts';
 import { LONG_AWAY } from '../src/signaling/backoff.ts';
 import type { ClosingReason, ServerMessage } from '../src/wire/index.ts';
@@ -340,7 +340,8 @@ describe('closing', () => {
   test.each<[ClosingReason, number]>([
     ['too_slow', 0],
     ['restarting', 0],
-    ['flooding', FLOOD_PAUSE],
+    ['flooding', TURNED_AWAY_PAUSE],
+    ['full', TURNED_AWAY_PAUSE],
   ])('after %s the page comes back in %i ms', (reason, pause) => {
     const run = new Run();
     run.join();

@@ -32,8 +32,8 @@ export const SUSPECTED_LIMIT = 2000;
 export const SLEPT = 3000;
 /** The longest that a server may ask a page to stay away. */
 export const LONGEST_PAUSE = 30_000;
-/** A flooding page pauses this long before it comes back. */
-export const FLOOD_PAUSE = 5000;
+/** A page that said too much, or that a full server turned away, pauses this long before it comes back. */
+export const TURNED_AWAY_PAUSE = 5000;
 /** Unanswered commands kept; past it the oldest is given up, and its answer is a refusal. */
 export const MAX_PENDING = 64;
 
@@ -61,9 +61,19 @@ export type Phase =
   /** A socket is being opened, or has said hello and waits. */
   | { kind: 'connecting'; attempt: number; lostAt: number; since: number; place: Place | null }
   | { kind: 'joined'; place: Place; lastHeard: number; nextPing: number }
-  /** Between two attempts. */
-  | { kind: 'waiting'; attempt: number; lostAt: number; retryAt: number; place: Place | null }
-  | { kind: 'closed'; reason: ClosingReason };
+  /** Between two attempts; `full`: the server was, at the last one. */
+  | {
+      kind: 'waiting';
+      attempt: number;
+      lostAt: number;
+      retryAt: number;
+      place: Place | null;
+      full?: boolean;
+    }
+  | { kind: 'closed'; reason: FinalReason };
+
+/** Why a page does not come back by itself. */
+export type FinalReason = Exclude<ClosingReason, 'too_slow' | 'restarting' | 'flooding' | 'full'>;
 
 /** Whether it is tried only now and then, after so long. */
 export const isLongAway = (phase: Phase, now: number): boolean =>
@@ -415,7 +425,12 @@ function closing(
       return withClose(lost({ ...state, mediaUntil }, now, jitter, 0, told));
     }
     case 'flooding':
-      return withClose(lost(state, now, jitter, Math.max(FLOOD_PAUSE, told ?? 0)));
+    case 'full': {
+      const away = lost(state, now, jitter, Math.max(TURNED_AWAY_PAUSE, told ?? 0));
+      const { phase } = away.state;
+      if (reason === 'flooding' || phase.kind !== 'waiting') return withClose(away);
+      return withClose({ ...away, state: { ...away.state, phase: { ...phase, full: true } } });
+    }
     default:
       return {
         state: { ...state, phase: { kind: 'closed', reason }, pending: [] },

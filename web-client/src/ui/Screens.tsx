@@ -1,7 +1,7 @@
 /** Full screens that are not the room: on the way in, after it, and when something is in the way. */
 import { t } from '../i18n/index.ts';
+import type { FinalReason } from '../signaling/machine.ts';
 import type { Session } from '../state/session.ts';
-import type { ClosingReason } from '../wire/index.ts';
 import { beat } from './clockwork.ts';
 import { wordOf } from './ConnectionState.tsx';
 import { Mark } from './Icon.tsx';
@@ -9,7 +9,7 @@ import { SettingsMenu } from './SettingsMenu.tsx';
 
 /** Why there is no room to show. */
 export type MessageKind =
-  Exclude<ClosingReason, 'left' | 'session_ended'> | 'no_token' | 'not_found' | 'unsupported';
+  Exclude<FinalReason, 'left' | 'session_ended'> | 'no_token' | 'not_found' | 'unsupported';
 
 /** What a person can do about it. */
 type Way = 'reload' | 'home';
@@ -21,9 +21,6 @@ const WAYS: Record<MessageKind, Way> = {
   token_expired: 'home',
   room_gone: 'home',
   taken_over: 'reload',
-  too_slow: 'reload',
-  flooding: 'reload',
-  restarting: 'reload',
   no_token: 'home',
   not_found: 'home',
   unsupported: 'home',
@@ -57,15 +54,13 @@ export function Message({ kind, onReturn }: { kind: MessageKind; onReturn?: () =
 export function Joining({ session }: { session: Session }) {
   void beat.value;
   const word = wordOf(session);
+  const phase = session.phase.value;
+  const again = phase.kind === 'waiting' && phase.full ? 'joining-full' : 'joining-again';
   return (
     <main class="screen" data-testid="joining">
       <Mark />
       <p data-testid="connection-state" data-state={word} role="status">
-        {t(
-          word === 'stopped' || session.phase.value.kind === 'waiting'
-            ? 'joining-again'
-            : `connection-${word}`,
-        )}
+        {t(word === 'stopped' || phase.kind === 'waiting' ? again : `connection-${word}`)}
       </p>
       {word === 'stopped' && (
         <button class="pill ink" onClick={() => session.comeBack()}>

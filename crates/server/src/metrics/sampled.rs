@@ -7,6 +7,7 @@ use palabre_backup::Health;
 use palabre_sfu::ShardStats;
 use palabre_sfu_core::engine::{EngineStats, LOSS_BOUNDS, ROUND_TRIP_BOUNDS, Spread};
 use palabre_signaling::Service;
+use palabre_wire::Rung;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -90,9 +91,9 @@ impl Sampled {
             "Ways back that were taken, by rung of the ladder",
             "rung",
             [
-                ("signaling_resume", resumes as f64),
-                ("address_change", address_changes),
-                ("new_session", new_sessions as f64),
+                (Rung::Resume.name(), resumes as f64),
+                (Rung::Rebind.name(), address_changes),
+                (Rung::NewTransport.name(), new_sessions as f64),
             ],
         )?;
         self.encode_process(out)

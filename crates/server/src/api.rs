@@ -130,7 +130,7 @@ fn bad(reason: impl Into<String>) -> Problem {
 
 /// Makes a room and its links.
 #[utoipa::path(
-    post, path = "/api/rooms", request_body = NewRoom, security(("operator" = [])),
+    post, path = "/api/rooms", tag = "public listener", request_body = NewRoom, security(("operator" = [])),
     responses(
         (status = 201, description = "It is there", body = Links),
         (status = 400, description = "Which field is wrong, and why", body = ProblemBody),
@@ -167,7 +167,7 @@ pub(crate) async fn create_room(
 
 /// The links of the ready-made room.
 #[utoipa::path(
-    get, path = "/api/demo",
+    get, path = "/api/demo", tag = "public listener",
     responses(
         (status = 200, description = "The demo room, a new one if the last one's session is over", body = Links),
         (status = 404, description = "This server has none", body = ProblemBody),
@@ -208,7 +208,7 @@ pub(crate) struct TemplateCard {
 
 /// The templates that ship.
 #[utoipa::path(
-    get, path = "/api/templates",
+    get, path = "/api/templates", tag = "public listener",
     responses((status = 200, description = "All of them", body = Vec<TemplateCard>)),
 )]
 pub(crate) async fn templates() -> Json<Vec<TemplateCard>> {

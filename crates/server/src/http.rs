@@ -60,7 +60,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/rooms", post(api::create_room).layer(bearable))
         .route("/api/demo", get(api::demo))
         .route("/api/templates", get(api::templates))
-        .route("/livez", get(async || "alive\n"))
+        .route("/livez", get(livez))
         .route("/readyz", get(ready))
         .fallback(get(page::serve))
         .with_state(Arc::clone(&app))
@@ -101,7 +101,24 @@ async fn bearable(State(app): State<Arc<App>>, request: Request, next: Next) -> 
     (StatusCode::TOO_MANY_REQUESTS, wait, problem).into_response()
 }
 
-async fn ready(State(app): State<Arc<App>>) -> Response {
+/// Whether the process answers.
+#[utoipa::path(
+    get, path = "/livez", tags = ["public listener", "private listener"],
+    responses((status = 200, description = "It does")),
+)]
+pub(crate) async fn livez() -> &'static str {
+    "alive\n"
+}
+
+/// Whether pages are taken, and how old the last heartbeat is.
+#[utoipa::path(
+    get, path = "/readyz", tags = ["public listener", "private listener"],
+    responses(
+        (status = 200, description = "They are"),
+        (status = 503, description = "They are not, and why in one line"),
+    ),
+)]
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     readiness(&app.service)
 }
 

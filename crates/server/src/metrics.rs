@@ -72,7 +72,14 @@ fn registry(
     registry
 }
 
-/// Answers a scrape.
+/// Answers a scrape, in the OpenMetrics text format.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "private listener",
+    responses(
+        (status = 200, description = "Every metric", content_type = "application/openmetrics-text"),
+        (status = 403, description = "A page of a browser asked"),
+    ),
+)]
 pub(crate) async fn answer(State(private): State<Arc<Private>>) -> Response {
     match private.metrics.text().await {
         Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),

@@ -20,9 +20,9 @@ use palabre_signaling::Service;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
-use crate::http::{host, is_local, readiness};
+use crate::http::{host, is_local, livez, readiness};
 use crate::metrics::{self, Metrics};
-use crate::takeover::Drain;
+use crate::takeover::{Drain, Order};
 
 /// The server answers an order at once, or is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ pub(crate) struct Private {
 pub(crate) fn router(private: Private) -> Router {
     let private = Arc::new(private);
     Router::new()
-        .route("/livez", get(async || "alive\n"))
+        .route("/livez", get(livez))
         .route(
             "/readyz",
             get(async |State(private): State<Arc<Private>>| readiness(&private.service)),
@@ -55,7 +55,19 @@ pub(crate) fn router(private: Private) -> Router {
 /// What comes of the order to end: words for the operator, or why it is not followed.
 pub(crate) type Drained = Result<String, String>;
 
-async fn drain(State(private): State<Arc<Private>>, body: Bytes) -> Response {
+/// Has another server take over, or this one end with its sessions.
+#[utoipa::path(
+    post, path = "/drain", tag = "private listener",
+    request_body(content = Option<Order>, description = "Nothing: another server takes over within 60 s"),
+    responses(
+        (status = 202, description = "It is done; in words, what"),
+        (status = 400, description = "What is wrong with the order"),
+        (status = 403, description = "A page of a browser asked"),
+        (status = 409, description = "The server is ending already"),
+        (status = 503, description = "Why the next server cannot be started"),
+    ),
+)]
+pub(crate) async fn drain(State(private): State<Arc<Private>>, body: Bytes) -> Response {
     let drain = match Drain::read(&body) {
         Ok(drain) => drain,
         Err(reason) => return (StatusCode::BAD_REQUEST, format!("{reason}\n")).into_response(),

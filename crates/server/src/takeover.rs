@@ -28,7 +28,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-pub(crate) use successor::{Drain, Successor};
+pub(crate) use successor::{Drain, Order, Successor};
 
 /// The socket's name in the data directory.
 const SOCKET: &str = "take-over.sock";

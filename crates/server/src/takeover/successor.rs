@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 /// How a server is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +24,14 @@ pub(crate) enum Drain {
     },
 }
 
-#[derive(Deserialize)]
+/// What `POST /drain` brings.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(crate) struct Order {
+    /// Whether another server, which this one starts, takes over. Otherwise sessions come to their end.
     #[serde(default = "yes")]
     successor: bool,
+    /// How long rooms, or sessions, may take at most: 60 s, or 3 h without a successor.
     within_seconds: Option<u64>,
 }
 
@@ -48,7 +52,7 @@ impl Drain {
     /// What is wrong with it, in words.
     pub(crate) fn read(body: &[u8]) -> Result<Self, String> {
         let body = if body.is_empty() { b"{}" } else { body };
-        let Asked { successor, within_seconds } =
+        let Order { successor, within_seconds } =
             serde_json::from_slice(body).map_err(|error| error.to_string())?;
         if within_seconds.is_some_and(|seconds| seconds > LONGEST) {
             return Err(format!("within_seconds: at most {LONGEST}"));

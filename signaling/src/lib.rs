@@ -32,7 +32,8 @@ pub use media::{
     PARTING,
 };
 pub use metrics::{Counter, CountersBy, Durations, Exported, Label, Metrics, UnderWay};
-pub use news::{Milestone, News};
+pub use news::{Herald, News};
+pub use palabre_backup::Milestone;
 pub use service::{CreateError, HandOver, Invitation, MoveError, Service, ServiceConfig, Token};
 pub use tunnel::Ear;
 pub use turn::Turn;

@@ -1,6 +1,10 @@
 //! What becomes of rooms, for those who are not in them: no name, and nothing of what was said.
 
+use std::fmt;
+
+use palabre_backup::Milestone;
 use palabre_ids::{RoomId, UnixMillis};
+use tokio::sync::oneshot;
 
 /// A session began or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,13 +19,13 @@ pub struct News {
     pub seats: u8,
     /// When.
     pub at: UnixMillis,
+    /// When the session began; none for one that ended before it began.
+    pub started_at: Option<UnixMillis>,
 }
 
-/// What a session passes once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Milestone {
-    /// The first phase began.
-    Started,
-    /// The session is over: media have ended.
-    Ended,
+/// Takes the news of rooms. The same may come twice: a room tells again what it does not know to be kept.
+pub trait Herald: fmt::Debug + Send + Sync {
+    /// Takes them in at once. What it gives resolves when they will outlive this process, and to an error
+    /// when they may not.
+    fn tell(&self, news: News) -> oneshot::Receiver<()>;
 }

@@ -26,7 +26,7 @@ use crate::clock::ServerClock;
 use crate::history::History;
 use crate::media::MediaPlane;
 use crate::metrics::Metrics;
-use crate::news::News;
+use crate::news::Herald;
 use crate::outbox::Outbox;
 use crate::seat::{ConnectionId, Line, SeatState};
 use crate::turn::Turn;
@@ -109,7 +109,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) media: Arc<dyn MediaPlane>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) news: Option<mpsc::UnboundedSender<News>>,
+    pub(crate) news: Option<Arc<dyn Herald>>,
     pub(crate) turn: Option<Turn>,
 }
 
@@ -307,6 +307,10 @@ impl RoomTask {
             // A refusal changes nothing, and the room goes on as it is.
             let _ = self.apply(Input::Restarted { down_since }, None).await?;
         }
+        // The server before may have ended between what happened and the news of it.
+        if self.announce().await {
+            self.remember(self.snapshot().change(self.id.clone(), self.number)).await?;
+        }
         loop {
             over.store(self.is_over(), Ordering::Relaxed);
             let waited_for = self.waited_for().fold(0, |bits, seat| bits | 1 << seat.0);
@@ -347,6 +351,8 @@ impl RoomTask {
     }
 
     async fn forget(&mut self) -> Result<Outcome, Failure> {
+        self.about.milestones.end(self.shared.clock.now());
+        self.announce().await;
         self.erase().await?;
         Ok(Outcome::Erased)
     }
@@ -499,10 +505,13 @@ impl RoomTask {
         };
         self.last_input_at = at;
         self.number += 1;
+        self.about.milestones.note(&self.room, at);
         if let (Some(id), Input::Command { seat, .. }) = (command, &input) {
             self.seats[seat.index()].carried_out(CommandId(id));
         }
         if effects.contains(&Effect::Erase) {
+            // Behind it nothing is left that could tell it again.
+            self.announce().await;
             // Nobody is told that it is gone while a file still holds it.
             self.erase().await?;
         } else {

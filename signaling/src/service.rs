@@ -10,7 +10,8 @@ use std::time::Duration;
 use dashmap::DashMap;
 use futures_util::future::join_all;
 use palabre_backup::{
-    About, Change, Health, Journal, JournalError, Snapshot, Telephone, ValueName, load, restore,
+    About, Change, Health, Journal, JournalError, Milestones, Snapshot, Telephone, ValueName, load,
+    restore,
 };
 use palabre_ids::{DisplayName, MediaSession, Millis, Role, RoomId, Seat, UnixMillis};
 use palabre_room::{ConfigError, Room, RoomConfig};
@@ -24,7 +25,7 @@ use crate::door::Door;
 use crate::links::{Link, LinkError, LinkKey};
 use crate::media::MediaPlane;
 use crate::metrics::Metrics;
-use crate::news::News;
+use crate::news::Herald;
 use crate::room_task::{Shared, ToRoom};
 use crate::seat::ConnectionId;
 use crate::turn::Turn;
@@ -62,8 +63,8 @@ pub struct ServiceConfig {
     pub max_connections: usize,
     /// Origins of pages that may connect, beside the server's own.
     pub allowed_origins: Vec<String>,
-    /// Where the news of rooms go. Nobody waits for whoever takes them.
-    pub news: Option<mpsc::UnboundedSender<News>>,
+    /// Where the news of rooms go.
+    pub news: Option<Arc<dyn Herald>>,
     /// A relay for networks that let nothing else through.
     pub turn: Option<Turn>,
 }
@@ -271,6 +272,7 @@ impl Service {
                 .collect(),
             demo,
             telephone,
+            milestones: Milestones::default(),
         };
         let room = Room::new(now, config)?;
         let snapshot = Snapshot { room, about, last_commands: Vec::new(), last_input_at: now };

@@ -2,32 +2,14 @@
 
 mod common;
 
-use std::path::Path;
 use std::sync::Arc;
 
-use common::{CHAIR, Call, LAURA, PATIENCE, Server, three};
-use palabre_backup::{Journal, LogJournal};
+use common::{CHAIR, Call, LAURA, PATIENCE, Server, crash, open, three};
 use palabre_ids::{EventSeq, Seat};
 use palabre_wire::{
     Answer, ClosingReason, Command, CommandId, Presence, RecordFate, Resume, RoomEvent,
     ServerMessage, Stage,
 };
-
-fn open(directory: &Path) -> Arc<dyn Journal> {
-    Arc::new(LogJournal::open(directory).expect("opens"))
-}
-
-/// The data directory as `kill -9` would leave it now.
-fn crash(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().expect("dir");
-    let (from, into) = (from.join("journal"), to.path().join("journal"));
-    std::fs::create_dir(&into).expect("made");
-    for file in std::fs::read_dir(from).expect("read") {
-        let file = file.expect("read");
-        std::fs::copy(file.path(), into.join(file.file_name())).expect("copied");
-    }
-    to
-}
 
 #[tokio::test]
 async fn the_same_links_lead_to_the_same_room() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use palabre_backup::{
-    About, Change, Entry, Journal, LogJournal, Snapshot, ValueName, load, restore,
+    About, Change, Entry, Journal, LogJournal, Milestones, Snapshot, ValueName, load, restore,
 };
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Language, Millis, Role, RoomId, Seat, UnixMillis};
@@ -139,6 +139,7 @@ fn snapshot() -> Result<Snapshot, Failure> {
         invited: people.iter().map(|person| (person.name.clone(), person.role)).collect(),
         demo: false,
         telephone: None,
+        milestones: Milestones::default(),
     };
     let config = RoomConfig { template: Arc::new(template), language: Language::Fr, people };
     let room = Room::new(START, config)?;

@@ -29,6 +29,7 @@ pub(crate) enum FileKind {
 const LOG: &str = "log";
 const UNFINISHED: &str = "tmp";
 const SET_ASIDE: &str = "damaged-";
+const SPOOLED: &str = ".message";
 
 impl FileName {
     /// A room's file.
@@ -58,6 +59,21 @@ impl FileName {
     /// A value until it is whole.
     pub(crate) fn unfinished_value(name: ValueName) -> Self {
         Self(format!("{}.new", Self::value(name).0))
+    }
+
+    /// What waits in a spool, under a name that is safe in a path.
+    pub(crate) fn spooled(name: &str) -> Self {
+        Self(format!("{name}{SPOOLED}"))
+    }
+
+    /// What is to wait in a spool, until it is whole.
+    pub(crate) fn unfinished_spooled(name: &str) -> Self {
+        Self(format!("{name}{SPOOLED}.new"))
+    }
+
+    /// Under which name it waits in a spool; `None` for any other file.
+    pub(crate) fn spooled_name(&self) -> Option<&str> {
+        self.0.strip_suffix(SPOOLED)
     }
 
     /// The file whose lock says which process is the server.

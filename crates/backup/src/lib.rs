@@ -11,10 +11,12 @@ mod faulty;
 mod files;
 mod journal;
 mod memory;
+mod milestones;
 mod record;
 mod restore;
 mod room_log;
 mod shelf;
+mod spool;
 mod store;
 mod telephone;
 #[cfg(test)]
@@ -26,6 +28,8 @@ pub use journal::{
     ValueName, load,
 };
 pub use memory::MemoryJournal;
+pub use milestones::{Milestone, Milestones, Passed};
 pub use restore::{About, Entry, RestoreError, Snapshot, restore};
+pub use spool::Spool;
 pub use store::{LogJournal, OpenError};
 pub use telephone::{Telephone, TelephoneError};

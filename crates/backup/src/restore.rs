@@ -5,6 +5,7 @@ use palabre_room::{Input, Room};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Change, StoredRoom};
+use crate::milestones::Milestones;
 use crate::telephone::Telephone;
 
 /// One input, as it was carried out.
@@ -33,6 +34,9 @@ pub struct About {
     /// What to call when media cannot be had, if the organiser gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telephone: Option<Telephone>,
+    /// When the session began and ended, and whether that was told.
+    #[serde(default)]
+    pub milestones: Milestones,
 }
 
 /// A room with all that a server must know to go on with it.
@@ -85,7 +89,9 @@ impl Snapshot {
             self.note_command(*seat, id);
         }
         self.last_input_at = self.last_input_at.max(entry.at);
-        self.room.handle(entry.at, entry.input).map(drop)
+        self.room.handle(entry.at, entry.input)?;
+        self.about.milestones.note(&self.room, entry.at);
+        Ok(())
     }
 
     /// Remembers that a command was carried out.
@@ -132,6 +138,7 @@ pub fn restore(stored: &StoredRoom) -> Result<(Snapshot, u64), RestoreError> {
     };
     let mut snapshot: Snapshot =
         serde_json::from_slice(&stored.state).map_err(|error| unreadable(number, error))?;
+    snapshot.about.milestones.assume(&snapshot.room, snapshot.last_input_at);
     for (found, bytes) in &stored.entries {
         number += 1;
         if *found != number {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use palabre_backup::{
-    About, Change, Entry, Journal, MemoryJournal, RestoreError, Snapshot, StoredRoom, Taken,
-    restore,
+    About, Change, Entry, Journal, MemoryJournal, Milestones, RestoreError, Snapshot, StoredRoom,
+    Taken, restore,
 };
 use palabre_facilitation::Template;
 use palabre_ids::{DisplayName, Language, Millis, Role, RoomId, Seat, UnixMillis};
@@ -36,6 +36,7 @@ fn snapshot() -> Snapshot {
         invited: people.iter().map(|person| (person.name.clone(), person.role)).collect(),
         demo: false,
         telephone: None,
+        milestones: Milestones::default(),
     };
     let config = RoomConfig { template, language: Language::Fr, people };
     let room = Room::new(START, config).expect("valid");

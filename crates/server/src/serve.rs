@@ -26,7 +26,8 @@ use crate::media::SfuPlane;
 use crate::metrics::{HttpMetrics, Metrics};
 use crate::rate::Rate;
 use crate::takeover::{Drain, Gate, Holdings, SocketName, Successor, TakeOver};
-use crate::{api, demo, http, listen, media, private, tls, webhooks};
+use crate::webhooks::Deliveries;
+use crate::{api, demo, http, listen, media, private, tls};
 
 /// Requests under way may take so long to end once the server stops.
 const HTTP_PATIENCE: Duration = Duration::from_secs(2);
@@ -106,11 +107,15 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let plane = Arc::new(SfuPlane(sfu));
 
     let (stop, _) = watch::channel(false);
+    // What waits on the disk is the other server's until it has ended.
+    let (is_only, _) = watch::channel(!takes_over);
     let (news, webhook) = match config.webhook {
         Some(webhook) => {
-            let (news, heard) = mpsc::unbounded_channel();
             let metrics = http_metrics.webhooks.clone();
-            let delivering = webhooks::deliver(webhook, heard, metrics, stop.subscribe());
+            let deliveries = Deliveries::new(&webhook, &config.data, metrics)
+                .context("cannot start a thread")?;
+            let news = deliveries.herald();
+            let delivering = deliveries.run(is_only.subscribe(), stop.subscribe());
             (Some(news), Some(tokio::spawn(delivering)))
         }
         None => (None, None),
@@ -198,7 +203,7 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
         notify("READY=1");
     }
 
-    let only = become_only(other, service.clone(), accepts.clone(), log, config.data);
+    let only = become_only(other, service.clone(), accepts.clone(), is_only, log, config.data);
     let only = tokio::spawn(only);
     let holdings = Holdings { service: service.clone(), sockets, accepts };
     let standing = Standing { successor, only, app, base, exit_after: config.exit_after };
@@ -336,12 +341,14 @@ async fn become_only(
     other: Option<Other>,
     service: Service,
     accepts: watch::Sender<bool>,
+    is_only: watch::Sender<bool>,
     log: Arc<LogJournal>,
     data: PathBuf,
 ) -> Result<Gate> {
     if let Some((other, wanted)) = other {
-        let is_only = || log.try_become_only().context("the journal cannot be locked");
-        other.finish(&service, wanted, &accepts, is_only).await?;
+        let becomes = || log.try_become_only().context("the journal cannot be locked");
+        other.finish(&service, wanted, &accepts, becomes).await?;
+        is_only.send_replace(true);
         tracing::info!(rooms = service.room_count(), "took over from the server before");
     }
     Gate::open(&data).context("cannot be asked to hand over")

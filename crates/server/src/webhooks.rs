@@ -1,40 +1,44 @@
 //! Tells somebody else's server when sessions begin and end, signed as Standard Webhooks 1.0 has it.
 //!
-//! A message that is not taken is sent again, later each time, under the same id: it may arrive twice,
-//! and out of order. What still waits when this server ends is lost; the room is not.
+//! A message is on the disk before its room counts it as told, and is sent until it is taken, later each
+//! time, under one id: it may arrive twice, and out of order. See `docs/OPERATIONS.md`.
 
-use std::collections::VecDeque;
+mod keeper;
+mod queue;
+
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use palabre_signaling::{Counter, Exported as _, Milestone, News};
+use base64::engine::general_purpose::STANDARD;
+use palabre_ids::UnixMillis;
+use palabre_signaling::{Counter, Exported as _, Herald, Milestone, News};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use crate::outgoing;
 use crate::settings::Secret;
+use keeper::Keeper;
+use queue::{Message, Queue};
 
 /// A server that has not answered by then is asked again. It holds up our own end by as much.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The pauses before each further attempt. A receiver that is down over a night still hears of it.
-const PAUSES: [Duration; 7] = [
-    Duration::from_secs(2),
-    Duration::from_secs(30),
-    Duration::from_secs(2 * 60),
-    Duration::from_secs(10 * 60),
-    Duration::from_secs(3_600),
-    Duration::from_secs(4 * 3_600),
-    Duration::from_secs(8 * 3_600),
-];
+/// What a process before this one left is looked for so often: one that took rooms over and died leaves
+/// messages to the one that goes on.
+const LOOK_EVERY: Duration = Duration::from_secs(600);
 
-/// Messages that wait at most: some hundred bytes each. Beyond it the oldest are given up.
-const MOST: usize = 10_000;
+/// At the end the disk may take so long to forget what was delivered. What it does not forget comes again.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where messages wait, in the data directory.
+const DIRECTORY: &str = "webhook";
 
 /// Whom to tell, and what to sign with.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ pub(crate) struct WebhookMetrics {
     delivered: Counter,
     failed: Counter,
     given_up: Counter,
+    not_kept: Counter,
+    waiting: Gauge<u64, AtomicU64>,
 }
 
 impl WebhookMetrics {
@@ -59,6 +65,10 @@ impl WebhookMetrics {
         self.failed.export("palabre_webhook_attempts_failed_total", help, registry);
         let help = "Messages to the webhook that were given up";
         self.given_up.export("palabre_webhook_messages_given_up_total", help, registry);
+        let help = "Messages to the webhook that the disk did not take: they wait in memory alone";
+        self.not_kept.export("palabre_webhook_messages_not_kept_total", help, registry);
+        let help = "Messages to the webhook that wait to be taken";
+        registry.register("palabre_webhook_messages_waiting", help, self.waiting.clone());
     }
 }
 
@@ -76,6 +86,7 @@ struct Data<'a> {
     room: &'a str,
     template: &'a str,
     seats: u8,
+    started_at: Option<u64>,
 }
 
 fn body(news: &News) -> String {
@@ -83,55 +94,23 @@ fn body(news: &News) -> String {
         Milestone::Started => "room.started",
         Milestone::Ended => "room.ended",
     };
-    let data = Data { room: news.room.as_str(), template: &news.template, seats: news.seats };
+    let data = Data {
+        room: news.room.as_str(),
+        template: &news.template,
+        seats: news.seats,
+        started_at: news.started_at.map(|at| at.0),
+    };
     let body = Body { r#type: kind, at: news.at.0, data };
     serde_json::to_string(&body).expect("plain values make JSON")
 }
 
-/// A message on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Message {
-    /// The same at every attempt: a receiver knows by it what it has.
-    id: String,
-    body: String,
-    /// Attempts that failed.
-    failures: usize,
-    due: Instant,
-}
-
-/// What waits to be sent.
-#[derive(Debug, Default)]
-struct Queue(VecDeque<Message>);
-
-impl Queue {
-    /// Adds one that is due at once; gives back how many were given up for it.
-    fn add(&mut self, id: String, body: String, now: Instant) -> u64 {
-        let given_up = u64::from(self.0.len() >= MOST && self.0.pop_front().is_some());
-        self.0.push_back(Message { id, body, failures: 0, due: now });
-        given_up
-    }
-
-    /// When the next one is due.
-    fn next(&self) -> Option<Instant> {
-        self.0.iter().map(|message| message.due).min()
-    }
-
-    /// One that is due.
-    fn take(&mut self, now: Instant) -> Option<Message> {
-        let due = self.0.iter().position(|message| message.due <= now)?;
-        self.0.remove(due)
-    }
-
-    /// One was not taken: whether it is tried again.
-    fn failed(&mut self, mut message: Message, now: Instant) -> bool {
-        let pause = PAUSES.get(message.failures);
-        message.failures += 1;
-        if let Some(pause) = pause {
-            message.due = now + *pause;
-            self.0.push_back(message);
-        }
-        pause.is_some()
-    }
+/// The message's id, which is of the room and what it passed: news that are told again make the same.
+fn id(news: &News) -> String {
+    let what = match news.what {
+        Milestone::Started => "started",
+        Milestone::Ended => "ended",
+    };
+    format!("msg_{what}_{}", news.room.as_str())
 }
 
 /// The value of `webhook-signature`: of id, time of the attempt (seconds since 1970) and body.
@@ -146,10 +125,9 @@ fn key(secret: &Secret) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, &bytes.unwrap_or_else(|| secret.0.clone().into_bytes()))
 }
 
-fn new_id() -> String {
-    let mut bytes = [0; 16];
-    rand::fill(&mut bytes).expect("the system has randomness");
-    format!("msg_{}", URL_SAFE_NO_PAD.encode(bytes))
+/// The time, since 1970.
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Makes requests.
@@ -170,8 +148,7 @@ impl Sender {
 
     /// Whether it was taken. Blocks for [`PATIENCE`] at most.
     fn send(&self, message: &Message) -> bool {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let timestamp = since_1970.unwrap_or_default().as_secs();
+        let timestamp = now().as_secs();
         let sent = self
             .agent
             .post(&self.url)
@@ -187,59 +164,113 @@ impl Sender {
     }
 }
 
-/// Delivers news until `stop` says so.
-pub(crate) async fn deliver(
-    webhook: Webhook,
-    mut news: mpsc::UnboundedReceiver<News>,
+/// Takes the news of rooms, and delivers them.
+pub(crate) struct Deliveries {
+    sender: Arc<Sender>,
+    keeper: Keeper,
+    heard: mpsc::UnboundedReceiver<Message>,
+    queue: Queue,
     metrics: WebhookMetrics,
-    mut stop: watch::Receiver<bool>,
-) {
-    let sender = Arc::new(Sender::new(&webhook));
-    let mut queue = Queue::default();
-    loop {
-        while let Some(message) = queue.take(Instant::now()) {
-            let (of, sent) = (Arc::clone(&sender), message.clone());
-            // A panic there is a failure like another.
-            let taken = tokio::task::spawn_blocking(move || of.send(&sent)).await.unwrap_or(false);
-            if taken {
-                metrics.delivered.add();
+}
+
+impl Deliveries {
+    /// Deliveries by way of a data directory.
+    pub(crate) fn new(
+        webhook: &Webhook,
+        data: &Path,
+        metrics: WebhookMetrics,
+    ) -> std::io::Result<Self> {
+        let (keeper, heard) = Keeper::start(data.join(DIRECTORY), metrics.clone())?;
+        let sender = Arc::new(Sender::new(webhook));
+        Ok(Self { sender, keeper, heard, queue: Queue::default(), metrics })
+    }
+
+    /// What rooms tell their news.
+    pub(crate) fn herald(&self) -> Arc<dyn Herald> {
+        Arc::new(self.keeper.clone())
+    }
+
+    /// Delivers until `stop` says so. What waits on the disk is another server's until this is the `only`
+    /// one.
+    pub(crate) async fn run(
+        mut self,
+        mut only: watch::Receiver<bool>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut looks = interval(LOOK_EVERY);
+        // An error means that the server itself is gone.
+        while !*stop.borrow() {
+            if let Some(attempt) = self.queue.take(Instant::now()) {
+                self.send(attempt).await;
                 continue;
             }
-            metrics.failed.add();
-            if !queue.failed(message, Instant::now()) {
-                metrics.given_up.add();
-                tracing::warn!("the webhook took no message for half a day: one is given up");
-            }
-            if *stop.borrow() {
-                break;
+            let due = self.queue.next();
+            let next = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let is_only = *only.borrow_and_update();
+            tokio::select! {
+                heard = self.heard.recv() => match heard {
+                    Some(message) => self.add(message),
+                    None => break,
+                },
+                () = next => {}
+                _ = looks.tick(), if is_only => {
+                    for message in self.keeper.look().await {
+                        self.add(message);
+                    }
+                }
+                Ok(()) = only.changed() => {}
+                () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
             }
         }
-        let next = async {
-            match queue.next() {
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            heard = news.recv() => match heard {
-                Some(news) => {
-                    metrics.given_up.add_many(queue.add(new_id(), body(&news), Instant::now()));
-                }
-                None => break,
-            },
-            () = next => {}
-            // An error means that the server itself is gone.
-            _ = stop.wait_for(|stop| *stop) => break,
+        let _ = timeout(SETTLE_PATIENCE, self.keeper.settle()).await;
+        if self.queue.len() > 0 {
+            tracing::warn!(
+                messages = self.queue.len(),
+                "messages to the webhook wait for the next start"
+            );
         }
     }
-    if !queue.0.is_empty() {
-        tracing::warn!(messages = queue.0.len(), "the webhook did not take them all");
+
+    fn add(&mut self, message: Message) {
+        if let Some(oldest) = self.queue.add(message, Instant::now()) {
+            tracing::warn!("too many messages wait for the webhook: the oldest is given up");
+            self.give_up(oldest);
+        }
+        self.metrics.waiting.set(self.queue.len() as u64);
+    }
+
+    async fn send(&mut self, attempt: queue::Attempt) {
+        let (sender, message) = (Arc::clone(&self.sender), attempt.message.clone());
+        // A panic there is a failure like another.
+        let sent = tokio::task::spawn_blocking(move || sender.send(&message)).await;
+        if sent.unwrap_or(false) {
+            self.metrics.delivered.add();
+            self.keeper.drop(attempt.message.id);
+        } else {
+            self.metrics.failed.add();
+            let time = UnixMillis(u64::try_from(now().as_millis()).unwrap_or(u64::MAX));
+            if let Some(message) = self.queue.failed(attempt, Instant::now(), time) {
+                tracing::warn!("the webhook took no message for half a day: one is given up");
+                self.give_up(message);
+            }
+        }
+        self.metrics.waiting.set(self.queue.len() as u64);
+    }
+
+    fn give_up(&self, message: Message) {
+        self.metrics.given_up.add();
+        self.keeper.drop(message.id);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use palabre_ids::{RoomId, UnixMillis};
+    use palabre_ids::RoomId;
 
     use super::*;
 
@@ -258,42 +289,25 @@ mod tests {
 
     #[test]
     fn a_body_says_what_and_where_and_nobodys_name() {
-        let room = RoomId::parse("abcd-efgh-ijkl").expect("a room");
-        let template = "codev-1h15".to_owned();
-        let at = UnixMillis(1_789_000_000_000);
-        let news = News { what: Milestone::Started, room, template, seats: 8, at };
-        let expected = r#"{"type":"room.started","at":1789000000000,"data":{"room":"abcd-efgh-ijkl","template":"codev-1h15","seats":8}}"#;
-        assert_eq!(body(&news), expected);
-    }
-
-    #[test]
-    fn what_is_not_taken_is_tried_again_later_each_time_and_given_up_in_the_end() {
-        let (mut queue, start) = (Queue::default(), Instant::now());
-        queue.add("a".to_owned(), "{}".to_owned(), start);
-        let mut now = start;
-        for pause in PAUSES {
-            let message = queue.take(now).expect("it is due");
-            assert_eq!(queue.take(now), None);
-            assert!(queue.failed(message, now));
-            assert_eq!(queue.next(), Some(now + pause));
-            assert_eq!(queue.take(now + pause - Duration::from_millis(1)), None, "not yet");
-            now += pause;
-        }
-        let last = queue.take(now).expect("it is due");
-        assert!(!queue.failed(last, now));
-        assert_eq!(queue.next(), None);
-    }
-
-    #[test]
-    fn one_that_waits_does_not_hold_up_the_next_and_memory_is_bounded() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add("a".to_owned(), "{}".to_owned(), now);
-        let first = queue.take(now).expect("it is due");
-        queue.failed(first, now);
-        queue.add("b".to_owned(), "{}".to_owned(), now);
-        assert_eq!(queue.take(now).map(|message| message.id), Some("b".to_owned()));
-        let given_up: u64 =
-            (0..2 * MOST).map(|id| queue.add(id.to_string(), "{}".to_owned(), now)).sum();
-        assert_eq!((queue.0.len(), given_up), (MOST, 1 + MOST as u64));
+        let started_at = UnixMillis(1_789_000_000_000);
+        let news = News {
+            what: Milestone::Started,
+            room: RoomId::parse("abcd-efgh-ijkl").expect("a room"),
+            template: "codev-1h15".to_owned(),
+            seats: 8,
+            at: started_at,
+            started_at: Some(started_at),
+        };
+        let expected = r#"{"type":"room.started","at":1789000000000,"data":{"room":"abcd-efgh-ijkl","template":"codev-1h15","seats":8,"started_at":1789000000000}}"#;
+        assert_eq!(
+            (id(&news).as_str(), body(&news).as_str()),
+            ("msg_started_abcd-efgh-ijkl", expected)
+        );
+        let never = News { what: Milestone::Ended, started_at: None, ..news };
+        let expected = r#"{"type":"room.ended","at":1789000000000,"data":{"room":"abcd-efgh-ijkl","template":"codev-1h15","seats":8,"started_at":null}}"#;
+        assert_eq!(
+            (id(&never).as_str(), body(&never).as_str()),
+            ("msg_ended_abcd-efgh-ijkl", expected)
+        );
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Failure, RoomTask};
 use crate::media::{MEDIA_PATIENCE, MediaFuture, MediaPlane, MediaStopped};
-use crate::news::{Milestone, News};
+use crate::news::News;
 use crate::seat::Line;
 use crate::voices;
 
@@ -17,6 +17,10 @@ use crate::voices;
 const LONGEST_GAP: Millis = Millis::from_secs(3_600);
 /// The same of what it could send, in bits a second.
 const HIGHEST_ESTIMATE: u64 = 1_000_000_000;
+
+/// Who keeps the news of a room answers within what a disk takes. Longer holds up the room, less tells them
+/// twice.
+const HERALD_PATIENCE: Duration = Duration::from_secs(2);
 
 impl RoomTask {
     /// Opens the room in the plane, with what holds now.
@@ -35,11 +39,6 @@ impl RoomTask {
     pub(super) async fn stage_changed(&mut self, before: Stage) {
         let stage = self.room.phase().stage;
         match (before, stage) {
-            (Stage::Lobby, Stage::Running { .. }) => self.news(Milestone::Started),
-            (Stage::Running { .. }, Stage::Ended) => self.news(Milestone::Ended),
-            _ => {}
-        }
-        match (before, stage) {
             (Stage::Lobby, Stage::Running { .. }) => self.voices.restart(self.shared.clock.now()),
             (_, Stage::Ended) if std::mem::take(&mut self.has_media) => {
                 self.heard(Vec::new());
@@ -54,16 +53,31 @@ impl RoomTask {
             }
             _ => {}
         }
+        // Ahead of the snapshot that notes it as told.
+        self.announce().await;
     }
 
-    fn news(&self, what: Milestone) {
-        if let Some(news) = &self.shared.news {
-            let seats = u8::try_from(self.seats.len()).expect("a room has at most MAX_SEATS seats");
-            let template = self.room.template().id.clone();
-            let at = self.shared.clock.now();
-            // Whoever took them may have ended before us.
-            let _ = news.send(News { what, room: self.id.clone(), template, seats, at });
+    /// Tells those outside what the session has passed and nobody else keeps yet; gives whether somebody
+    /// does now. What nobody keeps is told again when the room comes back, and at its end.
+    pub(super) async fn announce(&mut self) -> bool {
+        let Some(herald) = &self.shared.news else { return false };
+        let seats = u8::try_from(self.seats.len()).expect("a room has at most MAX_SEATS seats");
+        let mut any = false;
+        for (what, at) in self.about.milestones.untold() {
+            let kept = herald.tell(News {
+                what,
+                room: self.id.clone(),
+                template: self.room.template().id.clone(),
+                seats,
+                at,
+                started_at: self.about.milestones.started.map(|passed| passed.at),
+            });
+            if let Ok(Ok(())) = timeout(HERALD_PATIENCE, kept).await {
+                self.about.milestones.told(what);
+                any = true;
+            }
         }
+        any
     }
 
     /// Puts a gate in force. Without the plane's word for it nobody may be told of the floor behind

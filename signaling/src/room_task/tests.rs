@@ -180,6 +180,7 @@ impl Scene {
             invited: Vec::new(),
             demo: false,
             telephone: None,
+            milestones: palabre_backup::Milestones::default(),
         };
         let room = Room::new(now, config).expect("a room");
         let snapshot = Snapshot { room, about, last_commands: Vec::new(), last_input_at: now };

@@ -5,12 +5,13 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use palabre_backup::{Journal, MemoryJournal};
+use palabre_backup::{Journal, LogJournal, MemoryJournal};
 use palabre_facilitation::Template;
 use palabre_ids::{
     DisplayName, Epoch, GateEntry, Language, MediaSession, OpenedTunnel, Role, RoomId, Seat,
@@ -35,6 +36,23 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// How long a test waits for what must come. Nothing takes so long; a missing message fails here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The journal in a data directory.
+pub(crate) fn open(directory: &Path) -> Arc<dyn Journal> {
+    Arc::new(LogJournal::open(directory).expect("opens"))
+}
+
+/// The data directory as `kill -9` would leave it now.
+pub(crate) fn crash(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().expect("dir");
+    let (from, into) = (from.join("journal"), to.path().join("journal"));
+    std::fs::create_dir(&into).expect("made");
+    for file in std::fs::read_dir(from).expect("read") {
+        let file = file.expect("read");
+        std::fs::copy(file.path(), into.join(file.file_name())).expect("copied");
+    }
+    to
+}
 
 /// What the fake media plane was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -303,7 +321,7 @@ impl Server {
         (service.await.expect("starts"), media)
     }
 
-    async fn serve(service: Service, media: Arc<FakeMedia>, room: RoomId) -> Self {
+    pub(crate) async fn serve(service: Service, media: Arc<FakeMedia>, room: RoomId) -> Self {
         let invitations = service.invitations(&room).expect("the room is there");
         let tokens = invitations.into_iter().map(|invitation| invitation.token.0).collect();
         Self::listen(service, media, room, tokens).await

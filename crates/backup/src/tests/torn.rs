@@ -10,6 +10,7 @@ use super::{Scene, room};
 use crate::disk::FileName;
 use crate::faulty::FaultyDisk;
 use crate::journal::{Change, Kept, StoredRoom, Taken};
+use crate::milestones::Milestones;
 use crate::record::{FRAME, HEADER};
 use crate::restore::{About, Entry, Snapshot, restore};
 
@@ -46,6 +47,7 @@ fn room_and_inputs() -> (Snapshot, Vec<Input>) {
         invited: people.iter().map(|person| (person.name.clone(), person.role)).collect(),
         demo: false,
         telephone: None,
+        milestones: Milestones::default(),
     };
     let config = RoomConfig { template, language: Language::Fr, people };
     let live = Snapshot {

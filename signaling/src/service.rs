@@ -391,6 +391,12 @@ impl Service {
         self.now().since(UnixMillis(self.0.beat.load(Ordering::Relaxed)))
     }
 
+    /// Whether the service still works, ready or not: one that drains or stops lives.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !*self.0.failed.borrow() && self.heartbeat_age() < HEARTBEAT_LATE
+    }
+
     /// The service's counters.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {

@@ -17,6 +17,7 @@ mod rate;
 mod serve;
 mod settings;
 mod simulate;
+mod supervisor;
 mod takeover;
 mod tls;
 mod traces;

@@ -25,6 +25,7 @@ use crate::http::App;
 use crate::media::SfuPlane;
 use crate::metrics::{HttpMetrics, Metrics};
 use crate::rate::Rate;
+use crate::supervisor::Supervisor;
 use crate::takeover::{Drain, Gate, Holdings, SocketName, Successor, TakeOver};
 use crate::webhooks::Deliveries;
 use crate::{api, demo, http, listen, media, private, tls};
@@ -199,9 +200,13 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     announce(&app, [address, private_address, plain_address], &base, &ports);
     tracing::info!(rooms = service.room_count(), shards = ports.len(), "serving");
     // Of one that takes over nobody waits for the start: the server before names it when it ends.
+    let supervisor = Supervisor::of_this_process();
     if !takes_over {
-        notify("READY=1");
+        supervisor.tell("READY=1");
     }
+    let (lives, shards) = (service.clone(), Arc::clone(&plane));
+    let is_alive = async move || lives.is_alive() && shards.0.stats().await.is_ok();
+    let watching = tokio::spawn(supervisor.clone().watch(is_alive));
 
     let only = become_only(other, service.clone(), accepts.clone(), is_only, log, config.data);
     let only = tokio::spawn(only);
@@ -209,8 +214,11 @@ pub(crate) async fn serve(config: Config) -> Result<()> {
     let standing = Standing { successor, only, app, base, exit_after: config.exit_after };
     let reason = standing.wait(holdings, drained, &plane).await?;
     tracing::info!("stopping");
-    if let Stop::HandedOver(pid) = reason {
-        notify(&format!("MAINPID={pid}"));
+    watching.abort();
+    match reason {
+        // The time that the next one has to say that it lives begins now.
+        Stop::HandedOver(pid) => supervisor.tell(&format!("MAINPID={pid}\nWATCHDOG=1")),
+        Stop::Asked | Stop::TimeIsUp | Stop::Failed => supervisor.tell("STOPPING=1"),
     }
     service.stop().await;
     stop.send_replace(true);
@@ -352,23 +360,6 @@ async fn become_only(
         tracing::info!(rooms = service.room_count(), "took over from the server before");
     }
     Gate::open(&data).context("cannot be asked to hand over")
-}
-
-/// Tells systemd something, where it listens (`sd_notify(3)`).
-fn notify(words: &str) {
-    use std::os::linux::net::SocketAddrExt as _;
-    use std::os::unix::net::{SocketAddr, UnixDatagram};
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let address = match path.to_str().and_then(|path| path.strip_prefix('@')) {
-        Some(name) => SocketAddr::from_abstract_name(name),
-        None => SocketAddr::from_pathname(&path),
-    };
-    let told = address.and_then(|address| {
-        UnixDatagram::unbound()?.send_to_addr(words.as_bytes(), &address).map(drop)
-    });
-    if let Err(error) = told {
-        tracing::warn!(%error, "the supervisor could not be told");
-    }
 }
 
 /// A server that runs.

@@ -327,7 +327,7 @@ async fn an_order_to_drain_starts_the_next_server() {
         tokio::task::spawn_blocking(move || (old.exits(), old)).await.expect("joined");
     assert!(exited, "it ends once it has handed over");
     // The first says that it serves, and which one is the main process then; the second one nothing.
-    for expected in ["READY=1".to_owned(), format!("MAINPID={pid}")] {
+    for expected in ["READY=1".to_owned(), format!("MAINPID={pid}\nWATCHDOG=1")] {
         let mut words = [0; 64];
         let length = told.recv(&mut words).expect("the supervisor was told");
         assert_eq!(words[..length], *expected.as_bytes());

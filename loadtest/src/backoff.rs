@@ -12,8 +12,8 @@ pub const SILENCE_LIMIT: Duration = Duration::from_secs(6);
 /// The longest pause that a closing server can ask for.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The pause after `flooding`.
-pub const FLOOD_PAUSE: Duration = Duration::from_secs(5);
+/// The pause after `flooding`, and after `full`.
+pub const TURNED_AWAY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Pages that neither speak nor conduct leave for their first attempt within this.
 const SPREAD: Duration = Duration::from_millis(200);

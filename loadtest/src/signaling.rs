@@ -7,10 +7,14 @@ use palabre_ids::Language;
 use palabre_wire::{ClientMessage, Hello, Resume, ServerMessage, WIRE_VERSION};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, http::HeaderValue};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::link::{Link, Server};
+
+/// What is read at once: the library's own 128 KiB would be written over with zeros at every read, of every bot.
+const READ_BYTES: usize = 4 * 1_024;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -35,7 +39,8 @@ pub async fn connect(server: &Server) -> Result<(Outgoing, Incoming)> {
 pub async fn connect_from(server: &Server, origin: &str) -> Result<(Outgoing, Incoming)> {
     let mut request = server.websocket().into_client_request()?;
     request.headers_mut().insert("origin", HeaderValue::from_str(origin)?);
-    let (socket, _) = tokio_tungstenite::connect_async_with_config(request, None, true)
+    let config = WebSocketConfig::default().read_buffer_size(READ_BYTES);
+    let (socket, _) = tokio_tungstenite::connect_async_with_config(request, Some(config), true)
         .await
         .context("opening the WebSocket")?;
     let (outgoing, incoming) = socket.split();

@@ -441,7 +441,9 @@ impl Actor {
                 let told = told.map(|told| told.min(backoff::LONGEST_PAUSE));
                 let comes_back = match reason {
                     ClosingReason::TooSlow | ClosingReason::Restarting => Some(told),
-                    ClosingReason::Flooding => Some(told.max(Some(backoff::FLOOD_PAUSE))),
+                    ClosingReason::Flooding | ClosingReason::Full => {
+                        Some(told.max(Some(backoff::TURNED_AWAY_PAUSE)))
+                    }
                     _ => None,
                 };
                 if let Some(told) = comes_back {

@@ -345,6 +345,10 @@ pub struct Report {
     pub sound: SentKind,
     /// Its camera's pictures.
     pub pictures: SentKind,
+    /// Of all it sent, what the gate stops: it had no right to send it.
+    pub gated: u64,
+    /// Times that its rights changed.
+    pub rights_changes: u64,
     /// Packets received.
     pub received: u64,
     /// Packets that should have been.

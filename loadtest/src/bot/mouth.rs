@@ -155,7 +155,9 @@ impl Mouth {
 
     /// What the room says now.
     pub(super) fn told(&mut self, room: &Room) {
-        self.rights = room.rights(self.seat);
+        let rights = room.rights(self.seat);
+        self.sent.rights_changes += u64::from(rights != self.rights);
+        self.rights = rights;
         self.over = room.is_over();
     }
 
@@ -194,7 +196,7 @@ impl Mouth {
 
     /// So many packets left there.
     pub fn left(&mut self, uplink: Uplink, packets: usize) {
-        self.sent.left(uplink, packets);
+        self.sent.left(uplink, packets, self.rights);
     }
 
     /// What it sent. What is given to it now counts as given, even if it never came to send it.
@@ -327,6 +329,11 @@ mod tests {
         let sent = mouth.sent();
         assert!(sent.sound.given && sent.pictures.given);
         assert_eq!((sent.sound.sent, sent.pictures.sent), (0, sent.total()), "a dead microphone");
+        assert_eq!(sent.gated, sent.total(), "nobody gave it a right so far");
+        mouth.rights.audio = true;
+        mouth.left(Uplink::Microphone, 3);
+        mouth.left(Uplink::Camera(2), 2);
+        assert_eq!(mouth.sent().gated, sent.gated + 2, "of what it may send nothing is stopped");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use palabre_ids::{MediaKind, MediaRights};
 use serde::Serialize;
 
 use super::mouth::Uplink;
@@ -30,11 +31,23 @@ pub struct Sent {
     /// By its camera, in any layer.
     pub pictures: SentKind,
     screen: u64,
+    /// Of all that left, what the room gave no right to send, as far as the bot knew: the gate stops it.
+    pub gated: u64,
+    /// Times that its rights changed. What it sends while it does not know so yet is counted wrong.
+    pub rights_changes: u64,
 }
 
 impl Sent {
-    /// So many packets left.
-    pub fn left(&mut self, uplink: Uplink, packets: usize) {
+    /// So many packets left, under these rights.
+    pub fn left(&mut self, uplink: Uplink, packets: usize, rights: MediaRights) {
+        let kind = match uplink {
+            Uplink::Microphone => MediaKind::Audio,
+            Uplink::Camera(_) => MediaKind::Video,
+            Uplink::Screen => MediaKind::Screen,
+        };
+        if !rights.allows(kind) {
+            self.gated += packets as u64;
+        }
         let count = match uplink {
             Uplink::Microphone => &mut self.sound.sent,
             Uplink::Camera(_) => &mut self.pictures.sent,

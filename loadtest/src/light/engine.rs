@@ -15,8 +15,8 @@ use super::sys::{Clocks, Incoming};
 /// From one turn to the next: what is sent is up to this late, as a page's is.
 const TURN: Duration = Duration::from_millis(1);
 /// What comes meanwhile is read together. The kernel stamps what comes, so that no latency is measured longer
-/// for it; what a page answers it answers no sooner.
-const READ_EVERY: Duration = Duration::from_millis(4);
+/// for it; what it answers (a check, a lost packet) is up to this late, as from somebody who is not far away.
+const READ_EVERY: Duration = Duration::from_millis(10);
 
 /// Each session is asked this often when it is due: what happens to it from elsewhere, an answer or a new
 /// room, waits so long at most. To lock and ask them all in every turn takes a third of a core of 1,600.

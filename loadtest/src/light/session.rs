@@ -63,6 +63,8 @@ pub(super) struct Session {
     transport_cc_id: Option<u8>,
     transport_cc: u16,
     state: watch::Sender<PeerState>,
+    /// What `state` says: nobody else writes it.
+    told: PeerState,
     /// What the next path begins with.
     next_ice: Option<IceCredentials>,
     /// Where the server takes TCP connections.
@@ -93,6 +95,7 @@ impl Session {
         prepare(&socket).context("a socket that joins datagrams")?;
         // The kernel gives what it may.
         let _ = set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
+        let told = *state.borrow();
         Ok(Self {
             ways: Ways::new(socket),
             connection,
@@ -104,6 +107,7 @@ impl Session {
             arrivals: Arrivals::new(now),
             transport_cc_id: None,
             transport_cc: 0,
+            told,
             state,
             next_ice: None,
             server_tcp: None,
@@ -214,8 +218,10 @@ impl Session {
         Ok(())
     }
 
-    fn tell(&self, state: PeerState) {
-        self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
+    fn tell(&mut self, state: PeerState) {
+        if std::mem::replace(&mut self.told, state) != state {
+            self.state.send_replace(state);
+        }
     }
 
     pub(super) fn flush(&mut self) {
@@ -403,7 +409,7 @@ impl Session {
             }
             Input::Rtcp(compound) => self.feedback(at, &compound, senses),
         }
-        if *self.state.borrow() == PeerState::Lost && self.connection.is_connected() {
+        if self.told == PeerState::Lost && self.connection.is_connected() {
             self.tell(PeerState::Connected);
         }
         Ok(())

@@ -157,6 +157,8 @@ const INTERVALS: usize = 30;
 pub struct Freezes {
     last: Option<Instant>,
     intervals: VecDeque<Duration>,
+    /// Of the intervals.
+    sum: Duration,
     times: u64,
     length: Duration,
 }
@@ -167,15 +169,16 @@ impl Freezes {
         let Some(last) = self.last.replace(now) else { return };
         let interval = now.saturating_duration_since(last);
         if let Some(count) = u32::try_from(self.intervals.len()).ok().filter(|count| *count > 0) {
-            let average = self.intervals.iter().sum::<Duration>() / count;
+            let average = self.sum / count;
             if interval > (3 * average).max(average + Duration::from_millis(150)) {
                 self.times += 1;
                 self.length += interval;
             }
         }
         if self.intervals.len() == INTERVALS {
-            self.intervals.pop_front();
+            self.sum -= self.intervals.pop_front().unwrap_or_default();
         }
+        self.sum += interval;
         self.intervals.push_back(interval);
     }
 

@@ -77,6 +77,10 @@ pub struct Totals {
     pub closed_microphones: u64,
     /// Packets sent.
     pub packets_sent: u64,
+    /// Of these, packets that their sender had no right to send.
+    pub packets_gated: u64,
+    /// Times that a bot's rights changed.
+    pub rights_changes: u64,
     /// Packets that should have been received.
     pub packets_expected: u64,
     /// Packets received.
@@ -244,7 +248,7 @@ impl RawRun {
     /// Puts together what several generators measured at the same time against one server.
     ///
     /// # Errors
-    /// When they are of different scenarios or forms, or there is none.
+    /// When they are of different scenarios or forms, were not at the same time, or there is none.
     pub fn merge(runs: Vec<Self>) -> Result<Self> {
         let mut runs = runs.into_iter();
         let mut whole = runs.next();
@@ -256,9 +260,14 @@ impl RawRun {
             let Some(whole) = &mut whole else { break };
             ensure!(run.format == FORMAT, "a raw run of another version");
             ensure!(
-                run.tested.scenario == whole.tested.scenario,
-                "runs of different scenarios: {} and {}",
-                whole.tested.scenario,
+                run.tested == whole.tested && run.expectations == whole.expectations,
+                "runs of different scenarios: {:?} and {:?}",
+                whole.tested,
+                run.tested
+            );
+            ensure!(
+                run.began_at_ms < whole.ended_at_ms() && whole.began_at_ms < run.ended_at_ms(),
+                "runs of {} that were not at the same time are not one load",
                 run.tested.scenario
             );
             ensure!(
@@ -270,14 +279,17 @@ impl RawRun {
         whole.ok_or_else(|| anyhow::anyhow!("no runs to put together"))
     }
 
+    fn ended_at_ms(&self) -> u64 {
+        self.began_at_ms + (self.seconds * 1_000.0) as u64
+    }
+
     fn take(&mut self, mut other: Self) {
         // A generator that was late may have looked twice within a second.
         self.series = one_each(std::mem::take(&mut self.series));
         other.series = one_each(other.series);
-        let end = |run: &Self| run.began_at_ms as f64 + run.seconds * 1_000.0;
-        let last = end(self).max(end(&other));
+        let last = self.ended_at_ms().max(other.ended_at_ms());
         self.began_at_ms = self.began_at_ms.min(other.began_at_ms);
-        self.seconds = (last - self.began_at_ms as f64) / 1_000.0;
+        self.seconds = (last - self.began_at_ms) as f64 / 1_000.0;
         self.partial |= other.partial;
         self.generators += other.generators;
         self.rooms += other.rooms;
@@ -351,6 +363,8 @@ impl Totals {
         let closed = report.microphone && !report.may_speak.contains(&report.seat);
         self.closed_microphones += u64::from(closed);
         self.packets_sent += report.sent;
+        self.packets_gated += report.gated;
+        self.rights_changes += report.rights_changes;
         self.packets_expected += report.expected;
         self.packets_received += report.received;
         self.packets_lost += report.lost;
@@ -392,6 +406,8 @@ impl Totals {
         self.let_in += other.let_in;
         self.closed_microphones += other.closed_microphones;
         self.packets_sent += other.packets_sent;
+        self.packets_gated += other.packets_gated;
+        self.rights_changes += other.rights_changes;
         self.packets_expected += other.packets_expected;
         self.packets_received += other.packets_received;
         self.packets_lost += other.packets_lost;
@@ -522,6 +538,8 @@ mod tests {
             sent: 1_000,
             sound: sent,
             pictures: sent,
+            gated: 0,
+            rights_changes: 1,
             received: 1_000,
             expected: 1_000,
             lost: 0,
@@ -615,7 +633,14 @@ mod tests {
 
     #[test]
     fn runs_of_different_scenarios_are_not_put_together() {
-        assert!(RawRun::merge(vec![run("x", 0, 1.0), run("y", 0, 1.0)]).is_err());
+        let refused = |runs| RawRun::merge(runs).err().map(|error| error.to_string());
+        assert!(refused(vec![run("x", 0, 1.0), run("y", 0, 1.0)]).is_some());
+        let mut with_more = run("x", 0, 1.0);
+        with_more.tested.people = 9;
+        let said = refused(vec![run("x", 0, 1.0), with_more]).expect("another one");
+        assert!(said.contains("people: 9"), "{said}");
+        let said = refused(vec![run("x", 0, 1.0), run("x", 1_000, 1.0)]).expect("later");
+        assert!(said.contains("not at the same time"), "{said}");
         assert!(RawRun::merge(Vec::new()).is_err());
     }
 

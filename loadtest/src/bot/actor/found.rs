@@ -68,6 +68,8 @@ impl Actor {
             sent: sent.total(),
             sound: sent.sound,
             pictures: sent.pictures,
+            gated: sent.gated,
+            rights_changes: sent.rights_changes,
             received,
             expected,
             lost,

@@ -60,7 +60,7 @@ pub struct Scenario {
 }
 
 /// A bound on a number of the report.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// Its path, such as `audio_latency_ms.p95`.

@@ -16,7 +16,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("palabre-room", &["palabre-ids", "palabre-vocabulary", "palabre-facilitation"]),
     ("palabre-sim", &["palabre-ids", "palabre-vocabulary", "palabre-facilitation", "palabre-room"]),
     ("palabre-wire", &["palabre-ids", "palabre-vocabulary"]),
-    ("palabre-backup", &["palabre-ids", "palabre-facilitation", "palabre-room"]),
+    (
+        "palabre-backup",
+        &["palabre-ids", "palabre-vocabulary", "palabre-facilitation", "palabre-room"],
+    ),
     ("palabre-sfu-core", &["palabre-ids"]),
     ("palabre-sfu", &["palabre-ids", "palabre-sfu-core"]),
     (

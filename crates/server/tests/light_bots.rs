@@ -100,6 +100,10 @@ async fn light_bots_find_what_full_bots_find() {
         assert!(summary.held, "{name} bots:\n{}", summary.table());
         assert_eq!(summary.packets_lost, 0, "{name} bots");
         assert_eq!(summary.packets_received, summary.packets_expected, "{name} bots");
+        // Each that decodes knows every voice; how long it took is a benchmark's to say.
+        let speech = &summary.speech;
+        assert!(speech.windows > 0 && speech.recognised_share >= 0.9, "{name} bots: {speech:?}");
+        assert!(summary.audio_latency_ms.count > 0 && summary.video_latency_ms.count > 0);
     }
     let counts = |summary: &Summary| {
         let returns = summary.reconnect_seconds.iter();

@@ -35,11 +35,11 @@ use report::{Lines, say};
 #[command(name = "palabre-peers")]
 struct Cli {
     /// The server built for release
-    #[arg(long, default_value = "target/release/palabre")]
+    #[arg(long, default_value = palabre::PROGRAM)]
     palabre: PathBuf,
-    /// Janus
-    #[arg(long, default_value = "/usr/bin/janus")]
-    janus: PathBuf,
+    /// The program of another server, where it is not in its usual place: janus=/opt/janus/bin/janus
+    #[arg(long = "program", value_parser = name_and_program)]
+    programs: Vec<(String, PathBuf)>,
     /// Seconds of each measurement
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -76,12 +76,17 @@ struct Cli {
 }
 
 /// Every server that is compared; the first is what the others are divided by.
-fn all(programs: &Programs) -> Vec<Box<dyn Peer>> {
-    vec![
-        Box::new(palabre::Palabre::new(&programs.palabre)),
-        Box::new(janus::Janus::new(&programs.janus, Some(1))),
-        Box::new(janus::Janus::new(&programs.janus, None)),
-    ]
+fn all(programs: &Programs) -> Result<Vec<Box<dyn Peer>>> {
+    Ok(vec![
+        Box::new(palabre::Palabre::new(programs)?),
+        Box::new(janus::Janus::new(programs, Some(1))?),
+        Box::new(janus::Janus::new(programs, None)?),
+    ])
+}
+
+fn name_and_program(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, program) = text.split_once('=').ok_or("NAME=PROGRAM")?;
+    Ok((name.to_owned(), PathBuf::from(program)))
 }
 
 fn main() -> ExitCode {
@@ -163,11 +168,9 @@ fn loads(cli: &Cli) -> Result<Vec<Rate>> {
 }
 
 fn servers(cli: &Cli) -> Result<Vec<Box<dyn Peer>>> {
-    let absolute = |program: &PathBuf| {
-        program.canonicalize().with_context(|| format!("no program {}", program.display()))
-    };
-    let programs = Programs { palabre: absolute(&cli.palabre)?, janus: absolute(&cli.janus)? };
-    let mut peers = all(&programs);
+    let palabre = ("palabre".to_owned(), cli.palabre.clone());
+    let programs = Programs(cli.programs.iter().cloned().chain([palabre]).collect());
+    let mut peers = all(&programs)?;
     let names: Vec<_> = peers.iter().map(|peer| peer.name()).collect();
     if let Some(unknown) = cli.servers.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("no server `{unknown}`; there are {}", names.join("; "));

@@ -1,6 +1,6 @@
 //! Palabre, as it is shipped: pages' wire protocol, one peer connection for each participant.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::client::person::{Person, uplinks};
 use crate::client::transport::Transport;
-use crate::peer::{Peer, Running};
+use crate::peer::{Peer, Programs, Running};
 use crate::place::SERVER;
 use crate::process::{Berth, Server};
 use palabre_loadtest::light::sdp::{Description, Flow, Kind, offer};
@@ -37,9 +37,12 @@ pub(crate) struct Palabre {
     program: PathBuf,
 }
 
+/// Where it is usually built.
+pub(crate) const PROGRAM: &str = "target/release/palabre";
+
 impl Palabre {
-    pub(crate) fn new(program: &Path) -> Self {
-        Self { program: program.to_owned() }
+    pub(crate) fn new(programs: &Programs) -> Result<Self> {
+        Ok(Self { program: programs.of("palabre", PROGRAM)? })
     }
 }
 

@@ -1,19 +1,28 @@
 //! What a server must let itself be made to do, to be compared. Another one is one file that
 //! implements these two traits, and a line in [`crate::all`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
 use crate::client::person::Person;
 use crate::process::{Berth, Server};
 
-/// Where the programs are.
+/// Where programs are that are not in their usual places, by name.
 #[derive(Debug, Clone)]
-pub(crate) struct Programs {
-    pub(crate) palabre: PathBuf,
-    pub(crate) janus: PathBuf,
+pub(crate) struct Programs(pub(crate) Vec<(String, PathBuf)>);
+
+impl Programs {
+    /// The absolute path of a program.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn of(&self, name: &str, usual: &str) -> Result<PathBuf> {
+        let told = self.0.iter().find(|(of, _)| of == name).map(|(_, path)| path.as_path());
+        let program = told.unwrap_or(Path::new(usual));
+        program.canonicalize().with_context(|| format!("no program {}", program.display()))
+    }
 }
 
 /// A kind of server, with its settings.

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 use crate::client::person::{Person, uplinks};
 use crate::client::transport::Transport;
-use crate::peer::{Peer, Running};
+use crate::peer::{Peer, Programs, Running};
 use crate::place::SERVER;
 use crate::process::{Berth, Server};
 use api::{Admin, Session};
@@ -46,8 +46,8 @@ pub(crate) struct Janus {
 }
 
 impl Janus {
-    pub(crate) fn new(program: &Path, event_loops: Option<u8>) -> Self {
-        Self { program: program.to_owned(), event_loops }
+    pub(crate) fn new(programs: &Programs, event_loops: Option<u8>) -> Result<Self> {
+        Ok(Self { program: programs.of("janus", "/usr/bin/janus")?, event_loops })
     }
 
     /// Writes its settings; gives the folder.

@@ -418,7 +418,7 @@ impl Summary {
             };
             let _ = writeln!(
                 out,
-                "{:>4} rooms: sound p99 {:.1} ms, lost {:.2} %, server {} and {} a packet, {} rooms a processor, {} a room; {}",
+                "{:>4} rooms: sound p99 {:.1} ms, lost {:.2} %, server {} and {} a packet, {} rooms a processor, {} a room; generators {:.1} %; {}",
                 level.rooms,
                 level.audio_latency_ms.p99,
                 level.lost_percent,
@@ -426,6 +426,7 @@ impl Summary {
                 of(level.server_cpu_ns_per_forwarded_packet.map(|ns| ns / 1e3), "µs"),
                 of(level.rooms_per_processor, ""),
                 of(level.server_rss_bytes_per_room.map(|bytes| bytes / 1_024.0), "KiB"),
+                level.generator_cpus * 100.0,
                 level.broke.as_deref().unwrap_or("held")
             );
         }

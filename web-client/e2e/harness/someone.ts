@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { ConsoleLine } from './browser.ts';
 import { hearsExactly } from './hearing.ts';
-import { type Heard, identify, type Reference } from './identify.ts';
+import { type Heard, identifyAside, type Reference } from './identify.ts';
 import { listen, type Scripted, type TileSound } from './listen.ts';
 import type { Link } from './server.ts';
 import { expectNow, until } from './until.ts';
@@ -165,11 +165,11 @@ export abstract class Someone {
   /** What comes out of each other seat's tile. */
   async hears(seconds = LISTEN_SECONDS): Promise<Map<number, Heard>> {
     this.lastHeard = await listen(this.page, seconds);
-    return new Map(
-      this.lastHeard
-        .filter(({ seat }) => seat !== this.link.seat)
-        .map(({ seat, sound }) => [seat, identify(sound, this.references)]),
-    );
+    const heard = new Map<number, Heard>();
+    for (const { seat, sound } of this.lastHeard) {
+      if (seat !== this.link.seat) heard.set(seat, await identifyAside(sound, this.references));
+    }
+    return heard;
   }
 
   /** Waits until exactly `seats` are heard, each by their own voice, and the others are silent. */

@@ -104,6 +104,7 @@ export async function startServer(dist: string, port: number): Promise<{ url: st
         if (plight === 'away' || plight === 'listening') setTimeout(() => socket.terminate(), CUT_AFTER);
         if (name === 'expired') return say({ type: 'closing', reason: 'token_expired' });
         if (name === 'taken') return say({ type: 'closing', reason: 'taken_over' });
+        if (name === 'full') return say({ type: 'closing', reason: 'full' });
         const room = scene(name as SceneName, message.language, now);
         const own = Number(seat);
         say({

@@ -209,6 +209,8 @@ export const SHOTS: Shot[] = [
   { name: 'room', path: '/r/demo-room#round.0', size: [1360, 850] },
   { name: 'expired', path: '/r/demo-room#expired.2' },
   { name: 'taken-dark-en', path: '/r/demo-room#taken.2', dark: true, language: 'en' },
+  { name: 'full', path: room('full', 2) },
+  { name: 'full-phone-dark-en', path: room('full', 2), size: PHONE, dark: true, language: 'en' },
   {
     name: 'left-phone',
     path: '/r/demo-room#holder.2',

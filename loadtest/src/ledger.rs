@@ -22,8 +22,8 @@ const TELLING: usize = 64;
 /// A fragment is looked up this long after it was sent; later it may be said again in the loop.
 const REMEMBERED: Duration = Duration::from_secs(3);
 
-/// The fragments remembered at most, older ones going first. Eight bots send 1,000 a second: what is kept for
-/// longer than it is remembered costs memory that no cache holds, for each of hundreds of rooms.
+/// The fragments of one generation at most; what is said beyond them is not recognised. Eight bots send 1,000
+/// a second.
 const CAPACITY: usize = 32_768;
 
 /// One fragment's entry.
@@ -55,9 +55,38 @@ pub struct Ledger(Arc<Mutex<Entries>>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    allowed: FxHashMap<u64, Sent>,
+    allowed: Generations,
     forbidden: FxHashMap<u64, Sent>,
     speech: BTreeMap<Seat, Speech>,
+}
+
+/// What was said lately. What is kept for longer than it is remembered costs memory that no cache holds, for
+/// each of hundreds of rooms: a whole generation is forgotten at once, as the one after it is full of age.
+#[derive(Debug, Default)]
+struct Generations {
+    /// Since when the young one is filled.
+    since: Option<Instant>,
+    young: FxHashMap<u64, Sent>,
+    old: FxHashMap<u64, Sent>,
+}
+
+impl Generations {
+    fn enter(&mut self, digest: u64, sent: Sent) {
+        let since = *self.since.get_or_insert(sent.at);
+        if sent.at.saturating_duration_since(since) >= REMEMBERED {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+            self.since = Some(sent.at);
+        }
+        if self.young.len() < CAPACITY {
+            self.young.insert(digest, sent);
+        }
+    }
+
+    fn get(&self, digest: u64, now: Instant) -> Option<Sent> {
+        let sent = self.young.get(&digest).or_else(|| self.old.get(&digest))?;
+        (now.saturating_duration_since(sent.at) < REMEMBERED).then_some(*sent)
+    }
 }
 
 /// `of` tells apart what several seats send alike: every camera shows the same pictures.
@@ -92,14 +121,9 @@ impl Ledger {
     }
 
     fn enter(&self, digest: Option<u64>, sent: Sent) {
-        let (Some(digest), at) = (digest, sent.at) else { return };
+        let Some(digest) = digest else { return };
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.allowed.len() >= CAPACITY {
-            entries.allowed.retain(|_, sent| at.saturating_duration_since(sent.at) < REMEMBERED);
-        }
-        if entries.allowed.len() < CAPACITY {
-            entries.allowed.insert(digest, sent);
-        }
+        entries.allowed.enter(digest, sent);
     }
 
     /// A hostile bot sends a fragment that nobody may receive. It is never forgotten.
@@ -117,8 +141,7 @@ impl Ledger {
     pub fn look_up(&self, of: Option<Seat>, now: Instant, fragment: &[u8]) -> Option<Sent> {
         let said = digest(None, fragment)?;
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |sent: &Sent| now.saturating_duration_since(sent.at) < REMEMBERED;
-        let allowed = |digest: u64| entries.allowed.get(&digest).copied().filter(fresh);
+        let allowed = |digest: u64| entries.allowed.get(digest, now);
         let shown = || of.and_then(|seat| digest(Some(seat), fragment)).and_then(allowed);
         entries.forbidden.get(&said).copied().or_else(|| allowed(said)).or_else(shown)
     }
@@ -150,6 +173,23 @@ mod tests {
         assert_eq!(ledger.look_up(None, later, &[1; 40]), None);
         assert!(ledger.look_up(None, later, &[2; 40]).is_some_and(|sent| sent.forbidden));
         assert_eq!(ledger.look_up(None, now, &[3; 40]), None);
+    }
+
+    #[test]
+    fn what_was_said_lately_is_known_across_generations_and_anew_when_it_is_said_again() {
+        let (ledger, start) = (Ledger::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        // Something is said every 100 ms, and the same again after four seconds.
+        for tenth in 0..100_u64 {
+            ledger.said(Seat(1), at(tenth * 100), &[(tenth % 40) as u8; 40]);
+            let known = |ago: u64| {
+                let then = tenth.checked_sub(ago)?;
+                let found = ledger.look_up(None, at(tenth * 100), &[(then % 40) as u8; 40]);
+                found.map(|sent| sent.at == at(then * 100))
+            };
+            assert!((0..=tenth.min(29)).all(|ago| known(ago) == Some(true)), "{tenth}");
+            assert!((30..40).all(|ago| known(ago).is_none()), "{tenth}");
+        }
     }
 
     #[test]

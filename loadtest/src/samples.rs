@@ -40,8 +40,15 @@ pub struct Distribution {
 impl Samples {
     /// Takes a value. What is no number, or below 0, counts as 0.
     pub fn add(&mut self, value: f64) {
-        *self.classes.entry(class_of(value)).or_default() += 1;
-        self.max = self.max.max(value);
+        self.add_times(value, 1);
+    }
+
+    /// Takes a value that was measured so many times.
+    pub fn add_times(&mut self, value: f64, times: u64) {
+        if times > 0 {
+            *self.classes.entry(class_of(value)).or_default() += times;
+            self.max = self.max.max(value);
+        }
     }
 
     /// Takes everything that `other` has.

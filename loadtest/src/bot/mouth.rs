@@ -191,7 +191,7 @@ impl Mouth {
     /// rounds was late with every one of them, not once.
     fn made(&mut self, due: Instant, now: Instant, packets: usize) {
         let late = now.saturating_duration_since(due).as_secs_f64() * 1_000.0;
-        self.late.extend(std::iter::repeat_n(late, packets));
+        self.late.add_times(late, packets as u64);
     }
 
     /// So many packets left there.
@@ -227,13 +227,13 @@ impl Mouth {
     }
 
     fn audio(&mut self, out: &mut Vec<Outgoing>) {
-        let payload = self.voice.packets[self.packet].clone();
-        let level = self.voice.levels[self.packet];
-        self.packet = (self.packet + 1) % self.voice.packets.len();
+        let packet = self.packet;
+        self.packet = (packet + 1) % self.voice.packets.len();
         self.audio_timestamp = self.audio_timestamp.wrapping_add(FRAME_SAMPLES as u32);
         if !self.speaks() {
             return;
         }
+        let (payload, level) = (self.voice.packets[packet].clone(), self.voice.levels[packet]);
         self.sent.sound.given = true;
         let head = PacketHead {
             sequence: self.audio_sequence,

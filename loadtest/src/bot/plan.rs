@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, ensure};
 use palabre_ids::Seat;
 use palabre_wire::MediaPlan;
-use rustc_hash::FxHashMap;
 
 /// What a received stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,9 +24,9 @@ pub struct Stream {
     pub retransmission: bool,
 }
 
-/// What each SSRC of the answer carries.
+/// What each SSRC of the answer carries: some twenty, ascending, asked about for every packet.
 #[derive(Debug, Clone, Default)]
-pub struct SlotMap(FxHashMap<u32, Stream>);
+pub struct SlotMap(Vec<(u32, Stream)>);
 
 /// The sections sent in, before the slots: microphone, camera, screen.
 pub const UPLINKS: usize = 3;
@@ -43,7 +42,7 @@ impl SlotMap {
             .iter()
             .flat_map(|&seat| [Slot::Audio(seat), Slot::Video(seat)])
             .chain([Slot::Screen]);
-        let mut map = FxHashMap::default();
+        let mut map = Vec::new();
         for (index, section) in sdp.split("\nm=").skip(1).enumerate() {
             if index < UPLINKS {
                 continue;
@@ -64,16 +63,13 @@ impl SlotMap {
                 media.with_context(|| format!("slot {slot:?} of the answer has no SSRC"))?;
             let streams = [(Some(media), false), (group, true)];
             for (ssrc, retransmission) in streams {
-                if let Some(ssrc) = ssrc {
-                    let stream = Stream { slot, retransmission };
-                    ensure!(
-                        map.insert(ssrc, stream).is_none(),
-                        "two slots of the answer share an SSRC"
-                    );
-                }
+                map.extend(ssrc.map(|ssrc| (ssrc, Stream { slot, retransmission })));
             }
         }
         ensure!(expected.next().is_none(), "the answer lacks sections of the plan");
+        map.sort_unstable_by_key(|(ssrc, _)| *ssrc);
+        let distinct = map.windows(2).all(|pair| pair[0].0 != pair[1].0);
+        ensure!(distinct, "two slots of the answer share an SSRC");
         Ok(Self(map))
     }
 
@@ -81,13 +77,14 @@ impl SlotMap {
     #[must_use]
     pub fn medium(&self, slot: Slot) -> Option<u32> {
         let wanted = Stream { slot, retransmission: false };
-        self.0.iter().find(|(_, stream)| **stream == wanted).map(|(ssrc, _)| *ssrc)
+        self.0.iter().find(|(_, stream)| *stream == wanted).map(|(ssrc, _)| *ssrc)
     }
 
     /// What an SSRC carries; nothing the answer spoke of, when `None`.
     #[must_use]
     pub fn stream(&self, ssrc: u32) -> Option<Stream> {
-        self.0.get(&ssrc).copied()
+        let at = self.0.binary_search_by_key(&ssrc, |(known, _)| *known).ok()?;
+        Some(self.0[at].1)
     }
 }
 

@@ -185,9 +185,9 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let remote = self.remote.as_ref()?;
-        let dtls = self.dtls.as_ref().and_then(|dtls| dtls.poll_timeout(&remote.address));
-        // A handshake that is over has nothing to repeat.
-        let dtls = dtls.filter(|_| self.secure.is_none());
+        // A handshake that is over has nothing to repeat, and is asked in every turn.
+        let dtls = self.dtls.as_ref().filter(|_| self.secure.is_none());
+        let dtls = dtls.and_then(|dtls| dtls.poll_timeout(&remote.address));
         Some(dtls.map_or(self.next_check, |dtls| dtls.min(self.next_check)))
     }
 

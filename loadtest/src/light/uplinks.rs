@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context as _, Result};
-use bytes::BytesMut;
+use bytes::Bytes;
 
 use super::packet::Stream;
 use super::sdp::{Description, OPUS, VP8};
@@ -16,7 +16,7 @@ const KEPT: usize = 64;
 /// One stream that is sent, and what of it may be asked for again.
 pub(super) struct Sent {
     pub(super) stream: Stream,
-    kept: VecDeque<(u16, BytesMut)>,
+    kept: VecDeque<(u16, Bytes)>,
 }
 
 impl Sent {
@@ -25,7 +25,7 @@ impl Sent {
     }
 
     /// Keeps a sealed packet, in the place of the oldest.
-    pub(super) fn keep(&mut self, sequence: u16, packet: BytesMut) {
+    pub(super) fn keep(&mut self, sequence: u16, packet: Bytes) {
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
@@ -82,7 +82,7 @@ impl Uplinks {
     }
 
     /// A sealed packet that is still kept.
-    pub(super) fn kept(&self, ssrc: u32, sequence: u16) -> Option<BytesMut> {
+    pub(super) fn kept(&self, ssrc: u32, sequence: u16) -> Option<Bytes> {
         let uplink = self.0.iter().find(|uplink| uplink.stream.ssrc == ssrc)?;
         uplink.kept.iter().find(|(kept, _)| *kept == sequence).map(|(_, packet)| packet.clone())
     }

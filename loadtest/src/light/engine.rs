@@ -1,29 +1,22 @@
 //! The threads that drive the sockets of all light bots of this process, one for each processor that it may use.
 
-use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use rustix::event::{Timespec, epoll};
 
 use super::session::Session;
 use super::sys::{Clocks, Incoming};
 
 /// From one turn to the next: what is sent is up to this late, as a page's is.
 const TURN: Duration = Duration::from_millis(1);
-/// What comes meanwhile is read together. The kernel stamps what comes, so that no latency is measured longer
-/// for it; what it answers (a check, a lost packet) is up to this late, as from somebody who is not far away.
-const READ_EVERY: Duration = Duration::from_millis(10);
 
-/// Each session is asked this often when it is due: what happens to it from elsewhere, an answer or a new
-/// room, waits so long at most. To lock and ask them all in every turn takes a third of a core of 1,600.
-const ASK_EVERY: Duration = Duration::from_millis(10);
-
-/// Sockets that are told of at once.
-const EVENTS: usize = 4_096;
+/// One of so many groups of sessions is read in each turn: what came in 20 ms is read together. The kernel
+/// stamps what comes, so that no latency is measured longer for it; what it answers (a check, a lost packet)
+/// is up to this late, as from somebody who is not far away. Nobody asks the kernel first where something
+/// waits: in a room where something is said, it does everywhere.
+const GROUPS: usize = 20;
 
 pub(super) type SharedSession = Arc<Mutex<Session>>;
 
@@ -37,24 +30,34 @@ const MOST_THREADS: usize = 8;
 
 /// The handle of a thread.
 pub(super) struct Engine {
-    epoll: OwnedFd,
-    sessions: Mutex<HashMap<u64, SharedSession>>,
+    /// By place; the place of one that went is the next one's.
+    places: Mutex<Vec<Option<SharedSession>>>,
     arrived: Condvar,
-    /// Counts every coming and going.
+    /// Counts what happens to sessions from elsewhere: every coming and going, every answer.
     version: AtomicU64,
-    next: AtomicU64,
 }
 
-/// A session, and when it said that it is due.
+/// The sessions as their thread knows them, by place; and apart from them, since it is looked at in every
+/// turn, when each said that it is due.
+#[derive(Default)]
 struct Known {
-    session: SharedSession,
-    due: Option<Instant>,
+    sessions: Vec<Option<SharedSession>>,
+    due: Vec<Option<Instant>>,
 }
 
-impl From<SharedSession> for Known {
-    fn from(session: SharedSession) -> Self {
-        let due = lock(&session).due();
-        Self { session, due }
+impl Known {
+    /// Whoever is new, or had nothing to do so far, is asked at once.
+    fn become_like(&mut self, places: &[Option<SharedSession>], now: Instant) {
+        self.sessions.resize(places.len(), None);
+        self.due.resize(places.len(), None);
+        let known = self.sessions.iter_mut().zip(&mut self.due);
+        for ((session, due), place) in known.zip(places) {
+            if session.as_ref().map(Arc::as_ptr) != place.as_ref().map(Arc::as_ptr) {
+                session.clone_from(place);
+                *due = None;
+            }
+            due.get_or_insert(now);
+        }
     }
 }
 
@@ -81,105 +84,90 @@ impl Engine {
 
     fn start() -> Result<Arc<Self>> {
         let engine = Arc::new(Self {
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            sessions: Mutex::default(),
+            places: Mutex::default(),
             arrived: Condvar::new(),
             version: AtomicU64::new(0),
-            next: AtomicU64::new(0),
         });
         let runs = engine.clone();
         std::thread::Builder::new().name("light".to_owned()).spawn(move || runs.run())?;
         Ok(engine)
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<u64, SharedSession>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self) -> MutexGuard<'_, Vec<Option<SharedSession>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drives a session from now on; gives its number.
-    ///
-    /// # Errors
-    /// When the system watches no more sockets.
-    pub(super) fn add(&self, session: &SharedSession) -> Result<u64> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let data = epoll::EventData::new_u64(number);
-        epoll::add(&self.epoll, &*lock(session).ways.udp, data, epoll::EventFlags::IN)?;
-        self.sessions().insert(number, session.clone());
-        self.version.fetch_add(1, Ordering::Release);
+    /// Drives a session from now on; gives its place.
+    pub(super) fn add(&self, session: &SharedSession) -> usize {
+        let mut places = self.places();
+        let place = places.iter().position(Option::is_none).unwrap_or(places.len());
+        if place == places.len() {
+            places.push(None);
+        }
+        places[place] = Some(session.clone());
+        drop(places);
+        self.stir();
         self.arrived.notify_one();
-        Ok(number)
+        place
     }
 
     /// Drives it no longer. Its socket is closed with its last handle.
-    pub(super) fn remove(&self, number: u64) {
-        self.sessions().remove(&number);
+    pub(super) fn remove(&self, place: usize) {
+        self.places()[place] = None;
+        self.stir();
+    }
+
+    /// Something happened to a session, so that it may be due earlier than it said.
+    pub(super) fn stir(&self) {
         self.version.fetch_add(1, Ordering::Release);
     }
 
     fn run(&self) {
         let mut incoming = Incoming::new();
-        let mut events = Vec::with_capacity(EVENTS);
-        let (mut known, mut version) = (HashMap::new(), u64::MAX);
-        let mut ask_at = Instant::now();
-        let mut read_at = ask_at;
+        let (mut known, mut version) = (Known::default(), u64::MAX);
+        let (mut group, mut read_at) = (0, Instant::now());
         loop {
             let start = Instant::now();
             let current = self.version.load(Ordering::Acquire);
             if current != version {
                 version = current;
-                let mut sessions = self.sessions();
-                while sessions.is_empty() {
-                    known.clear();
-                    sessions = self.arrived.wait(sessions).unwrap_or_else(PoisonError::into_inner);
+                let mut places = self.places();
+                while places.iter().all(Option::is_none) {
+                    known.sessions.clear();
+                    places = self.arrived.wait(places).unwrap_or_else(PoisonError::into_inner);
                 }
-                known = sessions.iter().map(|(at, one)| (*at, Known::from(one.clone()))).collect();
+                known.become_like(&places, start);
             }
-            if read_at <= start {
-                // Behind its time it goes on from now.
-                read_at = start.max(read_at + READ_EVERY);
-                self.read(&mut known, &mut events, &mut incoming);
-            }
-            let mut now = Instant::now();
-            let asks = ask_at <= now;
-            if asks {
-                ask_at = now + ASK_EVERY;
-            }
-            for Known { session, due } in known.values_mut() {
-                if !asks && due.is_none_or(|due| due > now) {
-                    continue;
+            let mut reads = [false; GROUPS];
+            for _ in 0..GROUPS {
+                if read_at <= start {
+                    read_at += TURN;
+                    reads[group] = true;
+                    group = (group + 1) % GROUPS;
                 }
-                let mut session = lock(session);
-                // Whoever comes last in a long turn is later than who came first.
-                now = Instant::now();
-                if session.due().is_some_and(|due| due <= now) {
-                    session.take_turn(now);
-                }
-                *due = session.due();
             }
+            // Behind its time it goes on from now.
+            read_at = read_at.max(start);
+            self.turn(&mut known, reads, &mut incoming);
             std::thread::sleep(TURN.saturating_sub(start.elapsed()));
         }
     }
 
-    /// Reads what came. Sockets beyond those that are told of at once are read the next time.
-    fn read(
-        &self,
-        known: &mut HashMap<u64, Known>,
-        events: &mut Vec<epoll::Event>,
-        incoming: &mut Incoming,
-    ) {
-        events.clear();
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // So is everything when the look is interrupted.
-        let spare = rustix::buffer::spare_capacity(events);
-        let _ = epoll::wait(&self.epoll, spare, Some(&now));
-        let clocks = Clocks::read();
-        for event in events.iter() {
-            let data = event.data;
-            if let Some(Known { session, due }) = known.get_mut(&data.u64()) {
-                let mut session = lock(session);
-                session.readable(clocks, incoming);
-                *due = session.due();
+    /// Gives a turn to each session whose group is read, or that is due.
+    fn turn(&self, known: &mut Known, reads: [bool; GROUPS], incoming: &mut Incoming) {
+        let count = known.sessions.len();
+        let mut clocks = Clocks::read();
+        for (place, (session, due)) in known.sessions.iter().zip(&mut known.due).enumerate() {
+            let is_read = reads[place * GROUPS / count];
+            if !is_read && due.is_none_or(|due| due > clocks.now()) {
+                continue;
             }
+            let Some(session) = session else { continue };
+            let mut session = lock(session);
+            // Whoever comes last in a long turn is later than who came first.
+            clocks = Clocks::read();
+            let room = is_read.then_some((clocks, &mut *incoming));
+            *due = session.take_turn(clocks.now(), room);
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::bot::senses::SharedSenses;
 pub struct LightPeer {
     engine: Arc<Engine>,
     session: SharedSession,
-    number: u64,
+    place: usize,
     sections: Vec<(Kind, Flow)>,
     plan: MediaPlan,
     state: watch::Receiver<PeerState>,
@@ -60,8 +60,8 @@ impl LightPeer {
         }
         sections.push((Kind::Video, Flow::Receive));
         let session = Arc::new(Mutex::new(session));
-        let number = engine.add(&session)?;
-        Ok(Self { engine, session, number, sections, plan: plan.clone(), state })
+        let place = engine.add(&session);
+        Ok(Self { engine, session, place, sections, plan: plan.clone(), state })
     }
 
     /// The offer, with its candidate.
@@ -82,7 +82,9 @@ impl LightPeer {
     pub fn accept(&self, answer: &str) -> Result<()> {
         let map = SlotMap::from_answer(&self.plan, answer)?;
         let answer = Description::parse(answer).context("reading the answer")?;
-        lock(&self.session).accept(&answer, map, Instant::now())
+        lock(&self.session).accept(&answer, map, Instant::now())?;
+        self.engine.stir();
+        Ok(())
     }
 
     /// Takes the credentials of the next path, which is begun when this one is dead.
@@ -108,6 +110,6 @@ impl LightPeer {
 
 impl Drop for LightPeer {
     fn drop(&mut self) {
-        self.engine.remove(self.number);
+        self.engine.remove(self.place);
     }
 }

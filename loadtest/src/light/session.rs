@@ -4,17 +4,16 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use palabre_ids::MediaKind;
 use palabre_wire::IceCredentials;
-use rustc_hash::FxHashMap;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use tokio::sync::watch;
 
 use super::arrivals::{Arrivals, REPORT_EVERY as ARRIVALS_EVERY};
 use super::connection::{Connection, Input};
 use super::packet::{Head, Seen, see};
-use super::reception::Reception;
+use super::reception::Downlinks;
 use super::rtcp::{feedback, key_frame_request, receiver_report};
 use super::sdp::Description;
 use super::stun::Role;
@@ -23,7 +22,7 @@ use super::uplinks::{CAMERA, MICROPHONE, SCREEN, Uplinks};
 use super::ways::{Way, Ways};
 use crate::bot::PeerState;
 use crate::bot::listener::Arrival;
-use crate::bot::mouth::{Outgoing, Uplink};
+use crate::bot::mouth::{Mouth, Outgoing, Uplink};
 use crate::bot::peer::PacketHead;
 use crate::bot::plan::{Slot, SlotMap};
 use crate::bot::senses::{Senses, SharedSenses, lock};
@@ -57,7 +56,7 @@ pub(super) struct Session {
     layers: usize,
     senses: SharedSenses,
     map: SlotMap,
-    downlinks: FxHashMap<u32, Reception>,
+    downlinks: Downlinks,
     arrivals: Arrivals,
     /// The identifier of the header extension that numbers all packets.
     transport_cc_id: Option<u8>,
@@ -103,7 +102,7 @@ impl Session {
             layers,
             senses,
             map: SlotMap::default(),
-            downlinks: FxHashMap::default(),
+            downlinks: Downlinks::default(),
             arrivals: Arrivals::new(now),
             transport_cc_id: None,
             transport_cc: 0,
@@ -153,8 +152,8 @@ impl Session {
         self.next_ice = Some(next);
     }
 
-    /// When [`Self::turn`] is due.
-    pub(super) fn due(&self) -> Option<Instant> {
+    /// When something is due. What comes is read apart from it.
+    fn due(&self, senses: &Senses) -> Option<Instant> {
         let checks = self.connection.poll_timeout()?;
         if self.ways.has_tcp() || self.trying.is_some() {
             // It is looked at in every turn.
@@ -164,18 +163,31 @@ impl Session {
             return Some(checks);
         }
         let own = self.next_report.min(self.next_arrivals).min(self.next_care);
-        Some(checks.min(own).min(lock(&self.senses).mouth.due()))
+        Some(checks.min(own).min(senses.mouth.due()))
     }
 
-    /// Does what is due, and tells what of it failed.
-    pub(super) fn take_turn(&mut self, now: Instant) {
-        if let Err(error) = self.turn(now) {
+    /// Reads what came, when there is room for it, does what is due, and tells what of it failed. Gives when
+    /// something is due again.
+    pub(super) fn take_turn(
+        &mut self,
+        now: Instant,
+        room: Option<(Clocks, &mut Incoming)>,
+    ) -> Option<Instant> {
+        let senses = self.senses.clone();
+        let mut senses = lock(&senses);
+        if let Some((clocks, incoming)) = room {
+            self.read(clocks, incoming, &mut senses);
+        }
+        if self.due(&senses).is_some_and(|due| due <= now)
+            && let Err(error) = self.turn(now, &mut senses)
+        {
             self.failures.add(now, &format!("{error:#}"));
         }
-        lock(&self.senses).failures.take(&mut self.failures);
+        senses.failures.take(&mut self.failures);
+        self.due(&senses)
     }
 
-    fn turn(&mut self, now: Instant) -> Result<()> {
+    fn turn(&mut self, now: Instant, senses: &mut Senses) -> Result<()> {
         self.look_for_a_path(now);
         if self.connection.poll_timeout().is_some_and(|due| due <= now) {
             self.connection.handle_timeout(now)?;
@@ -185,19 +197,16 @@ impl Session {
             self.tell(PeerState::Lost);
         }
         if self.ways.has_tcp() {
-            let senses = self.senses.clone();
-            let mut senses = lock(&senses);
             for datagram in self.ways.read_tcp() {
-                self.take(now, &datagram, Way::Tcp, &mut senses);
+                self.take(now, &datagram, Way::Tcp, senses);
             }
-            drop(senses);
             self.flush();
         }
         // An old path goes on while a new one is looked for.
         if !self.connection.is_secure() {
             return Ok(());
         }
-        self.speak(now)?;
+        self.speak(now, &mut senses.mouth)?;
         if self.next_report <= now {
             self.next_report = now + REPORT_EVERY;
             self.report(now)?;
@@ -210,7 +219,7 @@ impl Session {
             self.next_care = now + CARE_EVERY;
             let sender = self.uplinks.0[MICROPHONE].stream.ssrc;
             let mut compound = Vec::new();
-            for (_, ssrc) in lock(&self.senses).listener.key_frames_wanted(now) {
+            for (_, ssrc) in senses.listener.key_frames_wanted(now) {
                 key_frame_request(sender, ssrc, &mut compound);
             }
             self.send_rtcp(&compound)?;
@@ -283,9 +292,9 @@ impl Session {
         }
     }
 
-    fn speak(&mut self, now: Instant) -> Result<()> {
+    fn speak(&mut self, now: Instant, mouth: &mut Mouth) -> Result<()> {
         let mut outgoing = std::mem::take(&mut self.outgoing);
-        lock(&self.senses).mouth.speak(now, self.layers, &mut outgoing);
+        mouth.speak(now, self.layers, &mut outgoing);
         // The packets of a picture are sent together, as far as they are of one size; each kind apart,
         // so that it is known what of it left.
         let of_one_kind = |one: &Outgoing, next: &Outgoing| {
@@ -294,21 +303,21 @@ impl Session {
         for kind in outgoing.chunk_by(of_one_kind) {
             let sealed = kind.iter().map(|one| self.seal(one)).collect::<Result<Vec<_>>>()?;
             let left = self.send(&sealed);
-            lock(&self.senses).mouth.left(kind[0].uplink, left);
+            mouth.left(kind[0].uplink, left);
         }
         outgoing.clear();
         self.outgoing = outgoing;
         Ok(())
     }
 
-    fn seal(&mut self, outgoing: &Outgoing) -> Result<BytesMut> {
+    fn seal(&mut self, outgoing: &Outgoing) -> Result<Bytes> {
         let Outgoing { uplink, head, level, payload } = outgoing;
         let sent = self.uplinks.get(*uplink).context("an uplink that there is")?;
         let PacketHead { sequence, timestamp, marker } = *head;
         let head = Head { sequence, timestamp, marker, level: *level };
         sent.stream.write(head, self.transport_cc, &[payload], &mut self.packet);
         self.transport_cc = self.transport_cc.wrapping_add(1);
-        let packet = self.connection.seal_rtp(&self.packet)?;
+        let packet = self.connection.seal_rtp(&self.packet)?.freeze();
         if *uplink != Uplink::Microphone {
             sent.keep(sequence, packet.clone());
         }
@@ -319,7 +328,7 @@ impl Session {
     fn report(&mut self, now: Instant) -> Result<()> {
         let mut blocks = Vec::new();
         let received = self.downlinks.iter_mut();
-        let received = received.filter_map(|(ssrc, reception)| reception.block(*ssrc, now));
+        let received = received.filter_map(|(ssrc, reception)| reception.block(ssrc, now));
         received.take(MOST_BLOCKS).for_each(|block| block.write(&mut blocks));
         let since = now.saturating_duration_since(self.origin);
         let fraction = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
@@ -338,13 +347,13 @@ impl Session {
     fn tell_arrivals(&mut self) -> Result<()> {
         let sender = self.uplinks.0[MICROPHONE].stream.ssrc;
         let mut compound = Vec::new();
-        for (ssrc, reception) in &mut self.downlinks {
-            let stream = self.map.stream(*ssrc);
+        for (ssrc, reception) in self.downlinks.iter_mut() {
+            let stream = self.map.stream(ssrc);
             let asks = stream.is_some_and(|stream| {
                 !stream.retransmission && stream.slot.kind() != MediaKind::Audio
             });
             if asks {
-                reception.ask(sender, *ssrc, &mut compound);
+                reception.ask(sender, ssrc, &mut compound);
             }
         }
         self.arrivals.report(sender, &mut compound);
@@ -359,14 +368,11 @@ impl Session {
         Ok(())
     }
 
-    /// Reads what waits.
-    pub(super) fn readable(&mut self, clocks: Clocks, incoming: &mut Incoming) {
-        let senses = self.senses.clone();
-        let mut senses = lock(&senses);
+    fn read(&mut self, clocks: Clocks, incoming: &mut Incoming, senses: &mut Senses) {
         loop {
             let socket = self.ways.udp.clone();
             let read = incoming.receive(&*socket, clocks, |at, datagram| {
-                self.take(at, datagram, Way::Udp, &mut senses);
+                self.take(at, datagram, Way::Udp, senses);
             });
             match read {
                 Ok(true) => {}
@@ -378,7 +384,6 @@ impl Session {
                 }
             }
         }
-        drop(senses);
         self.flush();
     }
 
@@ -425,7 +430,7 @@ impl Session {
         if let Some(number) = self.transport_cc_id.and_then(|id| seen.transport_cc(datagram, id)) {
             self.arrivals.note(at, number, seen.ssrc);
         }
-        self.downlinks.entry(seen.ssrc).or_default().take(seen.sequence);
+        self.downlinks.of(seen.ssrc).take(seen.sequence);
         let Seen { ssrc, sequence, timestamp, marker, .. } = seen;
         let arrival = Arrival { at, ssrc, sequence, timestamp, marker };
         let stream = self.map.stream(ssrc);
@@ -442,7 +447,7 @@ impl Session {
             && stream.retransmission
             && let Some(original) = payload.first_chunk()
             && let Some(media) = self.map.medium(stream.slot)
-            && let Some(reception) = self.downlinks.get_mut(&media)
+            && let Some(reception) = self.downlinks.get_mut(media)
         {
             reception.found(u16::from_be_bytes(*original));
         }
@@ -457,13 +462,13 @@ impl Session {
             }
         }
         for (ssrc, middle) in feedback.reports {
-            if let Some(reception) = self.downlinks.get_mut(&ssrc) {
+            if let Some(reception) = self.downlinks.get_mut(ssrc) {
                 reception.reported(middle, at);
             }
         }
         // The same sealed packet again: the server has not seen its number.
         let asked = feedback.nacks.iter();
-        let asked: Vec<BytesMut> =
+        let asked: Vec<Bytes> =
             asked.filter_map(|(ssrc, sequence)| self.uplinks.kept(*ssrc, *sequence)).collect();
         self.send(&asked);
     }

@@ -64,6 +64,11 @@ impl Clocks {
         Self { now: Instant::now(), wall }
     }
 
+    /// The moment, by the clock that does not jump.
+    pub(super) fn now(self) -> Instant {
+        self.now
+    }
+
     /// When a datagram came: a wall clock that jumped meanwhile cannot put it into the future.
     fn came(self, wall: Duration) -> Instant {
         let ago = self.wall.saturating_sub(wall);

@@ -183,8 +183,9 @@ async fn media_passes_both_ways() {
             timestamp: packet.timestamp,
             marker: packet.marker,
         };
-        peer.send_camera(index, head, packet.payload.clone()).await.expect("sent");
-        ssrcs.push(rtp(&mut other.packets, |seen| seen.payload == packet.payload).await.ssrc);
+        let payload = packet.payload.whole();
+        peer.send_camera(index, head, payload.clone()).await.expect("sent");
+        ssrcs.push(rtp(&mut other.packets, |seen| seen.payload == payload).await.ssrc);
     }
     assert_eq!(
         ssrcs.iter().map(|ssrc| peer.camera_layer(*ssrc)).collect::<Vec<_>>(),

@@ -112,6 +112,7 @@ impl Media {
         let mut due = Vec::new();
         lock(senses).mouth.speak(now, peer.camera_layers(), &mut due);
         for Outgoing { uplink, head, level, payload } in due {
+            let payload = payload.whole();
             let left = match uplink {
                 Uplink::Microphone => {
                     peer.send_audio(head, level.unwrap_or_default(), payload).await

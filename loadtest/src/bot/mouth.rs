@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use bytes::Bytes;
 use palabre_ids::{MediaRights, Seat};
 
 use super::Microphone;
@@ -14,6 +13,7 @@ use super::room::Room;
 use super::sent::Sent;
 use crate::ledger::Ledger;
 use crate::media::camera::{Layer, LayerSender, RIDS, VideoPacket};
+use crate::media::payload::Payload;
 use crate::media::speech::{FRAME_SAMPLES, Voice};
 use crate::samples::Samples;
 
@@ -25,9 +25,6 @@ const VIDEO_EVERY: Duration = Duration::from_nanos(1_000_000_000 / 15);
 
 /// The RFC 6464 level of digital silence.
 const SILENCE: u8 = 127;
-
-/// The descriptor before the VP8 data, which forwarders rewrite.
-const DESCRIPTOR: usize = 4;
 
 /// What a packet is sent as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +47,7 @@ pub struct Outgoing {
     /// How loud it is, as RFC 6464 writes it, for sound.
     pub level: Option<u8>,
     /// Its payload.
-    pub payload: Bytes,
+    pub payload: Payload,
 }
 
 /// The sending half of a bot.
@@ -247,7 +244,7 @@ impl Mouth {
         }
         // RFC 6464: the top bit says that it is voice.
         let level = Some((level & 0x7f) | 0x80);
-        out.push(Outgoing { uplink: Uplink::Microphone, head, level, payload });
+        out.push(Outgoing { uplink: Uplink::Microphone, head, level, payload: payload.into() });
     }
 
     fn video(&mut self, layers: usize, out: &mut Vec<Outgoing>) {
@@ -261,7 +258,7 @@ impl Mouth {
             // A camera without simulcast sends its middle layer.
             let layer = if layers == 1 { 1 } else { index };
             for packet in sender.next(&self.layers[layer]) {
-                self.ledger.shown(self.seat, Instant::now(), &packet.payload[DESCRIPTOR..]);
+                self.ledger.shown(self.seat, Instant::now(), &packet.payload.media);
                 out.push(Outgoing::picture(Uplink::Camera(index), packet));
             }
         }

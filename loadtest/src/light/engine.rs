@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::session::Session;
-use super::sys::{Clocks, Incoming};
+use super::session::{Scratch, Session};
+use super::sys::Clocks;
 
 /// From one turn to the next: what is sent is up to this late, as a page's is.
 const TURN: Duration = Duration::from_millis(1);
@@ -123,7 +123,7 @@ impl Engine {
     }
 
     fn run(&self) {
-        let mut incoming = Incoming::new();
+        let mut scratch = Scratch::new();
         let (mut known, mut version) = (Known::default(), u64::MAX);
         let (mut group, mut read_at) = (0, Instant::now());
         loop {
@@ -148,26 +148,25 @@ impl Engine {
             }
             // Behind its time it goes on from now.
             read_at = read_at.max(start);
-            self.turn(&mut known, reads, &mut incoming);
+            turn(&mut known, reads, &mut scratch);
             std::thread::sleep(TURN.saturating_sub(start.elapsed()));
         }
     }
+}
 
-    /// Gives a turn to each session whose group is read, or that is due.
-    fn turn(&self, known: &mut Known, reads: [bool; GROUPS], incoming: &mut Incoming) {
-        let count = known.sessions.len();
-        let mut clocks = Clocks::read();
-        for (place, (session, due)) in known.sessions.iter().zip(&mut known.due).enumerate() {
-            let is_read = reads[place * GROUPS / count];
-            if !is_read && due.is_none_or(|due| due > clocks.now()) {
-                continue;
-            }
-            let Some(session) = session else { continue };
-            let mut session = lock(session);
-            // Whoever comes last in a long turn is later than who came first.
-            clocks = Clocks::read();
-            let room = is_read.then_some((clocks, &mut *incoming));
-            *due = session.take_turn(clocks.now(), room);
+/// Gives a turn to each session whose group is read, or that is due.
+fn turn(known: &mut Known, reads: [bool; GROUPS], scratch: &mut Scratch) {
+    let count = known.sessions.len();
+    let mut clocks = Clocks::read();
+    for (place, (session, due)) in known.sessions.iter().zip(&mut known.due).enumerate() {
+        let is_read = reads[place * GROUPS / count];
+        if !is_read && due.is_none_or(|due| due > clocks.now()) {
+            continue;
         }
+        let Some(session) = session else { continue };
+        let mut session = lock(session);
+        // Whoever comes last in a long turn is later than who came first.
+        clocks = Clocks::read();
+        *due = session.take_turn(clocks, is_read, scratch);
     }
 }

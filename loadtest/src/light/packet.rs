@@ -201,6 +201,15 @@ impl Stream {
         payload: &[&[u8]],
         packet: &mut Vec<u8>,
     ) {
+        self.repeat(head, transport_cc, payload, packet);
+        let bytes: usize = payload.iter().map(|part| part.len()).sum();
+        self.bytes = self.bytes.wrapping_add(bytes as u32);
+        self.timestamp = head.timestamp;
+        self.packets = self.packets.wrapping_add(1);
+    }
+
+    /// The same packet again, which is not counted.
+    pub fn repeat(&self, head: Head, transport_cc: u16, payload: &[&[u8]], packet: &mut Vec<u8>) {
         packet.clear();
         packet.extend_from_slice(&[0x90, u8::from(head.marker) << 7 | self.payload_type]);
         packet.extend_from_slice(&head.sequence.to_be_bytes());
@@ -226,10 +235,7 @@ impl Stream {
         packet[begin - 1] = words as u8;
         for part in payload {
             packet.extend_from_slice(part);
-            self.bytes = self.bytes.wrapping_add(part.len() as u32);
         }
-        self.timestamp = head.timestamp;
-        self.packets = self.packets.wrapping_add(1);
     }
 
     /// A sender report (RFC 3550 section 6.4.1) with the `blocks` of what is received, at `ntp`. Its

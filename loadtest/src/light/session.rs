@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use palabre_ids::MediaKind;
 use palabre_wire::IceCredentials;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
@@ -18,7 +18,7 @@ use super::rtcp::{feedback, key_frame_request, receiver_report};
 use super::sdp::Description;
 use super::stun::Role;
 use super::sys::{Clocks, Incoming, Outcome, prepare};
-use super::uplinks::{CAMERA, MICROPHONE, SCREEN, Uplinks};
+use super::uplinks::{CAMERA, Kept, MICROPHONE, SCREEN, Uplinks};
 use super::ways::{Way, Ways};
 use crate::bot::PeerState;
 use crate::bot::listener::Arrival;
@@ -48,6 +48,19 @@ const MOST_BLOCKS: usize = 31;
 /// Seconds from the epoch of NTP to about today: any moment does that is one for all reports.
 const NTP_SECONDS: u64 = 3_900_000_000;
 
+/// What a turn needs room for: its thread's, so that it is the same memory for all sessions.
+pub(super) struct Scratch {
+    pub(super) incoming: Incoming,
+    packet: Vec<u8>,
+    outgoing: Vec<Outgoing>,
+}
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Self { incoming: Incoming::new(), packet: Vec::new(), outgoing: Vec::new() }
+    }
+}
+
 /// One bot's media.
 pub(super) struct Session {
     pub(super) ways: Ways,
@@ -75,8 +88,6 @@ pub(super) struct Session {
     next_report: Instant,
     next_arrivals: Instant,
     next_care: Instant,
-    packet: Vec<u8>,
-    outgoing: Vec<Outgoing>,
     /// What could not be sent since the last turn.
     failures: Failures,
 }
@@ -116,8 +127,6 @@ impl Session {
             next_report: now,
             next_arrivals: now,
             next_care: now,
-            packet: Vec::new(),
-            outgoing: Vec::new(),
             failures: Failures::default(),
         })
     }
@@ -166,20 +175,22 @@ impl Session {
         Some(checks.min(own).min(senses.mouth.due()))
     }
 
-    /// Reads what came, when there is room for it, does what is due, and tells what of it failed. Gives when
-    /// something is due again.
+    /// Reads what came when `reads`, does what is due, and tells what of it failed. Gives when something is due
+    /// again.
     pub(super) fn take_turn(
         &mut self,
-        now: Instant,
-        room: Option<(Clocks, &mut Incoming)>,
+        clocks: Clocks,
+        reads: bool,
+        scratch: &mut Scratch,
     ) -> Option<Instant> {
+        let now = clocks.now();
         let senses = self.senses.clone();
         let mut senses = lock(&senses);
-        if let Some((clocks, incoming)) = room {
-            self.read(clocks, incoming, &mut senses);
+        if reads {
+            self.read(clocks, &mut scratch.incoming, &mut senses);
         }
         if self.due(&senses).is_some_and(|due| due <= now)
-            && let Err(error) = self.turn(now, &mut senses)
+            && let Err(error) = self.turn(now, &mut senses, scratch)
         {
             self.failures.add(now, &format!("{error:#}"));
         }
@@ -187,7 +198,7 @@ impl Session {
         self.due(&senses)
     }
 
-    fn turn(&mut self, now: Instant, senses: &mut Senses) -> Result<()> {
+    fn turn(&mut self, now: Instant, senses: &mut Senses, scratch: &mut Scratch) -> Result<()> {
         self.look_for_a_path(now);
         if self.connection.poll_timeout().is_some_and(|due| due <= now) {
             self.connection.handle_timeout(now)?;
@@ -206,7 +217,7 @@ impl Session {
         if !self.connection.is_secure() {
             return Ok(());
         }
-        self.speak(now, &mut senses.mouth)?;
+        self.speak(now, &mut senses.mouth, scratch)?;
         if self.next_report <= now {
             self.next_report = now + REPORT_EVERY;
             self.report(now)?;
@@ -292,36 +303,36 @@ impl Session {
         }
     }
 
-    fn speak(&mut self, now: Instant, mouth: &mut Mouth) -> Result<()> {
-        let mut outgoing = std::mem::take(&mut self.outgoing);
-        mouth.speak(now, self.layers, &mut outgoing);
+    fn speak(&mut self, now: Instant, mouth: &mut Mouth, scratch: &mut Scratch) -> Result<()> {
+        let Scratch { outgoing, packet, .. } = scratch;
+        outgoing.clear();
+        mouth.speak(now, self.layers, outgoing);
         // The packets of a picture are sent together, as far as they are of one size; each kind apart,
         // so that it is known what of it left.
         let of_one_kind = |one: &Outgoing, next: &Outgoing| {
             std::mem::discriminant(&one.uplink) == std::mem::discriminant(&next.uplink)
         };
         for kind in outgoing.chunk_by(of_one_kind) {
-            let sealed = kind.iter().map(|one| self.seal(one)).collect::<Result<Vec<_>>>()?;
+            let sealed = kind.iter().map(|one| self.seal(one, packet));
+            let sealed = sealed.collect::<Result<Vec<_>>>()?;
             let left = self.send(&sealed);
             mouth.left(kind[0].uplink, left);
         }
-        outgoing.clear();
-        self.outgoing = outgoing;
         Ok(())
     }
 
-    fn seal(&mut self, outgoing: &Outgoing) -> Result<Bytes> {
+    fn seal(&mut self, outgoing: &Outgoing, packet: &mut Vec<u8>) -> Result<BytesMut> {
         let Outgoing { uplink, head, level, payload } = outgoing;
         let sent = self.uplinks.get(*uplink).context("an uplink that there is")?;
         let PacketHead { sequence, timestamp, marker } = *head;
         let head = Head { sequence, timestamp, marker, level: *level };
-        sent.stream.write(head, self.transport_cc, &[payload], &mut self.packet);
-        self.transport_cc = self.transport_cc.wrapping_add(1);
-        let packet = self.connection.seal_rtp(&self.packet)?.freeze();
+        let transport_cc = self.transport_cc;
+        self.transport_cc = transport_cc.wrapping_add(1);
+        sent.stream.write(head, transport_cc, &payload.parts(), packet);
         if *uplink != Uplink::Microphone {
-            sent.keep(sequence, packet.clone());
+            sent.keep(Kept { head, transport_cc, payload: payload.clone() });
         }
-        Ok(packet)
+        self.connection.seal_rtp(packet)
     }
 
     /// Says what it received, and what it sends.
@@ -466,10 +477,13 @@ impl Session {
                 reception.reported(middle, at);
             }
         }
-        // The same sealed packet again: the server has not seen its number.
-        let asked = feedback.nacks.iter();
-        let asked: Vec<Bytes> =
-            asked.filter_map(|(ssrc, sequence)| self.uplinks.kept(*ssrc, *sequence)).collect();
+        // The same packet again: the server has not seen its number.
+        let mut packet = Vec::new();
+        let asked = feedback.nacks.iter().filter_map(|(ssrc, sequence)| {
+            let kept = self.uplinks.kept(*ssrc, *sequence, &mut packet);
+            kept.then(|| self.connection.seal_rtp(&packet).ok())?
+        });
+        let asked: Vec<BytesMut> = asked.collect();
         self.send(&asked);
     }
 }

@@ -3,20 +3,29 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context as _, Result};
-use bytes::Bytes;
 
-use super::packet::Stream;
+use super::packet::{Head, Stream};
 use super::sdp::{Description, OPUS, VP8};
 use crate::bot::mouth::Uplink;
 use crate::media::camera::RIDS;
+use crate::media::payload::Payload;
 
 /// Packets of a stream kept to be sent again: the largest layer's last second.
 const KEPT: usize = 64;
 
+/// What a packet was made of: it is made again when it is asked for, and sealed with the same number it is the
+/// same. Sealed packets kept for it would be a third of a MiB for each bot, almost none of which is ever read.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) head: Head,
+    pub(super) transport_cc: u16,
+    pub(super) payload: Payload,
+}
+
 /// One stream that is sent, and what of it may be asked for again.
 pub(super) struct Sent {
     pub(super) stream: Stream,
-    kept: VecDeque<(u16, Bytes)>,
+    kept: VecDeque<Kept>,
 }
 
 impl Sent {
@@ -24,12 +33,12 @@ impl Sent {
         Self { stream, kept: VecDeque::new() }
     }
 
-    /// Keeps a sealed packet, in the place of the oldest.
-    pub(super) fn keep(&mut self, sequence: u16, packet: Bytes) {
+    /// Keeps a packet, in the place of the oldest.
+    pub(super) fn keep(&mut self, packet: Kept) {
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
-        self.kept.push_back((sequence, packet));
+        self.kept.push_back(packet);
     }
 }
 
@@ -81,9 +90,62 @@ impl Uplinks {
         })
     }
 
-    /// A sealed packet that is still kept.
-    pub(super) fn kept(&self, ssrc: u32, sequence: u16) -> Option<Bytes> {
-        let uplink = self.0.iter().find(|uplink| uplink.stream.ssrc == ssrc)?;
-        uplink.kept.iter().find(|(kept, _)| *kept == sequence).map(|(_, packet)| packet.clone())
+    /// A clear packet that is still kept, in `packet`; false when it is not.
+    pub(super) fn kept(&self, ssrc: u32, sequence: u16, packet: &mut Vec<u8>) -> bool {
+        let sent = self.0.iter().find(|sent| sent.stream.ssrc == ssrc);
+        let found = sent.and_then(|sent| {
+            let kept = sent.kept.iter().find(|kept| kept.head.sequence == sequence)?;
+            sent.stream.repeat(kept.head, kept.transport_cc, &kept.payload.parts(), packet);
+            Some(())
+        });
+        found.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use rtc_srtp::context::Context as SrtpContext;
+    use rtc_srtp::protection_profile::ProtectionProfile;
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_again_is_the_same_sealed_packet_until_it_is_too_old() {
+        let mut uplinks = Uplinks::new(3);
+        let provider = rtc_crypto::default_provider().expect("a provider");
+        let profile = ProtectionProfile::AeadAes128Gcm;
+        let context = SrtpContext::new(&[7; 16], &[9; 12], profile, None, None, provider.crypto());
+        let mut context = context.expect("keys of the right length");
+        let layer = Uplink::Camera(1);
+        // The sequence numbers pass their end, and begin another lap of the key's count.
+        let numbers = 0..KEPT as u16 + 30;
+        let sequence = |at: u16| (u16::MAX - 50).wrapping_add(at);
+        let mut sealed = Vec::new();
+        for at in numbers.clone() {
+            let media = Bytes::from(vec![at as u8; 200]);
+            let payload = Payload::picture([0x90, 0x80, 0x80, at as u8], media);
+            let head =
+                Head { sequence: sequence(at), timestamp: 9, marker: at % 2 == 0, level: None };
+            let sent = uplinks.get(layer).expect("three layers");
+            let mut packet = Vec::new();
+            sent.stream.write(head, 500 + at, &payload.parts(), &mut packet);
+            sent.keep(Kept { head, transport_cc: 500 + at, payload });
+            sealed.push(context.encrypt_rtp(&packet).expect("sealed"));
+        }
+        let stream = &uplinks.get(layer).expect("three layers").stream;
+        let (ssrc, counted) = (stream.ssrc, (stream.packets, stream.bytes));
+        for (at, first) in numbers.clone().zip(&sealed) {
+            let mut packet = Vec::new();
+            let kept = uplinks.kept(ssrc, sequence(at), &mut packet);
+            assert_eq!(kept, usize::from(at) >= numbers.len() - KEPT, "{at}");
+            if kept {
+                assert_eq!(context.encrypt_rtp(&packet).expect("sealed"), first, "{at}");
+            }
+        }
+        assert!(!uplinks.kept(ssrc.wrapping_add(1), sequence(numbers.end - 1), &mut Vec::new()));
+        let stream = &uplinks.get(layer).expect("three layers").stream;
+        assert_eq!((stream.packets, stream.bytes), counted, "what is sent again is not counted");
+        assert_eq!(counted, (u32::from(numbers.end), u32::from(numbers.end) * 204));
     }
 }

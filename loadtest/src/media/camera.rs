@@ -1,7 +1,9 @@
 //! A camera that everybody can decode: real VP8 in three layers, looped, in RTP.
 
 use anyhow::{Result, ensure};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+
+use super::payload::{Descriptor, Payload};
 
 /// The simulcast layers from small to large, as `a=rid` names them.
 pub const RIDS: [&str; 3] = ["q", "h", "f"];
@@ -74,7 +76,7 @@ pub struct LayerSender {
 #[derive(Debug, Clone)]
 pub struct VideoPacket {
     /// The RTP payload: descriptor and fragment.
-    pub payload: Bytes,
+    pub payload: Payload,
     /// The RTP sequence number.
     pub sequence: u16,
     /// The RTP timestamp.
@@ -115,9 +117,10 @@ impl LayerSender {
         let packets = (0..=last)
             .map(|index| {
                 let start = index * MAX_FRAGMENT;
-                let fragment = &frame[start..(start + MAX_FRAGMENT).min(frame.len())];
+                let fragment = frame.slice(start..(start + MAX_FRAGMENT).min(frame.len()));
+                let descriptor = descriptor(self.picture_id, index == 0);
                 let packet = VideoPacket {
-                    payload: with_descriptor(self.picture_id, index == 0, fragment),
+                    payload: Payload::picture(descriptor, fragment),
                     sequence: self.sequence,
                     timestamp: self.timestamp,
                     marker: index == last,
@@ -138,18 +141,14 @@ impl Default for LayerSender {
     }
 }
 
-/// RFC 7741 section 4.2, with a 15-bit picture id, as browsers send it.
-fn with_descriptor(picture_id: u16, starts_frame: bool, fragment: &[u8]) -> Bytes {
+/// With a picture id of 15 bits, as browsers send it.
+fn descriptor(picture_id: u16, starts_frame: bool) -> Descriptor {
     const X: u8 = 0x80;
     const S: u8 = 0x10;
     const I: u8 = 0x80;
     const M: u16 = 0x8000;
-    let mut out = BytesMut::with_capacity(4 + fragment.len());
-    out.put_u8(if starts_frame { X | S } else { X });
-    out.put_u8(I);
-    out.put_u16(M | picture_id);
-    out.put_slice(fragment);
-    out.freeze()
+    let [high, low] = (M | picture_id).to_be_bytes();
+    [if starts_frame { X | S } else { X }, I, high, low]
 }
 
 #[cfg(test)]
@@ -177,7 +176,9 @@ mod tests {
             let mut whole = Vec::new();
             for (index, packet) in packets.iter().enumerate() {
                 let mut parsed = Vp8Packet::default();
-                whole.extend(parsed.depacketize(&packet.payload).expect("a valid descriptor"));
+                whole.extend(
+                    parsed.depacketize(&packet.payload.whole()).expect("a valid descriptor"),
+                );
                 assert_eq!(parsed.s == 1, index == 0);
                 assert_eq!(packet.marker, index + 1 == packets.len());
                 if index == 0 {
@@ -194,8 +195,8 @@ mod tests {
         let layers = Layer::fixtures().expect("committed files");
         let mut sender = LayerSender::new();
         sender.next(&layers[0]);
-        assert!(!is_key_frame(&sender.next(&layers[0])[0].payload[4..]));
+        assert!(!is_key_frame(&sender.next(&layers[0])[0].payload.media));
         sender.key_frame_wanted();
-        assert!(is_key_frame(&sender.next(&layers[0])[0].payload[4..]));
+        assert!(is_key_frame(&sender.next(&layers[0])[0].payload.media));
     }
 }

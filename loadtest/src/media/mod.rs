@@ -2,5 +2,6 @@
 
 pub mod camera;
 pub mod ears;
+pub mod payload;
 pub mod speech;
 pub mod stream;

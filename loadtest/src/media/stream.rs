@@ -325,7 +325,13 @@ mod tests {
         let mut frames = Frames::default();
         let mut feed = |packets: &[crate::media::camera::VideoPacket]| {
             for p in packets {
-                frames.packet(Instant::now(), p.sequence, p.timestamp, p.marker, &p.payload);
+                frames.packet(
+                    Instant::now(),
+                    p.sequence,
+                    p.timestamp,
+                    p.marker,
+                    &p.payload.whole(),
+                );
             }
         };
         feed(&sender.next(&layers[2]));
@@ -372,9 +378,9 @@ mod tests {
                 if at % 10 == 5 && index + 1 == frame.len() {
                     continue;
                 }
-                opened.packet(now, p.sequence, p.timestamp, p.marker, &p.payload);
+                opened.packet(now, p.sequence, p.timestamp, p.marker, &p.payload.whole());
                 if unopened.key_frames == 0 {
-                    unopened.packet(now, p.sequence, p.timestamp, p.marker, &p.payload);
+                    unopened.packet(now, p.sequence, p.timestamp, p.marker, &p.payload.whole());
                 } else {
                     unopened.unopened(now, p.sequence, p.timestamp, p.marker);
                 }

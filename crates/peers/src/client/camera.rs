@@ -60,7 +60,7 @@ impl Film {
         let mut sender = LayerSender::new();
         let mut frame = || -> Vec<u8> {
             let packets = sender.next(&layer);
-            packets.iter().flat_map(|packet| packet.payload[DESCRIPTOR_BYTES..].to_vec()).collect()
+            packets.iter().flat_map(|packet| packet.payload.media.to_vec()).collect()
         };
         let frames: Vec<_> = (0..FRAMES).map(|_| frame()).collect();
         let keys = frames.iter().filter(|frame| is_key_frame(frame)).count();

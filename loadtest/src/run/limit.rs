@@ -1,8 +1,8 @@
 //! How many rooms a server carries: the search, told what each number of rooms showed.
 //!
 //! The number is doubled until an objective breaks, then halved between the most that held and the least
-//! that did not, and in the end confirmed for longer. What breaks while the load generator is late itself says
-//! nothing about the server: the result then names the generator.
+//! that did not, and in the end confirmed for longer. What breaks while the load generator has no processor left,
+//! or is late itself and the server has some left, says nothing about the server: the result names the generator.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,13 @@ use crate::bot::pace::Offered;
 use crate::bot::pulse::Counts;
 use crate::samples::{Distribution, Samples};
 
-/// A generator whose packets leave later than this, for 1 of 100 rounds, is at its own limit: half of
-/// the time between two packets of sound. Lower: it gives up while it still could; higher: its own
-/// lateness is taken for the server's.
+/// A generator whose packets leave later than this, for 1 of 100 rounds, is at its own limit while the server
+/// has processors left: half of the time between two packets of sound. Lower: it gives up while it still could;
+/// higher: its own lateness is taken for the server's.
 const LATE_MS: f64 = 10.0;
+
+/// A processor that is kept busy for more than this share of its time is full.
+const FULL: f64 = 0.95;
 
 /// The limit is known to 1 of so many rooms.
 const FINENESS: u16 = 20;
@@ -65,6 +68,9 @@ pub struct Level {
     /// Processors the server kept busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpus: Option<f64>,
+    /// How full it was, 1 being full, by its processors or by its busiest media thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_full: Option<f64>,
     /// Processor time for each packet forwarded, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpu_ns_per_forwarded_packet: Option<f64>,
@@ -160,6 +166,7 @@ impl Level {
             lost_percent: lost.max(0) as f64 / expected.max(1) as f64 * 100.0,
             packets: Packets::of(seconds),
             server_cpus,
+            server_full: mean(&|second| second.server_full),
             server_cpu_ns_per_forwarded_packet: server_cpus
                 .zip(forwarded)
                 .filter(|(_, forwarded)| *forwarded > 0.0)
@@ -180,7 +187,8 @@ impl Level {
     }
 
     /// Compares it with what a server must keep to. `processors` are those the generator may use. What
-    /// holds although the generator was late holds; what breaks while it was late is its own doing.
+    /// holds although the generator was late holds; what breaks while it was late is its own doing, unless the
+    /// server was full and the generator was not.
     pub(super) fn judge(&mut self, objective: Objective, processors: usize) {
         let Objective { audio_latency_p99_ms, loss_percent } = objective;
         let p99 = self.audio_latency_ms.p99;
@@ -207,17 +215,19 @@ impl Level {
             return;
         };
         let late = self.send_late_ms.p99;
-        let busy = self.generator_cpus > 0.95 * processors as f64;
+        let generator_full = self.generator_cpus > FULL * processors as f64;
+        let server_full = self.server_full.filter(|full| *full > FULL);
         // What bots do not send is nobody else's doing.
-        self.generator_limit = late > LATE_MS || busy || too_little.is_some();
-        self.broke = Some(if self.generator_limit {
-            format!(
+        self.generator_limit =
+            generator_full || too_little.is_some() || (late > LATE_MS && server_full.is_none());
+        self.broke = Some(match server_full {
+            _ if self.generator_limit => format!(
                 "{broke}, while the load generator sent {late:.1} ms late (99 of 100) and kept {:.2} of \
                  {processors} processors busy",
                 self.generator_cpus
-            )
-        } else {
-            broke
+            ),
+            Some(full) => format!("{broke}, while the server was full ({:.0} %)", full * 100.0),
+            None => broke,
         });
     }
 }
@@ -511,6 +521,16 @@ mod tests {
         assert!(broke(level(9, 10.0, 0, 1.0, 0.5)).0.contains("9 of 16 people"));
         assert!(broke(level(16, 60.0, 9, 30.0, 0.5)).1, "its own lateness explains it");
         assert!(broke(level(16, 60.0, 9, 1.0, 1.95)).1, "it had no processor left");
+        let full = |late, cpus, server_full| {
+            broke(judged(Second { server_full, ..second(16, 60.0, 9, late, cpus) }))
+        };
+        let (by_server, generator) = full(30.0, 1.6, Some(0.97));
+        assert!(!generator && by_server.ends_with("while the server was full (97 %)"));
+        assert!(full(30.0, 1.6, Some(0.9)).1, "the server had processors left");
+        assert!(
+            full(30.0, 1.95, Some(0.97)).1,
+            "both were full: it is not known whose limit it is"
+        );
     }
 
     #[test]

@@ -39,6 +39,19 @@ impl ServerProcess {
         Ok(ServerUse { cpu_ns, rss_bytes: rss.context("VmRSS")? * 1_024 })
     }
 
+    /// How many processors it may use.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn processors(&self) -> Result<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))
+            .with_context(|| format!("no process {} to measure", self.pid))?;
+        let masks = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed:"));
+        // Hexadecimal words, between commas.
+        let ones = masks.context("Cpus_allowed")?.chars().filter_map(|digit| digit.to_digit(16));
+        Ok(ones.map(|digit| digit.count_ones() as usize).sum())
+    }
+
     /// The processor time used since `before`, and the memory now.
     ///
     /// # Errors
@@ -57,6 +70,9 @@ mod tests {
     fn this_very_process_is_measured() {
         let here = ServerProcess { pid: std::process::id() };
         assert!(here.used().expect("it runs").rss_bytes > 100_000);
+        let may_use = std::thread::available_parallelism().expect("processors").get();
+        // What a container is allowed of each is not said there.
+        assert!(here.processors().expect("it runs") >= may_use);
         assert!(ServerProcess { pid: u32::MAX }.used().is_err());
     }
 }

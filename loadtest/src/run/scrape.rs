@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// From the port of pages to that of metrics, when neither is set (`docs/OPERATIONS.md`).
 const PORTS_APART: u16 = 1_000;
 
+/// The series of each media thread's processor time.
+const SHARD_BUSY: &str = "palabre_media_shard_busy_seconds_total{";
+
 /// One answer of `/metrics`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scrape {
@@ -82,6 +85,12 @@ impl Scrape {
         self.value("process_cpu_seconds_total").map(|seconds| (seconds * 1e9) as u64)
     }
 
+    /// Processor time of each media thread so far, in seconds, in the order of their series.
+    pub fn shards_busy(&self) -> impl Iterator<Item = f64> + '_ {
+        let of = |(series, _): &(&String, _)| series.starts_with(SHARD_BUSY);
+        self.series.iter().filter(of).map(|(_, seconds)| *seconds)
+    }
+
     /// Its resident memory, in bytes.
     #[must_use]
     pub fn rss_bytes(&self) -> Option<u64> {
@@ -121,6 +130,10 @@ mod tests {
         assert_eq!(scrape.value("palabre_rooms"), Some(3.0));
         assert_eq!(scrape.value("palabre_t_seconds_bucket{le=\"0.1\"}"), Some(2.0));
         assert_eq!(scrape.cpu_ns(), Some(1_500_000_000));
+        let shards = "palabre_media_shard_busy_seconds_total{shard=\"0\"} 1.25\n\
+            palabre_media_shard_busy_seconds_total{shard=\"1\"} 0.5\n";
+        let shards = Scrape::parse(shards, 5).expect("metrics");
+        assert_eq!(shards.shards_busy().collect::<Vec<_>>(), [1.25, 0.5]);
         assert!(scrape.names.contains("palabre_codes_total"));
         assert!(scrape.names.contains("palabre_t_seconds_count"));
         assert!(!scrape.names.contains("palabre_codes"));

@@ -55,6 +55,10 @@ pub struct Second {
     /// Processors the server kept busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpus: Option<f64>,
+    /// How full it was, 1 being full: of the processors it may use, or of one processor its busiest media
+    /// thread, whichever is more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_full: Option<f64>,
     /// Its memory, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_rss_bytes: Option<u64>,
@@ -102,6 +106,7 @@ impl Second {
         let most =
             |own: Option<f64>, other: Option<f64>| own.into_iter().chain(other).reduce(f64::max);
         self.server_cpus = most(self.server_cpus, other.server_cpus);
+        self.server_full = most(self.server_full, other.server_full);
         self.server_forwarded = most(self.server_forwarded, other.server_forwarded);
         self.server_rss_bytes = self.server_rss_bytes.max(other.server_rss_bytes);
         self.server_packets = self.server_packets.or(other.server_packets);
@@ -126,6 +131,7 @@ impl Second {
         let most =
             |own: Option<f64>, next: Option<f64>| own.into_iter().chain(next).reduce(f64::max);
         self.server_cpus = most(self.server_cpus, next.server_cpus);
+        self.server_full = most(self.server_full, next.server_full);
         self.server_forwarded = most(self.server_forwarded, next.server_forwarded);
         self.server_rss_bytes = self.server_rss_bytes.max(next.server_rss_bytes);
         self.server_packets = next.server_packets.or(self.server_packets);
@@ -251,6 +257,7 @@ impl Watch {
         let own = ServerProcess { pid: std::process::id() };
         let (mut generator, mut cpu, mut forwarded) =
             (Odometer::default(), Odometer::default(), Odometer::default());
+        let mut shards: Vec<Odometer> = Vec::new();
         let mut present: BTreeMap<u16, Presence> = BTreeMap::new();
         loop {
             beat.tick().await;
@@ -309,6 +316,18 @@ impl Watch {
             let used = self.process.as_ref().and_then(|process| process.used().ok());
             let cpu_ns = used.map(|used| used.cpu_ns).or(scrape.as_ref().and_then(Scrape::cpu_ns));
             second.server_cpus = cpu_ns.and_then(|cpu_ns| cpu.rate(now, cpu_ns as f64 / 1e9));
+            let may_use = self.process.as_ref().and_then(|process| process.processors().ok());
+            second.server_full = second
+                .server_cpus
+                .zip(may_use)
+                .map(|(cpus, processors)| cpus / processors.max(1) as f64);
+            if let Some(scrape) = &scrape {
+                let busy: Vec<f64> = scrape.shards_busy().collect();
+                shards.resize(busy.len(), Odometer::default());
+                let busy =
+                    shards.iter_mut().zip(busy).filter_map(|(shard, it)| shard.rate(now, it));
+                second.server_full = second.server_full.into_iter().chain(busy).reduce(f64::max);
+            }
             second.server_rss_bytes =
                 used.map(|used| used.rss_bytes).or(scrape.as_ref().and_then(Scrape::rss_bytes));
             if let Some(scrape) = &scrape {

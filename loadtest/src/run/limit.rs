@@ -2,7 +2,7 @@
 //!
 //! The number is doubled until an objective breaks, then halved between the most that held and the least
 //! that did not, and in the end confirmed for longer. What breaks while the load generator has no processor left,
-//! or is late itself and the server has some left, says nothing about the server: the result names the generator.
+//! or is late itself and is fuller than the server, says nothing about the server: the result names the generator.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +18,12 @@ use crate::samples::{Distribution, Samples};
 /// higher: its own lateness is taken for the server's.
 const LATE_MS: f64 = 10.0;
 
-/// A processor that is kept busy for more than this share of its time is full.
+/// A generator that keeps its processors busy for more than this share of the time is full.
 const FULL: f64 = 0.95;
+
+/// A server that does, and that is fuller than its generator, is the limit of both, whoever is late: it has too
+/// little left to catch up with what waited for a moment.
+const NEARLY_FULL: f64 = 0.8;
 
 /// The limit is known to 1 of so many rooms.
 const FINENESS: u16 = 20;
@@ -188,7 +192,7 @@ impl Level {
 
     /// Compares it with what a server must keep to. `processors` are those the generator may use. What
     /// holds although the generator was late holds; what breaks while it was late is its own doing, unless the
-    /// server was full and the generator was not.
+    /// server was nearly full, and fuller than the generator.
     pub(super) fn judge(&mut self, objective: Objective, processors: usize) {
         let Objective { audio_latency_p99_ms, loss_percent } = objective;
         let p99 = self.audio_latency_ms.p99;
@@ -215,18 +219,18 @@ impl Level {
             return;
         };
         let late = self.send_late_ms.p99;
-        let generator_full = self.generator_cpus > FULL * processors as f64;
-        let server_full = self.server_full.filter(|full| *full > FULL);
+        let generator = self.generator_cpus / processors as f64;
+        let server_full = self.server_full.filter(|full| *full > NEARLY_FULL.max(generator));
         // What bots do not send is nobody else's doing.
         self.generator_limit =
-            generator_full || too_little.is_some() || (late > LATE_MS && server_full.is_none());
+            generator > FULL || too_little.is_some() || (late > LATE_MS && server_full.is_none());
         self.broke = Some(match server_full {
             _ if self.generator_limit => format!(
                 "{broke}, while the load generator sent {late:.1} ms late (99 of 100) and kept {:.2} of \
                  {processors} processors busy",
                 self.generator_cpus
             ),
-            Some(full) => format!("{broke}, while the server was full ({:.0} %)", full * 100.0),
+            Some(full) => format!("{broke}, while the server was {:.0} % full", full * 100.0),
             None => broke,
         });
     }
@@ -525,8 +529,9 @@ mod tests {
             broke(judged(Second { server_full, ..second(16, 60.0, 9, late, cpus) }))
         };
         let (by_server, generator) = full(30.0, 1.6, Some(0.97));
-        assert!(!generator && by_server.ends_with("while the server was full (97 %)"));
-        assert!(full(30.0, 1.6, Some(0.9)).1, "the server had processors left");
+        assert!(!generator && by_server.ends_with("while the server was 97 % full"));
+        assert!(full(30.0, 1.4, Some(0.75)).1, "the server had processors left");
+        assert!(full(30.0, 1.8, Some(0.85)).1, "the generator had less left");
         assert!(
             full(30.0, 1.95, Some(0.97)).1,
             "both were full: it is not known whose limit it is"

@@ -40,6 +40,8 @@ pub(super) struct Hall<'a> {
     results: Vec<(u16, RoomResult)>,
     /// The server's memory without rooms.
     empty_rss: Option<u64>,
+    /// The most rooms that were watched so far.
+    most: u16,
 }
 
 /// What the whole showed, besides its rooms.
@@ -76,6 +78,7 @@ impl<'a> Hall<'a> {
             next: 0,
             results: Vec::new(),
             empty_rss,
+            most: 0,
         }
     }
 
@@ -179,7 +182,9 @@ impl<'a> Hall<'a> {
         let from = self.seconds.len();
         sleep(watched).await;
         let seconds = self.seconds.since(from);
-        Ok(Level::of(rooms, self.scenario.roles.len(), &seconds, self.empty_rss))
+        let empty_rss = self.empty_rss.filter(|_| rooms >= self.most);
+        self.most = self.most.max(rooms);
+        Ok(Level::of(rooms, self.scenario.roles.len(), &seconds, empty_rss))
     }
 
     /// Opens or ends rooms until there are so many.

@@ -78,7 +78,8 @@ pub struct Level {
     /// Processor time for each packet forwarded, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpu_ns_per_forwarded_packet: Option<f64>,
-    /// How many such rooms one processor carries when what they cost grows with their number.
+    /// How many such rooms one processor carries when what they cost grows with their number. None where they
+    /// were too many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rooms_per_processor: Option<f64>,
     /// Packets forwarded a second.
@@ -87,7 +88,8 @@ pub struct Level {
     /// Memory of the server, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_rss_bytes: Option<u64>,
-    /// Of this, what each room added since there was none.
+    /// Of this, what each room added since there was none. None where there had been more rooms before, whose
+    /// memory a process keeps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_rss_bytes_per_room: Option<f64>,
     /// Processors the generators kept busy.
@@ -233,6 +235,8 @@ impl Level {
             Some(full) => format!("{broke}, while the server was {:.0} % full", full * 100.0),
             None => broke,
         });
+        // Rooms that get too little cost too little.
+        self.rooms_per_processor = None;
     }
 }
 
@@ -523,6 +527,7 @@ mod tests {
         assert!(broke(level(16, 60.0, 0, 1.0, 0.5)).0.contains("audio_latency_ms.p99"));
         assert!(broke(level(16, 10.0, 6, 1.0, 0.5)).0.contains("lost"));
         assert!(broke(level(9, 10.0, 0, 1.0, 0.5)).0.contains("9 of 16 people"));
+        assert_eq!(level(16, 60.0, 0, 1.0, 0.5).rooms_per_processor, None);
         assert!(broke(level(16, 60.0, 9, 30.0, 0.5)).1, "its own lateness explains it");
         assert!(broke(level(16, 60.0, 9, 1.0, 1.95)).1, "it had no processor left");
         let full = |late, cpus, server_full| {

@@ -9,8 +9,8 @@ use super::escape;
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 270.0;
 
-/// Room for the axes' words.
-const LEFT: f64 = 58.0;
+/// Room for the axes' words: to the left for six digits beside the title.
+const LEFT: f64 = 76.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 46.0;

@@ -53,9 +53,29 @@ pub(super) fn failure(one: &Assertion) -> String {
     if found.is_empty() { one.what.clone() } else { format!("{} — {found}", one.what) }
 }
 
+/// The most rooms that a search found to hold, as they were when watched for longest: what a search measures
+/// beyond them says what a server does that has too many.
+fn at_the_limit(summary: &Summary) -> Option<&Level> {
+    let limit = summary.limit.as_ref()?;
+    let held = summary.levels.iter().filter(|level| level.broke.is_none());
+    held.filter(|level| level.rooms == limit.rooms).max_by_key(|level| level.seconds)
+}
+
 /// What happened, for whoever reads one paragraph.
 pub(super) fn story(summary: &Summary) -> String {
     let mut says = Vec::new();
+    if let Some(level) = at_the_limit(summary) {
+        says.push(format!(
+            "With {} people in {}, 99 of 100 pieces of sound reached the others within {} ms, and {} % of packets \
+             were lost.",
+            level.people,
+            count(u64::from(level.rooms), "room", "rooms"),
+            number(level.audio_latency_ms.p99),
+            number(level.lost_percent),
+        ));
+        says.push(leaks(summary));
+        return says.join(" ");
+    }
     if summary.audio_latency_ms.count > 0 {
         says.push(format!(
             "99 of 100 pieces of sound reached the others within {} ms.",
@@ -75,12 +95,7 @@ pub(super) fn story(summary: &Summary) -> String {
                 number(lost_percent(summary))
             ),
         });
-        says.push(match summary.leaked_packets {
-            0 => "Nobody was heard or seen who had no right to be.".to_owned(),
-            leaked => {
-                format!("{} packets reached people they were not for.", number(leaked as f64))
-            }
-        });
+        says.push(leaks(summary));
     }
     let returns: u64 = summary.reconnect_seconds.values().map(|of| of.count).sum();
     if returns > 0 {
@@ -98,6 +113,13 @@ pub(super) fn story(summary: &Summary) -> String {
     says.join(" ")
 }
 
+fn leaks(summary: &Summary) -> String {
+    match summary.leaked_packets {
+        0 => "Nobody was heard or seen who had no right to be.".to_owned(),
+        leaked => format!("{} packets reached people they were not for.", number(leaked as f64)),
+    }
+}
+
 pub(super) fn lost_percent(summary: &Summary) -> f64 {
     if summary.packets_expected == 0 {
         return 0.0;
@@ -107,60 +129,96 @@ pub(super) fn lost_percent(summary: &Summary) -> f64 {
 
 /// The figures that matter most.
 pub(super) fn tiles(summary: &Summary) -> Vec<(String, String)> {
-    let mut tiles = Vec::new();
-    let mut add = |value: String, what: &str| tiles.push((value, what.to_owned()));
+    let mut tiles = Tiles::default();
     if let Some(limit) = &summary.limit {
-        add(limit.rooms.to_string(), "rooms of this kind at most");
+        tiles.add(limit.rooms.to_string(), "rooms of this kind at most");
     }
-    if summary.audio_latency_ms.count > 0 {
-        add(
-            format!("{} ms", number(summary.audio_latency_ms.p99)),
-            "sound from one to the other, 99 of 100",
-        );
+    match at_the_limit(summary) {
+        Some(level) => tiles.of_the_limit(level),
+        None => tiles.of_the_run(summary),
     }
-    add(format!("{} %", number(lost_percent(summary))), "packets lost");
-    add(number(summary.leaked_packets as f64), "packets that reached the wrong people");
-    if summary.join_seconds.count > 0 {
-        add(format!("{} s", number(summary.join_seconds.p95)), "to join, 95 of 100");
-    }
-    if summary.floor_revoke_ms.count > 0 {
-        add(
-            format!("{} ms", number(summary.floor_revoke_ms.p99)),
-            "to cut a microphone, 99 of 100",
-        );
-    }
-    if summary.speech.windows > 0 {
-        add(
-            format!("{} %", number(summary.speech.recognised_share * 100.0)),
-            "of speech recognised by listeners",
-        );
-    }
-    if summary.video_latency_ms.count > 0 {
-        add(number(summary.freezes as f64), "times a picture stood still");
-    }
-    if let Some(cpu) = summary.server_cpu_ns_per_forwarded_packet {
-        add(format!("{} µs", number(cpu / 1_000.0)), "server CPU for each packet forwarded");
-    }
-    if let Some(rss) = summary.server_rss_bytes {
-        add(mebibytes(rss), "server memory in the end");
-    }
+    tiles.add(number(summary.leaked_packets as f64), "packets that reached the wrong people");
     if summary.refused_share > 0.0 {
-        add(
+        tiles.add(
             format!("{} %", number(summary.refused_share * 100.0)),
             "of attempts to get in were turned away",
         );
     }
     // Of the most rooms that held: what a few cost is for the most part fixed.
-    let most = summary.levels.iter().filter(|level| level.broke.is_none());
-    if let Some(level) = most.max_by_key(|level| level.rooms) {
-        if let Some(rooms) = level.rooms_per_processor {
-            add(number(rooms), "rooms of this kind on one processor");
-        }
-        if let Some(bytes) = level.server_rss_bytes_per_room {
-            add(kibibytes(bytes), "server memory for each room");
+    let held = || summary.levels.iter().filter(|level| level.broke.is_none());
+    let of_most = |value: fn(&Level) -> Option<f64>| {
+        let known = held().filter_map(|level| Some((level.rooms, value(level)?)));
+        known.max_by_key(|(rooms, _)| *rooms).map(|(_, value)| value)
+    };
+    if let Some(rooms) = of_most(|level| level.rooms_per_processor) {
+        tiles.add(number(rooms), "rooms of this kind on one processor");
+    }
+    if let Some(bytes) = of_most(|level| level.server_rss_bytes_per_room) {
+        tiles.add(kibibytes(bytes), "server memory for each room");
+    }
+    tiles.0
+}
+
+#[derive(Default)]
+struct Tiles(Vec<(String, String)>);
+
+impl Tiles {
+    fn add(&mut self, value: String, what: &str) {
+        self.0.push((value, what.to_owned()));
+    }
+
+    fn sound(&mut self, latency: &Distribution) {
+        if latency.count > 0 {
+            let value = format!("{} ms", number(latency.p99));
+            self.add(value, "sound from one to the other, 99 of 100");
         }
     }
-    tiles
+
+    fn cpu_of_a_packet(&mut self, ns: Option<f64>) {
+        if let Some(ns) = ns {
+            self.add(
+                format!("{} µs", number(ns / 1_000.0)),
+                "server CPU for each packet forwarded",
+            );
+        }
+    }
+
+    fn of_the_limit(&mut self, level: &Level) {
+        self.add(number(level.people as f64), "people at once");
+        self.sound(&level.audio_latency_ms);
+        self.add(format!("{} %", number(level.lost_percent)), "packets lost");
+        if let Some(cpus) = level.server_cpus {
+            self.add(format!("{} %", number(cpus * 100.0)), "server CPU (100 %: one processor)");
+        }
+        self.cpu_of_a_packet(level.server_cpu_ns_per_forwarded_packet);
+    }
+
+    fn of_the_run(&mut self, summary: &Summary) {
+        self.sound(&summary.audio_latency_ms);
+        self.add(format!("{} %", number(lost_percent(summary))), "packets lost");
+        if summary.join_seconds.count > 0 {
+            self.add(format!("{} s", number(summary.join_seconds.p95)), "to join, 95 of 100");
+        }
+        if summary.floor_revoke_ms.count > 0 {
+            self.add(
+                format!("{} ms", number(summary.floor_revoke_ms.p99)),
+                "to cut a microphone, 99 of 100",
+            );
+        }
+        if summary.speech.windows > 0 {
+            self.add(
+                format!("{} %", number(summary.speech.recognised_share * 100.0)),
+                "of speech recognised by listeners",
+            );
+        }
+        if summary.video_latency_ms.count > 0 {
+            self.add(number(summary.freezes as f64), "times a picture stood still");
+        }
+        self.cpu_of_a_packet(summary.server_cpu_ns_per_forwarded_packet);
+        if let Some(rss) = summary.server_rss_bytes {
+            self.add(mebibytes(rss), "server memory in the end");
+        }
+    }
 }
 
 pub(super) fn measured(summary: &Summary) -> Vec<(String, &'static str, &Distribution)> {
@@ -289,6 +347,39 @@ fn date(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_is_told_by_the_most_that_held_and_not_by_what_was_too_much() {
+        use super::super::super::limit::Limit;
+        use super::super::super::raw::Tested;
+        let level = |rooms, seconds, p99, lost_percent, rss: Option<f64>| Level {
+            rooms,
+            seconds,
+            people: u64::from(rooms) * 8,
+            audio_latency_ms: Distribution { p99, count: 100, ..Distribution::default() },
+            lost_percent,
+            server_rss_bytes_per_room: rss,
+            rooms_per_processor: Some(f64::from(rooms) * 1.1),
+            ..Level::default()
+        };
+        let broke = Some("it broke".to_owned());
+        let too_many = Level { broke, rooms_per_processor: None, ..level(20, 8, 99.0, 14.0, None) };
+        let levels = vec![
+            level(10, 8, 9.0, 0.0, Some(1_572_864.0)),
+            too_many,
+            level(12, 8, 15.0, 0.1, None),
+            level(12, 20, 17.0, 0.2, None),
+        ];
+        let limit = Some(Limit { rooms: 12, ..Limit::default() });
+        let mut run = RawRun::new(Tested::default(), 0);
+        (run.levels, run.limit) = (levels, limit);
+        let summary = Summary { packets_expected: 100, packets_lost: 14, ..Summary::of(&run) };
+        let told = story(&summary);
+        assert!(told.starts_with("With 96 people in 12 rooms, 99 of 100"), "{told}");
+        assert!(told.contains("within 17 ms, and 0.2 % of"), "{told}");
+        let tiles: Vec<String> = tiles(&summary).into_iter().map(|(value, _)| value).collect();
+        assert_eq!(tiles, ["12", "96", "17 ms", "0.2 %", "0", "13.2", "1536 KiB"]);
+    }
 
     #[test]
     fn a_verdict_says_the_limit_whatever_else_failed() {

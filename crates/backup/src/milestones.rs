@@ -38,25 +38,17 @@ pub struct Milestones {
 impl Milestones {
     /// Notes what the room has passed by now. What is noted stays as it is.
     pub fn note(&mut self, room: &Room, at: UnixMillis) {
-        self.pass(room, Passed { at, told: false });
-    }
-
-    /// Ends a session that nobody ended, for nobody came.
-    pub fn end(&mut self, at: UnixMillis) {
-        self.ended = self.ended.or(Some(Passed { at, told: false }));
-    }
-
-    /// A journal of a version that had no milestones says only what is past. That version has told it.
-    pub(crate) fn assume(&mut self, room: &Room, at: UnixMillis) {
-        self.pass(room, Passed { at, told: true });
-    }
-
-    fn pass(&mut self, room: &Room, passed: Passed) {
+        let passed = Passed { at, told: false };
         match room.phase().stage {
             Stage::Lobby => {}
             Stage::Running { .. } => self.started = self.started.or(Some(passed)),
             Stage::Ended => self.ended = self.ended.or(Some(passed)),
         }
+    }
+
+    /// Ends a session that nobody ended, for nobody came.
+    pub fn end(&mut self, at: UnixMillis) {
+        self.ended = self.ended.or(Some(Passed { at, told: false }));
     }
 
     /// What nobody else keeps yet, in its order.

@@ -35,7 +35,6 @@ pub struct About {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telephone: Option<Telephone>,
     /// When the session began and ended, and whether that was told.
-    #[serde(default)]
     pub milestones: Milestones,
 }
 
@@ -138,7 +137,6 @@ pub fn restore(stored: &StoredRoom) -> Result<(Snapshot, u64), RestoreError> {
     };
     let mut snapshot: Snapshot =
         serde_json::from_slice(&stored.state).map_err(|error| unreadable(number, error))?;
-    snapshot.about.milestones.assume(&snapshot.room, snapshot.last_input_at);
     for (found, bytes) in &stored.entries {
         number += 1;
         if *found != number {

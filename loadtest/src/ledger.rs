@@ -22,7 +22,7 @@ const TELLING: usize = 64;
 /// A fragment is looked up this long after it was sent; later it may be said again in the loop.
 const REMEMBERED: Duration = Duration::from_secs(3);
 
-/// The fragments of one generation at most; what is said beyond them is not recognised. Eight bots send 1,000
+/// The fragments of one generation at most; what is said beyond them is not recognised. Eight bots send 800
 /// a second.
 const CAPACITY: usize = 32_768;
 
@@ -189,6 +189,9 @@ mod tests {
             };
             assert!((0..=tenth.min(29)).all(|ago| known(ago) == Some(true)), "{tenth}");
             assert!((30..40).all(|ago| known(ago).is_none()), "{tenth}");
+            let entries = ledger.0.lock().expect("nobody panicked");
+            let kept = [&entries.allowed.young, &entries.allowed.old].map(FxHashMap::len);
+            assert!(kept.iter().all(|kept| *kept <= 30), "{kept:?} of 10 a second");
         }
     }
 

@@ -14,7 +14,7 @@ use palabre_ids::{RoomId, UnixMillis};
 const MAGIC: [u8; 8] = *b"palabre\n";
 
 /// The version of the layout of records and of what is in them.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes of the header.
 pub(crate) const HEADER: usize = 56;

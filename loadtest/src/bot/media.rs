@@ -35,7 +35,7 @@ pub(super) struct Media {
 enum StackPeer {
     /// The bot's task carries it.
     Full { peer: Box<Peer>, packets: mpsc::Receiver<Tapped>, overflow: Arc<AtomicU64> },
-    /// The light bots' thread does.
+    /// One of the light bots' threads does.
     Light(LightPeer),
 }
 

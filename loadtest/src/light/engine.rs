@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::session::{Scratch, Session};
-use super::sys::Clocks;
 
 /// From one turn to the next: what is sent is up to this late, as a page's is.
 const TURN: Duration = Duration::from_millis(1);
@@ -28,37 +27,75 @@ pub(super) fn lock(session: &SharedSession) -> MutexGuard<'_, Session> {
 /// More threads than this only wait for each other's rooms.
 const MOST_THREADS: usize = 8;
 
-/// The handle of a thread.
-pub(super) struct Engine {
-    /// By place; the place of one that went is the next one's.
-    places: Mutex<Vec<Option<SharedSession>>>,
-    arrived: Condvar,
-    /// Counts what happens to sessions from elsewhere: every coming and going, every answer.
-    version: AtomicU64,
+/// What a thread drives, by place: the place of one that went is the next one's, and behind the last one there
+/// is none.
+struct Places<T>(Vec<Option<Arc<T>>>);
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
 }
 
-/// The sessions as their thread knows them, by place; and apart from them, since it is looked at in every
-/// turn, when each said that it is due.
-#[derive(Default)]
-struct Known {
-    sessions: Vec<Option<SharedSession>>,
+impl<T> Places<T> {
+    fn enter(&mut self, one: &Arc<T>) -> usize {
+        let place = self.0.iter().position(Option::is_none).unwrap_or(self.0.len());
+        if place == self.0.len() {
+            self.0.push(None);
+        }
+        self.0[place] = Some(one.clone());
+        place
+    }
+
+    fn leave(&mut self, place: usize) {
+        self.0[place] = None;
+        while self.0.last().is_some_and(Option::is_none) {
+            self.0.pop();
+        }
+    }
+}
+
+/// The same as the thread itself knows it; and apart from it, since it is looked at in every turn, when each said
+/// that it is due.
+struct Known<T> {
+    places: Places<T>,
     due: Vec<Option<Instant>>,
 }
 
-impl Known {
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { places: Places::default(), due: Vec::new() }
+    }
+}
+
+impl<T> Known<T> {
     /// Whoever is new, or had nothing to do so far, is asked at once.
-    fn become_like(&mut self, places: &[Option<SharedSession>], now: Instant) {
-        self.sessions.resize(places.len(), None);
-        self.due.resize(places.len(), None);
-        let known = self.sessions.iter_mut().zip(&mut self.due);
-        for ((session, due), place) in known.zip(places) {
-            if session.as_ref().map(Arc::as_ptr) != place.as_ref().map(Arc::as_ptr) {
-                session.clone_from(place);
+    fn become_like(&mut self, places: &Places<T>, now: Instant) {
+        let count = places.0.len();
+        self.places.0.resize(count, None);
+        self.due.resize(count, None);
+        let known = self.places.0.iter_mut().zip(&mut self.due);
+        for ((known, due), place) in known.zip(&places.0) {
+            if known.as_ref().map(Arc::as_ptr) != place.as_ref().map(Arc::as_ptr) {
+                known.clone_from(place);
                 *due = None;
             }
             due.get_or_insert(now);
         }
     }
+}
+
+/// The group of a place among so many: neighbours, who are of one room, are read together.
+fn group_of(place: usize, count: usize) -> usize {
+    place * GROUPS / count
+}
+
+/// The handle of a thread.
+pub(super) struct Engine {
+    places: Mutex<Places<Mutex<Session>>>,
+    arrived: Condvar,
+    /// Counts what happens to sessions from elsewhere: every coming and going, every answer.
+    version: AtomicU64,
 }
 
 impl Engine {
@@ -93,19 +130,13 @@ impl Engine {
         Ok(engine)
     }
 
-    fn places(&self) -> MutexGuard<'_, Vec<Option<SharedSession>>> {
+    fn places(&self) -> MutexGuard<'_, Places<Mutex<Session>>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drives a session from now on; gives its place.
     pub(super) fn add(&self, session: &SharedSession) -> usize {
-        let mut places = self.places();
-        let place = places.iter().position(Option::is_none).unwrap_or(places.len());
-        if place == places.len() {
-            places.push(None);
-        }
-        places[place] = Some(session.clone());
-        drop(places);
+        let place = self.places().enter(session);
         self.stir();
         self.arrived.notify_one();
         place
@@ -113,11 +144,11 @@ impl Engine {
 
     /// Drives it no longer. Its socket is closed with its last handle.
     pub(super) fn remove(&self, place: usize) {
-        self.places()[place] = None;
+        self.places().leave(place);
         self.stir();
     }
 
-    /// Something happened to a session, so that it may be due earlier than it said.
+    /// Something happened to sessions: whoever had nothing to do so far may have now.
     pub(super) fn stir(&self) {
         self.version.fetch_add(1, Ordering::Release);
     }
@@ -132,8 +163,8 @@ impl Engine {
             if current != version {
                 version = current;
                 let mut places = self.places();
-                while places.iter().all(Option::is_none) {
-                    known.sessions.clear();
+                while places.0.is_empty() {
+                    known = Known::default();
                     places = self.arrived.wait(places).unwrap_or_else(PoisonError::into_inner);
                 }
                 known.become_like(&places, start);
@@ -155,18 +186,66 @@ impl Engine {
 }
 
 /// Gives a turn to each session whose group is read, or that is due.
-fn turn(known: &mut Known, reads: [bool; GROUPS], scratch: &mut Scratch) {
-    let count = known.sessions.len();
-    let mut clocks = Clocks::read();
-    for (place, (session, due)) in known.sessions.iter().zip(&mut known.due).enumerate() {
-        let is_read = reads[place * GROUPS / count];
-        if !is_read && due.is_none_or(|due| due > clocks.now()) {
+fn turn(known: &mut Known<Mutex<Session>>, reads: [bool; GROUPS], scratch: &mut Scratch) {
+    let count = known.due.len();
+    let mut now = Instant::now();
+    for (place, (session, due)) in known.places.0.iter().zip(&mut known.due).enumerate() {
+        let is_read = reads[group_of(place, count)];
+        if !is_read && due.is_none_or(|due| due > now) {
             continue;
         }
         let Some(session) = session else { continue };
-        let mut session = lock(session);
+        *due = lock(session).take_turn(is_read, scratch);
         // Whoever comes last in a long turn is later than who came first.
-        clocks = Clocks::read();
-        *due = session.take_turn(clocks, is_read, scratch);
+        now = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_was_left_is_the_next_one_s_and_there_are_none_behind_the_last() {
+        let mut places = Places::default();
+        let all: Vec<Arc<usize>> = (0..6).map(Arc::new).collect();
+        assert_eq!(all.iter().map(|one| places.enter(one)).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+        [1, 4, 5].into_iter().for_each(|place| places.leave(place));
+        assert_eq!(places.0.len(), 4, "3 is the last");
+        assert_eq!([places.enter(&all[4]), places.enter(&all[5])], [1, 4]);
+        (0..5).for_each(|place| places.leave(place));
+        assert!(places.0.is_empty());
+    }
+
+    #[test]
+    fn who_is_new_or_had_nothing_to_do_is_asked_and_nobody_else() {
+        let start = Instant::now();
+        let (mut places, mut known) = (Places::default(), Known::default());
+        let all: Vec<Arc<usize>> = (0..4).map(Arc::new).collect();
+        assert_eq!(all[..3].iter().map(|one| places.enter(one)).max(), Some(2));
+        known.become_like(&places, start);
+        assert_eq!(known.due, [Some(start); 3]);
+        let later = start + Duration::from_secs(1);
+        known.due = vec![Some(later), None, Some(later)];
+        places.leave(0);
+        assert_eq!(places.enter(&all[3]), 0);
+        let now = start + Duration::from_millis(5);
+        known.become_like(&places, now);
+        assert_eq!(known.due, [Some(now), Some(now), Some(later)]);
+        let there: Vec<_> = known.places.0.iter().flatten().map(|one| **one).collect();
+        assert_eq!(there, [3, 1, 2]);
+        [2, 1].into_iter().for_each(|place| places.leave(place));
+        known.become_like(&places, now);
+        assert_eq!((known.due.len(), Arc::strong_count(&all[2])), (1, 1), "nobody holds who went");
+    }
+
+    #[test]
+    fn groups_are_even_whatever_their_number() {
+        for count in [1, 7, 20, 21, 536, 1_024] {
+            let mut sizes = [0; GROUPS];
+            (0..count).for_each(|place| sizes[group_of(place, count)] += 1);
+            let most = count.div_ceil(GROUPS);
+            assert!(sizes.iter().all(|size| *size <= most), "{count}: {sizes:?}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::bot::peer::Camera;
 use crate::bot::plan::SlotMap;
 use crate::bot::senses::SharedSenses;
 
-/// A peer connection laid out as the server's plan says, driven by the light bots' thread. It ends when
+/// A peer connection laid out as the server's plan says, driven by one of the light bots' threads. It ends when
 /// this value goes, without goodbye.
 pub struct LightPeer {
     engine: Arc<Engine>,

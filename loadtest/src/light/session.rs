@@ -17,7 +17,7 @@ use super::reception::Downlinks;
 use super::rtcp::{feedback, key_frame_request, receiver_report};
 use super::sdp::Description;
 use super::stun::Role;
-use super::sys::{Clocks, Incoming, Outcome, prepare};
+use super::sys::{Incoming, Outcome, prepare};
 use super::uplinks::{CAMERA, Kept, MICROPHONE, SCREEN, Uplinks};
 use super::ways::{Way, Ways};
 use crate::bot::PeerState;
@@ -50,7 +50,7 @@ const NTP_SECONDS: u64 = 3_900_000_000;
 
 /// What a turn needs room for: its thread's, so that it is the same memory for all sessions.
 pub(super) struct Scratch {
-    pub(super) incoming: Incoming,
+    incoming: Incoming,
     packet: Vec<u8>,
     outgoing: Vec<Outgoing>,
 }
@@ -63,7 +63,7 @@ impl Scratch {
 
 /// One bot's media.
 pub(super) struct Session {
-    pub(super) ways: Ways,
+    ways: Ways,
     pub(super) connection: Connection,
     uplinks: Uplinks,
     layers: usize,
@@ -177,18 +177,14 @@ impl Session {
 
     /// Reads what came when `reads`, does what is due, and tells what of it failed. Gives when something is due
     /// again.
-    pub(super) fn take_turn(
-        &mut self,
-        clocks: Clocks,
-        reads: bool,
-        scratch: &mut Scratch,
-    ) -> Option<Instant> {
-        let now = clocks.now();
+    pub(super) fn take_turn(&mut self, reads: bool, scratch: &mut Scratch) -> Option<Instant> {
         let senses = self.senses.clone();
         let mut senses = lock(&senses);
         if reads {
-            self.read(clocks, &mut scratch.incoming, &mut senses);
+            self.read(&mut scratch.incoming, &mut senses);
         }
+        // Having waited, and read, it is later: what is sent now is as late as it is.
+        let now = Instant::now();
         if self.due(&senses).is_some_and(|due| due <= now)
             && let Err(error) = self.turn(now, &mut senses, scratch)
         {
@@ -379,10 +375,10 @@ impl Session {
         Ok(())
     }
 
-    fn read(&mut self, clocks: Clocks, incoming: &mut Incoming, senses: &mut Senses) {
+    fn read(&mut self, incoming: &mut Incoming, senses: &mut Senses) {
         loop {
             let socket = self.ways.udp.clone();
-            let read = incoming.receive(&*socket, clocks, |at, datagram| {
+            let read = incoming.receive(&*socket, |at, datagram| {
                 self.take(at, datagram, Way::Udp, senses);
             });
             match read {

@@ -52,21 +52,16 @@ pub(super) fn prepare(socket: &impl AsFd) -> io::Result<()> {
 
 /// The same moment by the two clocks: the kernel stamps what comes with the wall's.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clocks {
+struct Clocks {
     now: Instant,
     wall: Duration,
 }
 
 impl Clocks {
-    pub(super) fn read() -> Self {
+    fn read() -> Self {
         let wall = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
         let wall = Duration::new(wall.tv_sec as u64, wall.tv_nsec as u32);
         Self { now: Instant::now(), wall }
-    }
-
-    /// The moment, by the clock that does not jump.
-    pub(super) fn now(self) -> Instant {
-        self.now
     }
 
     /// When a datagram came: a wall clock that jumped meanwhile cannot put it into the future.
@@ -108,7 +103,6 @@ impl Incoming {
     pub(super) fn receive(
         &mut self,
         socket: &impl AsFd,
-        clocks: Clocks,
         mut datagram: impl FnMut(Instant, &[u8]),
     ) -> io::Result<bool> {
         let parts = self.vectors.iter_mut().zip(&mut self.headers).zip(&mut self.controls);
@@ -139,6 +133,8 @@ impl Incoming {
                 _ => Err(error),
             };
         };
+        // What came before it was read came before now.
+        let clocks = Clocks::read();
         for (header, bytes) in self.headers[..count].iter().zip(self.bytes.chunks_exact(SLOT)) {
             let joined = &bytes[..(header.msg_len as usize).min(SLOT)];
             let (segment, at) = told(&header.msg_hdr);
@@ -260,7 +256,7 @@ mod tests {
         while got.len() < sent.len() {
             there.set_nonblocking(false).expect("a socket");
             there.peek(&mut [0]).expect("something comes");
-            let read = incoming.receive(&there, Clocks::read(), |at, one| {
+            let read = incoming.receive(&there, |at, one| {
                 got.push((at, one.to_vec()));
             });
             assert!(!read.expect("read"), "no more than a batch");
@@ -269,7 +265,7 @@ mod tests {
         let slack = Duration::from_millis(5);
         assert!(got.iter().all(|(at, _)| *at + slack >= before && *at <= Instant::now()));
         assert_eq!(got.into_iter().map(|(_, one)| one).collect::<Vec<_>>(), sent);
-        let nothing = incoming.receive(&there, Clocks::read(), |_, _| panic!("nothing is left"));
+        let nothing = incoming.receive(&there, |_, _| panic!("nothing is left"));
         assert!(!nothing.expect("read"));
     }
 

@@ -10,11 +10,11 @@ use crate::bot::mouth::Uplink;
 use crate::media::camera::RIDS;
 use crate::media::payload::Payload;
 
-/// Packets of a stream kept to be sent again: the largest layer's last second.
+/// Packets of a stream kept to be sent again: the largest layer's last three seconds.
 const KEPT: usize = 64;
 
 /// What a packet was made of: it is made again when it is asked for, and sealed with the same number it is the
-/// same. Sealed packets kept for it would be a third of a MiB for each bot, almost none of which is ever read.
+/// same. Sealed packets kept for it would be 0.1 MiB for each bot, almost none of which is ever read.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) head: Head,

@@ -29,7 +29,7 @@ pub(super) struct Ways {
 }
 
 enum Tcp {
-    /// By a thread of its own: the thread of all bots waits for nobody.
+    /// By a thread of its own: a thread of many bots waits for nobody.
     Connecting(JoinHandle<std::io::Result<TcpStream>>),
     Open {
         stream: TcpStream,

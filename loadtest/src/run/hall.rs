@@ -40,7 +40,7 @@ pub(super) struct Hall<'a> {
     results: Vec<(u16, RoomResult)>,
     /// The server's memory without rooms.
     empty_rss: Option<u64>,
-    /// The most rooms that were watched so far.
+    /// The most rooms that there were so far.
     most: u16,
 }
 
@@ -115,7 +115,7 @@ impl<'a> Hall<'a> {
             Mode::Ramp { levels, every, bounds } => {
                 for rooms in levels {
                     let mut level = self.level(*rooms, *every).await?;
-                    level.judge(bounds.or_usual(), processors());
+                    level.judge(bounds.or_usual());
                     found.assertions.extend(level.assertions(*bounds));
                     found.levels.push(level);
                 }
@@ -130,8 +130,13 @@ impl<'a> Hall<'a> {
                         Next::Found(limit) => break limit,
                     };
                     let mut level = self.level(rooms, watched).await?;
-                    level.judge(search.objective, processors());
+                    level.judge(search.objective);
                     self.tell(&level, &search.objective);
+                    if level.is_doubtful() {
+                        level = self.level(rooms, watched).await?;
+                        level.judge(search.objective);
+                        self.tell(&level, &search.objective);
+                    }
                     bisection.showed(&level);
                     found.levels.push(level);
                 };
@@ -165,7 +170,10 @@ impl<'a> Hall<'a> {
     /// Has so many rooms, and watches them.
     async fn level(&mut self, rooms: u16, watched: Duration) -> Result<Level> {
         (self.setting.progress)(&format!("{rooms} rooms"));
-        if let Err(error) = self.become_so_many(rooms).await {
+        let before = self.most;
+        let became = self.become_so_many(rooms).await;
+        self.most = before.max(u16::try_from(self.open.len()).unwrap_or(rooms));
+        if let Err(error) = became {
             let Some(broke) = refused(&error, self.open.len(), rooms) else { return Err(error) };
             (self.setting.progress)(&broke);
             let opened = u16::try_from(self.open.len()).unwrap_or(rooms);
@@ -182,8 +190,7 @@ impl<'a> Hall<'a> {
         let from = self.seconds.len();
         sleep(watched).await;
         let seconds = self.seconds.since(from);
-        let empty_rss = self.empty_rss.filter(|_| rooms >= self.most);
-        self.most = self.most.max(rooms);
+        let empty_rss = self.empty_rss.filter(|_| rooms >= before);
         Ok(Level::of(rooms, self.scenario.roles.len(), &seconds, empty_rss))
     }
 
@@ -234,11 +241,6 @@ fn refused(error: &anyhow::Error, there_are: usize, wanted: u16) -> Option<Strin
     let refusal = error.downcast_ref::<Refused>()?;
     let status = refusal.status;
     Some(format!("the server took {there_are} of {wanted} rooms and no more ({status})"))
-}
-
-/// Processors this process may use.
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! The number is doubled until an objective breaks, then halved between the most that held and the least
 //! that did not, and in the end confirmed for longer. What breaks while the load generator has no processor left,
-//! or is late itself and is fuller than the server, says nothing about the server: the result names the generator.
+//! or is late itself while the server is not full, says nothing about the server: the result names the generator.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +18,8 @@ use crate::samples::{Distribution, Samples};
 /// higher: its own lateness is taken for the server's.
 const LATE_MS: f64 = 10.0;
 
-/// A generator that keeps its processors busy for more than this share of the time is full.
-const FULL: f64 = 0.95;
-
-/// A server that does, and that is fuller than its generator, is the limit of both, whoever is late: it has too
-/// little left to catch up with what waited for a moment.
-const NEARLY_FULL: f64 = 0.8;
+/// Whoever is fuller than this, on average, has moments with nothing left.
+const FULL: f64 = 0.9;
 
 /// The limit is known to 1 of so many rooms.
 const FINENESS: u16 = 20;
@@ -94,6 +90,9 @@ pub struct Level {
     pub server_rss_bytes_per_room: Option<f64>,
     /// Processors the generators kept busy.
     pub generator_cpus: f64,
+    /// How full they were, 1 being full.
+    #[serde(default)]
+    pub generator_full: f64,
     /// How late they sent, in milliseconds.
     pub send_late_ms: Distribution,
     /// What did not hold.
@@ -186,16 +185,16 @@ impl Level {
                 .zip(empty_rss)
                 .map(|(rss, empty)| rss.saturating_sub(empty) as f64 / f64::from(rooms.max(1))),
             generator_cpus: mean(&|second| Some(second.generator_cpus)).unwrap_or_default(),
+            generator_full: mean(&|second| Some(second.generator_full)).unwrap_or_default(),
             send_late_ms: late.distribution(),
             broke: None,
             generator_limit: false,
         }
     }
 
-    /// Compares it with what a server must keep to. `processors` are those the generator may use. What
-    /// holds although the generator was late holds; what breaks while it was late is its own doing, unless the
-    /// server was nearly full, and fuller than the generator.
-    pub(super) fn judge(&mut self, objective: Objective, processors: usize) {
+    /// Compares it with what a server must keep to. What holds although the generator was late holds; what breaks
+    /// while it was full, or late, is its own doing, unless the server was full, and fuller than it.
+    pub(super) fn judge(&mut self, objective: Objective) {
         let Objective { audio_latency_p99_ms, loss_percent } = objective;
         let p99 = self.audio_latency_ms.p99;
         if self.broke.is_some() {
@@ -221,22 +220,27 @@ impl Level {
             return;
         };
         let late = self.send_late_ms.p99;
-        let generator = self.generator_cpus / processors as f64;
-        let server_full = self.server_full.filter(|full| *full > NEARLY_FULL.max(generator));
+        let server_full = self.server_full.filter(|full| *full > FULL.max(self.generator_full));
+        let weak = late > LATE_MS || self.generator_full > FULL;
         // What bots do not send is nobody else's doing.
-        self.generator_limit =
-            generator > FULL || too_little.is_some() || (late > LATE_MS && server_full.is_none());
+        self.generator_limit = too_little.is_some() || (weak && server_full.is_none());
         self.broke = Some(match server_full {
             _ if self.generator_limit => format!(
-                "{broke}, while the load generator sent {late:.1} ms late (99 of 100) and kept {:.2} of \
-                 {processors} processors busy",
-                self.generator_cpus
+                "{broke}, while the load generator sent {late:.1} ms late (99 of 100) and was {:.0} % full",
+                self.generator_full * 100.0
             ),
             Some(full) => format!("{broke}, while the server was {:.0} % full", full * 100.0),
             None => broke,
         });
         // Rooms that get too little cost too little.
         self.rooms_per_processor = None;
+    }
+
+    /// Whether something broke while the generator was late, and nobody was full: a machine that stood for a moment
+    /// says nothing about anybody.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let full = self.generator_full.max(self.server_full.unwrap_or_default());
+        self.broke.is_some() && self.send_late_ms.p99 > LATE_MS && full <= FULL
     }
 }
 
@@ -483,7 +487,7 @@ mod tests {
             let end = last.iter().map(|connected| Second { connected: *connected, ..all.clone() });
             let seconds: Vec<_> = std::iter::repeat_n(all.clone(), 200).chain(end).collect();
             let mut level = Level::of(2, 8, &seconds, None);
-            level.judge(Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 }, 2);
+            level.judge(Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 });
             level.broke
         };
         assert_eq!(broke(&[15, 16]), None, "one that was late with its answer");
@@ -511,7 +515,7 @@ mod tests {
 
     fn judged(second: Second) -> Level {
         let mut level = Level::of(2, 8, &[second], None);
-        level.judge(Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 }, 2);
+        level.judge(Objective { audio_latency_p99_ms: 50.0, loss_percent: 0.5 });
         level
     }
 
@@ -529,18 +533,21 @@ mod tests {
         assert!(broke(level(9, 10.0, 0, 1.0, 0.5)).0.contains("9 of 16 people"));
         assert_eq!(level(16, 60.0, 0, 1.0, 0.5).rooms_per_processor, None);
         assert!(broke(level(16, 60.0, 9, 30.0, 0.5)).1, "its own lateness explains it");
-        assert!(broke(level(16, 60.0, 9, 1.0, 1.95)).1, "it had no processor left");
-        let full = |late, cpus, server_full| {
-            broke(judged(Second { server_full, ..second(16, 60.0, 9, late, cpus) }))
+        let full = |late, generator_full, server_full| {
+            let second = second(16, 60.0, 9, late, 1.0);
+            let level = judged(Second { generator_full, server_full, ..second });
+            (level.is_doubtful(), level.broke.unwrap_or_default(), level.generator_limit)
         };
-        let (by_server, generator) = full(30.0, 1.6, Some(0.97));
-        assert!(!generator && by_server.ends_with("while the server was 97 % full"));
-        assert!(full(30.0, 1.4, Some(0.75)).1, "the server had processors left");
-        assert!(full(30.0, 1.8, Some(0.85)).1, "the generator had less left");
-        assert!(
-            full(30.0, 1.95, Some(0.97)).1,
-            "both were full: it is not known whose limit it is"
-        );
+        let (doubtful, by_server, generator) = full(30.0, 0.88, Some(0.97));
+        assert!(!doubtful && !generator && by_server.ends_with("while the server was 97 % full"));
+        let (doubtful, by_generator, generator) = full(30.0, 0.95, Some(0.7));
+        assert!(!doubtful && generator && by_generator.ends_with("and was 95 % full"));
+        assert!(full(30.0, 0.99, Some(0.97)).2, "both were full, and the generator fuller");
+        let (doubtful, _, generator) = full(30.0, 0.7, Some(0.87));
+        assert!(doubtful && generator, "nobody was full: it is looked at again");
+        assert!(full(30.0, 0.7, None).0, "nothing is known of the server");
+        let (doubtful, broke, generator) = full(1.0, 0.7, Some(0.5));
+        assert!(!doubtful && !generator && !broke.contains("full"), "on time, and yet: {broke}");
     }
 
     #[test]

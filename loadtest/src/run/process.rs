@@ -1,5 +1,8 @@
 //! What a server on the same machine uses, by its pid.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::DirEntry;
+
 use anyhow::{Context, Result};
 
 use super::report::ServerUse;
@@ -25,12 +28,7 @@ impl ServerProcess {
                 .with_context(|| format!("no process {} to measure", self.pid))
         };
         let stat = read("stat")?;
-        // The name in parentheses may hold anything, spaces too.
-        let fields = stat.rsplit_once(')').context("/proc/PID/stat")?.1;
-        let mut fields = fields.split_whitespace().skip(11);
-        let mut ticks =
-            || fields.next().and_then(|field| field.parse::<u64>().ok()).context("/proc/PID/stat");
-        let cpu_ns = (ticks()? + ticks()?) * (1_000_000_000 / TICKS_PER_SECOND);
+        let cpu_ns = cpu_ns(&stat)?;
         let status = read("status")?;
         let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let rss = rss
@@ -39,17 +37,31 @@ impl ServerProcess {
         Ok(ServerUse { cpu_ns, rss_bytes: rss.context("VmRSS")? * 1_024 })
     }
 
-    /// How many processors it may use.
+    /// The processors that it may use, by their numbers.
     ///
     /// # Errors
     /// When there is no such process.
-    pub fn processors(&self) -> Result<usize> {
+    pub fn processors(&self) -> Result<BTreeSet<u32>> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))
             .with_context(|| format!("no process {} to measure", self.pid))?;
-        let masks = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed:"));
-        // Hexadecimal words, between commas.
-        let ones = masks.context("Cpus_allowed")?.chars().filter_map(|digit| digit.to_digit(16));
-        Ok(ones.map(|digit| digit.count_ones() as usize).sum())
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        parse_list(list.context("Cpus_allowed_list")?.trim())
+    }
+
+    /// The processor time of each of its threads so far, in seconds, by their numbers.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn threads(&self) -> Result<BTreeMap<u32, f64>> {
+        let tasks = format!("/proc/{}/task", self.pid);
+        let tasks = std::fs::read_dir(&tasks).with_context(|| tasks.clone())?;
+        let time = |task: DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
+            let number = task.file_name().to_str()?.parse().ok()?;
+            Some((number, cpu_ns(&stat).ok()? as f64 / 1e9))
+        };
+        // One that ends meanwhile is left out.
+        Ok(tasks.flatten().filter_map(time).collect())
     }
 
     /// The processor time used since `before`, and the memory now.
@@ -62,17 +74,46 @@ impl ServerProcess {
     }
 }
 
+/// What `/proc/PID/stat` says of processor time, in user mode and in the kernel.
+fn cpu_ns(stat: &str) -> Result<u64> {
+    // The name in parentheses may hold anything, spaces too.
+    let fields = stat.rsplit_once(')').context("/proc/PID/stat")?.1;
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut ticks =
+        || fields.next().and_then(|field| field.parse::<u64>().ok()).context("/proc/PID/stat");
+    Ok((ticks()? + ticks()?) * (1_000_000_000 / TICKS_PER_SECOND))
+}
+
+/// The numbers of a list as the kernel writes it: `0-3,8`.
+fn parse_list(list: &str) -> Result<BTreeSet<u32>> {
+    let mut all = BTreeSet::new();
+    for part in list.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let number = |text: &str| text.parse::<u32>().with_context(|| format!("processors {list}"));
+        all.extend(number(first)?..=number(last)?);
+    }
+    Ok(all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn lists_of_processors_are_read() {
+        let read = |list| parse_list(list).map(|all| all.into_iter().collect::<Vec<_>>()).ok();
+        assert_eq!(read("0-2,8,10-11"), Some(vec![0, 1, 2, 8, 10, 11]));
+        assert_eq!(read("5"), Some(vec![5]));
+        assert_eq!(read("0-x"), None);
+    }
+
+    #[test]
     fn this_very_process_is_measured() {
         let here = ServerProcess { pid: std::process::id() };
         assert!(here.used().expect("it runs").rss_bytes > 100_000);
-        let may_use = std::thread::available_parallelism().expect("processors").get();
-        // What a container is allowed of each is not said there.
-        assert!(here.processors().expect("it runs") >= may_use);
+        assert!(!here.processors().expect("it runs").is_empty());
+        let threads = here.threads().expect("it runs");
+        assert!(threads.contains_key(&here.pid) && threads.len() > 1, "the tests have their own");
         assert!(ServerProcess { pid: u32::MAX }.used().is_err());
     }
 }

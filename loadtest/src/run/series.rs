@@ -1,6 +1,6 @@
 //! What happened second by second: bots and server are asked once a second while a run lasts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,6 +52,9 @@ pub struct Second {
     pub send_late_ms: Samples,
     /// Processors the generators kept busy: 1 is one processor.
     pub generator_cpus: f64,
+    /// How full they were, 1 being full: of the processors they may use, or of one processor their busiest thread,
+    /// or of those of generator and server what both used where they have some in common.
+    pub generator_full: f64,
     /// Processors the server kept busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpus: Option<f64>,
@@ -102,6 +105,7 @@ impl Second {
         self.video_latency_ms.merge(&other.video_latency_ms);
         self.send_late_ms.merge(&other.send_late_ms);
         self.generator_cpus += other.generator_cpus;
+        self.generator_full = self.generator_full.max(other.generator_full);
         // Each asked the same server.
         let most =
             |own: Option<f64>, other: Option<f64>| own.into_iter().chain(other).reduce(f64::max);
@@ -128,6 +132,7 @@ impl Second {
         self.send_late_ms.merge(&next.send_late_ms);
         // The busiest second of several is what matters.
         self.generator_cpus = self.generator_cpus.max(next.generator_cpus);
+        self.generator_full = self.generator_full.max(next.generator_full);
         let most =
             |own: Option<f64>, next: Option<f64>| own.into_iter().chain(next).reduce(f64::max);
         self.server_cpus = most(self.server_cpus, next.server_cpus);
@@ -248,6 +253,41 @@ impl Odometer {
     }
 }
 
+/// Several, by number.
+#[derive(Debug, Default)]
+struct Odometers(BTreeMap<u32, Odometer>);
+
+impl Odometers {
+    fn rates(&mut self, now: Instant, values: BTreeMap<u32, f64>) -> Vec<f64> {
+        self.0.retain(|number, _| values.contains_key(number));
+        let rate = |(number, value)| self.0.entry(number).or_default().rate(now, value);
+        values.into_iter().filter_map(rate).collect()
+    }
+}
+
+/// The processors that each may use; the server's are known when it is a process of this machine.
+struct Places {
+    generator: BTreeSet<u32>,
+    server: Option<BTreeSet<u32>>,
+}
+
+impl Second {
+    /// How full generator and server were, told what each used in all and by its busiest thread.
+    fn fullness(&mut self, places: &Places, thread: Option<f64>, shard: Option<f64>) {
+        let of = |cpus: f64, processors: usize| cpus / processors.max(1) as f64;
+        let most = |all: [Option<f64>; 3]| all.into_iter().flatten().reduce(f64::max);
+        let own = Some(of(self.generator_cpus, places.generator.len()));
+        let known = self.server_cpus.zip(places.server.as_ref());
+        let both = known.filter(|(_, server)| !server.is_disjoint(&places.generator)).map(
+            |(cpus, server)| {
+                of(cpus + self.generator_cpus, server.union(&places.generator).count())
+            },
+        );
+        self.generator_full = most([own, thread, both]).unwrap_or_default();
+        self.server_full = most([known.map(|(cpus, server)| of(cpus, server.len())), shard, None]);
+    }
+}
+
 impl Watch {
     /// Until it is dropped.
     pub(super) async fn run(self) {
@@ -257,7 +297,12 @@ impl Watch {
         let own = ServerProcess { pid: std::process::id() };
         let (mut generator, mut cpu, mut forwarded) =
             (Odometer::default(), Odometer::default(), Odometer::default());
-        let mut shards: Vec<Odometer> = Vec::new();
+        let (mut threads, mut shards) = (Odometers::default(), Odometers::default());
+        let processors = |process: &ServerProcess| process.processors().ok();
+        let places = Places {
+            generator: processors(&own).unwrap_or_default(),
+            server: self.process.as_ref().and_then(processors),
+        };
         let mut present: BTreeMap<u16, Presence> = BTreeMap::new();
         loop {
             beat.tick().await;
@@ -316,18 +361,14 @@ impl Watch {
             let used = self.process.as_ref().and_then(|process| process.used().ok());
             let cpu_ns = used.map(|used| used.cpu_ns).or(scrape.as_ref().and_then(Scrape::cpu_ns));
             second.server_cpus = cpu_ns.and_then(|cpu_ns| cpu.rate(now, cpu_ns as f64 / 1e9));
-            let may_use = self.process.as_ref().and_then(|process| process.processors().ok());
-            second.server_full = second
-                .server_cpus
-                .zip(may_use)
-                .map(|(cpus, processors)| cpus / processors.max(1) as f64);
-            if let Some(scrape) = &scrape {
-                let busy: Vec<f64> = scrape.shards_busy().collect();
-                shards.resize(busy.len(), Odometer::default());
-                let busy =
-                    shards.iter_mut().zip(busy).filter_map(|(shard, it)| shard.rate(now, it));
-                second.server_full = second.server_full.into_iter().chain(busy).reduce(f64::max);
-            }
+            let busiest = |odometers: &mut Odometers, times: BTreeMap<u32, f64>| {
+                odometers.rates(now, times).into_iter().reduce(f64::max)
+            };
+            let own_threads = busiest(&mut threads, own.threads().unwrap_or_default());
+            let server_threads =
+                scrape.as_ref().map(|scrape| (0..).zip(scrape.shards_busy()).collect());
+            let shard = server_threads.and_then(|times| busiest(&mut shards, times));
+            second.fullness(&places, own_threads, shard);
             second.server_rss_bytes =
                 used.map(|used| used.rss_bytes).or(scrape.as_ref().and_then(Scrape::rss_bytes));
             if let Some(scrape) = &scrape {
@@ -355,6 +396,27 @@ mod tests {
         assert_eq!(odometer.rate(start + Duration::from_secs(2), 30.0), Some(10.0));
         assert_eq!(odometer.rate(start + Duration::from_secs(3), 5.0), None);
         assert_eq!(odometer.rate(start + Duration::from_secs(4), 6.0), Some(1.0));
+    }
+
+    #[test]
+    fn who_is_how_full_follows_from_what_each_may_use() {
+        let full = |generator: &[u32], server: Option<&[u32]>, thread, shard| {
+            let places = Places {
+                generator: generator.iter().copied().collect(),
+                server: server.map(|server| server.iter().copied().collect()),
+            };
+            let mut second =
+                Second { generator_cpus: 1.0, server_cpus: Some(0.9), ..Second::default() };
+            second.fullness(&places, thread, shard);
+            (second.generator_full, second.server_full)
+        };
+        assert_eq!(full(&[1, 2], Some(&[0]), Some(0.6), Some(0.7)), (0.6, Some(0.9)));
+        assert_eq!(full(&[1, 2], Some(&[0, 3]), Some(0.97), Some(0.8)), (0.97, Some(0.8)));
+        // On the same two processors 1.9 of them are busy.
+        assert_eq!(full(&[0, 1], Some(&[0, 1]), Some(0.6), Some(0.8)), (0.95, Some(0.8)));
+        // Of a server elsewhere its threads alone are known.
+        assert_eq!(full(&[0, 1], None, None, Some(0.8)), (0.5, Some(0.8)));
+        assert_eq!(full(&[0, 1], None, None, None), (0.5, None));
     }
 
     #[test]

@@ -319,7 +319,7 @@ fn returns(summary: &Summary) -> Figure {
 fn lateness(time: &Timeline) -> Figure {
     let mut figure = Figure::new(
         "Was the load generator in time?",
-        "How late bots sent. When this rises, latency above is the generator’s, not the server’s.",
+        "How late bots sent. When this rises while the server is not full, latency above is the generator’s.",
         time.x(),
         Axis::log("lateness (ms)"),
     );

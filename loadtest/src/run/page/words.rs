@@ -7,7 +7,7 @@ use super::plot::number;
 
 pub(super) const FOOTER: &str = "Bots joined by the public wire protocol with real ICE, DTLS and SRTP, spoke \
      recorded speech and sent moving pictures. Latency is from the moment one bot hands a packet to its network until another \
-     has read and decrypted it: all share one clock. A picture stood still when the next one came later than three \
+     has received it: all share one clock. A picture stood still when the next one came later than three \
      times the usual interval, and 150 ms more than it, as browsers count it. “99 of 100” is the 99th percentile.";
 
 /// 17 May 2027, 14:05 UTC · the rest.

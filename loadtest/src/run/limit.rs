@@ -213,7 +213,7 @@ impl Level {
         } else if self.silent_streams > 0 {
             format!("{} times a second went by without a stream", self.silent_streams)
         } else if p99 > audio_latency_p99_ms {
-            format!("audio_latency_ms.p99 was {p99:.1}, above {audio_latency_p99_ms}")
+            format!("99 of 100 pieces of sound took {p99:.1} ms, above {audio_latency_p99_ms}")
         } else if self.lost_percent > loss_percent {
             format!("{:.2} % of packets were lost, above {loss_percent} %", self.lost_percent)
         } else {
@@ -528,7 +528,7 @@ mod tests {
             "it holds although the generator was late"
         );
         let broke = |level: Level| (level.broke.unwrap_or_default(), level.generator_limit);
-        assert!(broke(level(16, 60.0, 0, 1.0, 0.5)).0.contains("audio_latency_ms.p99"));
+        assert!(broke(level(16, 60.0, 0, 1.0, 0.5)).0.contains("sound took 60.0 ms"));
         assert!(broke(level(16, 10.0, 6, 1.0, 0.5)).0.contains("lost"));
         assert!(broke(level(9, 10.0, 0, 1.0, 0.5)).0.contains("9 of 16 people"));
         assert_eq!(level(16, 60.0, 0, 1.0, 0.5).rooms_per_processor, None);

@@ -372,11 +372,14 @@ pub(super) fn growth(run: &RawRun) -> Vec<(&'static str, Figure)> {
     latency.plot.add("half", 1, Shape::Marked, p50);
     let mut memory = Figure::new(
         "Server memory by number of rooms",
-        "What its process holds.",
+        "What its process holds, where there had not been more rooms before.",
         Axis::linear("rooms"),
         Axis::linear("memory (MiB)"),
     );
-    let rss = each(&|level| Some(level.server_rss_bytes? as f64 / 1_048_576.0));
+    let rss = each(&|level| {
+        level.server_rss_bytes_per_room?;
+        Some(level.server_rss_bytes? as f64 / 1_048_576.0)
+    });
     memory.plot.add("server", 1, Shape::Marked, rss);
     let mut each_room = Figure::new(
         "Server memory for each room",

@@ -145,9 +145,11 @@ pub(super) fn tiles(summary: &Summary) -> Vec<(String, String)> {
         );
     }
     // Of the most rooms that held: what a few cost is for the most part fixed.
-    let held = || summary.levels.iter().filter(|level| level.broke.is_none());
+    let most = summary.limit.as_ref().map_or(u16::MAX, |limit| limit.rooms);
+    let held = |level: &&Level| level.broke.is_none() && level.rooms <= most;
     let of_most = |value: fn(&Level) -> Option<f64>| {
-        let known = held().filter_map(|level| Some((level.rooms, value(level)?)));
+        let held = summary.levels.iter().filter(held);
+        let known = held.filter_map(|level| Some((level.rooms, value(level)?)));
         known.max_by_key(|(rooms, _)| *rooms).map(|(_, value)| value)
     };
     if let Some(rooms) = of_most(|level| level.rooms_per_processor) {
@@ -367,7 +369,7 @@ mod tests {
         let levels = vec![
             level(10, 8, 9.0, 0.0, Some(1_572_864.0)),
             too_many,
-            level(12, 8, 15.0, 0.1, None),
+            level(13, 8, 15.0, 0.1, None),
             level(12, 20, 17.0, 0.2, None),
         ];
         let limit = Some(Limit { rooms: 12, ..Limit::default() });

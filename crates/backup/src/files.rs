@@ -93,7 +93,11 @@ pub(crate) fn erase_unused(
     if let Some(now) = before {
         let is_over = |file: &dyn DiskFile| -> io::Result<bool> {
             let start = file.read_start(record::HEADER)?;
-            Ok(matches!(record::read_header(&start, room), Header::Good(until) if until <= now))
+            // What no server here reads is erased in its time, too.
+            Ok(match record::read_header(&start, room) {
+                Header::Good(until) | Header::OtherVersion(until) => until <= now,
+                Header::Damaged => false,
+            })
         };
         let over = match &locked {
             Some(file) => is_over(file.as_ref())?,

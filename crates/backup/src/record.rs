@@ -14,7 +14,7 @@ use palabre_ids::{RoomId, UnixMillis};
 const MAGIC: [u8; 8] = *b"palabre\n";
 
 /// The version of the layout of records and of what is in them.
-const VERSION: u32 = 2;
+const VERSION: u32 = 1;
 
 /// Bytes of the header.
 pub(crate) const HEADER: usize = 56;
@@ -56,8 +56,8 @@ fn padded(room: &RoomId) -> [u8; 32] {
 pub(crate) enum Header {
     /// It is this room's, to be kept until then.
     Good(UnixMillis),
-    /// Another version wrote it.
-    OtherVersion,
+    /// This room's, to be kept until then, and written by another version.
+    OtherVersion(UnixMillis),
     /// It is not what was written, or another room's.
     Damaged,
 }
@@ -68,13 +68,11 @@ pub(crate) fn read_header(bytes: &[u8], room: &RoomId) -> Header {
     if bytes[..8] != MAGIC || crc32c::crc32c(&bytes[..52]) != u32_at(bytes, 52) {
         return Header::Damaged;
     }
-    if u32_at(bytes, 8) != VERSION {
-        return Header::OtherVersion;
-    }
     if bytes[20..52] != padded(room) {
         return Header::Damaged;
     }
-    Header::Good(UnixMillis(u64_at(bytes, 12)))
+    let until = UnixMillis(u64_at(bytes, 12));
+    if u32_at(bytes, 8) == VERSION { Header::Good(until) } else { Header::OtherVersion(until) }
 }
 
 /// Adds a record to `bytes`. `None` when the payload is too long, and then nothing is added.

@@ -123,7 +123,7 @@ impl RoomLog {
         let header = record::read_header(&bytes, room);
         let (until, sound_header) = match header {
             Header::Good(until) => (until, true),
-            Header::OtherVersion => return Ok(Opened::OtherVersion),
+            Header::OtherVersion(_) => return Ok(Opened::OtherVersion),
             Header::Damaged => (UnixMillis(u64::MAX), false),
         };
         let Some(contents) = bytes.get(record::HEADER..).and_then(record::read) else {

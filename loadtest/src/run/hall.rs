@@ -133,6 +133,8 @@ impl<'a> Hall<'a> {
                     level.judge(search.objective);
                     self.tell(&level, &search.objective);
                     if level.is_doubtful() {
+                        // Both are told, and the second one counts.
+                        found.levels.push(level);
                         level = self.level(rooms, watched).await?;
                         level.judge(search.objective);
                         self.tell(&level, &search.objective);

@@ -2,7 +2,7 @@
 //!
 //! The number is doubled until an objective breaks, then halved between the most that held and the least
 //! that did not, and in the end confirmed for longer. What breaks while the load generator has no processor left,
-//! or is late itself while the server is not full, says nothing about the server: the result names the generator.
+//! or is late itself, says nothing about the server, unless that is full, and fuller: the result names the generator.
 
 use serde::{Deserialize, Serialize};
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirEntry;
 
 use anyhow::{Context, Result};
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 use super::report::ServerUse;
 
@@ -41,11 +43,12 @@ impl ServerProcess {
     ///
     /// # Errors
     /// When there is no such process.
-    pub fn processors(&self) -> Result<BTreeSet<u32>> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))
-            .with_context(|| format!("no process {} to measure", self.pid))?;
-        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-        parse_list(list.context("Cpus_allowed_list")?.trim())
+    pub fn processors(&self) -> Result<BTreeSet<usize>> {
+        let none = || format!("no process {} to measure", self.pid);
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).with_context(none)?;
+        // Of those that there are: `/proc` also tells of others.
+        let set = sched_getaffinity(Some(pid)).with_context(none)?;
+        Ok((0..CpuSet::MAX_CPU).filter(|number| set.is_set(*number)).collect())
     }
 
     /// The processor time of each of its threads so far, in seconds, by their numbers.
@@ -84,34 +87,24 @@ fn cpu_ns(stat: &str) -> Result<u64> {
     Ok((ticks()? + ticks()?) * (1_000_000_000 / TICKS_PER_SECOND))
 }
 
-/// The numbers of a list as the kernel writes it: `0-3,8`.
-fn parse_list(list: &str) -> Result<BTreeSet<u32>> {
-    let mut all = BTreeSet::new();
-    for part in list.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let number = |text: &str| text.parse::<u32>().with_context(|| format!("processors {list}"));
-        all.extend(number(first)?..=number(last)?);
-    }
-    Ok(all)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn lists_of_processors_are_read() {
-        let read = |list| parse_list(list).map(|all| all.into_iter().collect::<Vec<_>>()).ok();
-        assert_eq!(read("0-2,8,10-11"), Some(vec![0, 1, 2, 8, 10, 11]));
-        assert_eq!(read("5"), Some(vec![5]));
-        assert_eq!(read("0-x"), None);
+    fn num_configured() -> usize {
+        let folder = std::fs::read_dir("/sys/devices/system/cpu").expect("Linux").flatten();
+        let names = folder.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter_map(|name| name.strip_prefix("cpu")?.parse::<usize>().ok()).count()
     }
 
     #[test]
     fn this_very_process_is_measured() {
         let here = ServerProcess { pid: std::process::id() };
         assert!(here.used().expect("it runs").rss_bytes > 100_000);
-        assert!(!here.processors().expect("it runs").is_empty());
+        let may_use = std::thread::available_parallelism().expect("processors").get();
+        let processors = here.processors().expect("it runs").len();
+        // A container may have a share of them.
+        assert!(processors >= may_use && processors <= num_configured(), "{processors}");
         let threads = here.threads().expect("it runs");
         assert!(threads.contains_key(&here.pid) && threads.len() > 1, "the tests have their own");
         assert!(ServerProcess { pid: u32::MAX }.used().is_err());

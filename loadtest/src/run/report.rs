@@ -418,7 +418,7 @@ impl Summary {
             };
             let _ = writeln!(
                 out,
-                "{:>4} rooms: sound p99 {:.1} ms, lost {:.2} %, server {} and {} a packet, {} rooms a processor, {} a room; generators {:.1} %; {}",
+                "{:>4} rooms: sound p99 {:.1} ms, lost {:.2} %, server {} and {} a packet, {} rooms a processor, {} a room; generators {:.1} %, {:.0} % full; {}",
                 level.rooms,
                 level.audio_latency_ms.p99,
                 level.lost_percent,
@@ -427,6 +427,7 @@ impl Summary {
                 of(level.rooms_per_processor, ""),
                 of(level.server_rss_bytes_per_room.map(|bytes| bytes / 1_024.0), "KiB"),
                 level.generator_cpus * 100.0,
+                level.generator_full * 100.0,
                 level.broke.as_deref().unwrap_or("held")
             );
         }

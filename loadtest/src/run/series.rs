@@ -267,8 +267,10 @@ impl Odometers {
 
 /// The processors that each may use; the server's are known when it is a process of this machine.
 struct Places {
-    generator: BTreeSet<u32>,
-    server: Option<BTreeSet<u32>>,
+    generator: BTreeSet<usize>,
+    /// A container may have a share of them.
+    generator_share: usize,
+    server: Option<BTreeSet<usize>>,
 }
 
 impl Second {
@@ -276,7 +278,7 @@ impl Second {
     fn fullness(&mut self, places: &Places, thread: Option<f64>, shard: Option<f64>) {
         let of = |cpus: f64, processors: usize| cpus / processors.max(1) as f64;
         let most = |all: [Option<f64>; 3]| all.into_iter().flatten().reduce(f64::max);
-        let own = Some(of(self.generator_cpus, places.generator.len()));
+        let own = Some(of(self.generator_cpus, places.generator_share));
         let known = self.server_cpus.zip(places.server.as_ref());
         let both = known.filter(|(_, server)| !server.is_disjoint(&places.generator)).map(
             |(cpus, server)| {
@@ -301,6 +303,7 @@ impl Watch {
         let processors = |process: &ServerProcess| process.processors().ok();
         let places = Places {
             generator: processors(&own).unwrap_or_default(),
+            generator_share: std::thread::available_parallelism().map_or(1, usize::from),
             server: self.process.as_ref().and_then(processors),
         };
         let mut present: BTreeMap<u16, Presence> = BTreeMap::new();
@@ -400,9 +403,10 @@ mod tests {
 
     #[test]
     fn who_is_how_full_follows_from_what_each_may_use() {
-        let full = |generator: &[u32], server: Option<&[u32]>, thread, shard| {
+        let full = |generator: &[usize], server: Option<&[usize]>, thread, shard| {
             let places = Places {
                 generator: generator.iter().copied().collect(),
+                generator_share: generator.len(),
                 server: server.map(|server| server.iter().copied().collect()),
             };
             let mut second =

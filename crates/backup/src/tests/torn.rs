@@ -216,6 +216,7 @@ fn a_file_of_another_version_or_of_another_room_is_not_served() {
 
     let mut newer = file.clone();
     newer[8] += 1;
+    newer[12..20].copy_from_slice(&START.0.to_le_bytes());
     let crc = crc32c::crc32c(&newer[..52]);
     newer[52..56].copy_from_slice(&crc.to_le_bytes());
     let disk = FaultyDisk::new(1);
@@ -226,6 +227,10 @@ fn a_file_of_another_version_or_of_another_room_is_not_served() {
         [(FileName::log(&room(1)), newer)],
         "left for the server that reads it"
     );
+    let expire = |now| Scene::on(disk.clone()).shelf.expire(now, |_| true).expect("read");
+    assert_eq!(expire(UnixMillis(START.0 - 1)), 0);
+    assert_eq!(expire(START), 1, "and erased in its time, though nobody read it");
+    assert!(disk.files().is_empty());
 
     // Under another room's name the header is wrong: the operator is told.
     let disk = FaultyDisk::new(1);

@@ -153,7 +153,7 @@ fn levels(out: &mut String, run: &RawRun) {
         "<h2>Step by step</h2><div class=\"card scroll\"><table><thead><tr><th class=\"n\">rooms</th>\
          <th class=\"n\">server CPU</th><th class=\"n\">per packet</th>\
          <th class=\"n\">rooms a processor</th><th class=\"n\">memory</th><th class=\"n\">a room</th>\
-         <th class=\"n\">sound, 99 of 100</th><th class=\"n\">lost</th><th>what broke</th></tr></thead><tbody>",
+         <th class=\"n\">load test, full</th><th class=\"n\">sound, 99 of 100</th><th class=\"n\">lost</th><th>what broke</th></tr></thead><tbody>",
     );
     let dash = || "–".to_owned();
     for level in &run.levels {
@@ -161,7 +161,7 @@ fn levels(out: &mut String, run: &RawRun) {
             out,
             "<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-             <td class=\"n\">{} ms</td><td class=\"n\">{} %</td><td>{}</td></tr>",
+             <td class=\"n\">{} %</td><td class=\"n\">{} ms</td><td class=\"n\">{} %</td><td>{}</td></tr>",
             words::rooms(level),
             level.server_cpus.map_or_else(dash, |cpus| format!("{} %", number(cpus * 100.0))),
             level
@@ -170,6 +170,7 @@ fn levels(out: &mut String, run: &RawRun) {
             level.rooms_per_processor.map_or_else(dash, number),
             level.server_rss_bytes.map_or_else(dash, words::mebibytes),
             level.server_rss_bytes_per_room.map_or_else(dash, words::kibibytes),
+            number((level.generator_full * 100.0).round()),
             number(level.audio_latency_ms.p99),
             number(level.lost_percent),
             escape(level.broke.as_deref().unwrap_or(""))

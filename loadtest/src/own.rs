@@ -263,8 +263,27 @@ fn successor(answer: &str) -> Result<Pid> {
     pid.with_context(|| format!("POST /drain names no successor: {}", answer.trim()))
 }
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// From here on the kernel gives ports to whoever connects (`ip(7)`), when it does not say so itself.
+const GIVEN_FROM: u16 = 32_768;
+
+/// A port of this machine that is free, and stays so while nobody listens there: none that the kernel gives to
+/// whoever connects. One of those is taken, now and then, by the very connection that looks whether a
+/// server listens there, which then meets itself.
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> Result<u16> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let first = range.ok().and_then(|range| range.split_whitespace().next()?.parse().ok());
+    let first: u16 = first.unwrap_or(GIVEN_FROM);
+    for _ in 0..1_000 {
+        // Below are those of services.
+        let port = rand::random_range(1_024..first.max(2_048));
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port below {first}")
 }
 
 /// A port for media with another one behind it, where the next server takes over.

@@ -4,7 +4,7 @@
 //! A person here comes back as a page does: at once when they are told to, after the page's own
 //! delays when nobody answers; and makes a new media session.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
 use palabre_loadtest::link::{Link, RoomAnswer, Server as Address};
+use palabre_loadtest::own::free_port;
 use palabre_loadtest::signaling::{connect, hello};
 use palabre_wire::{ClientMessage, ClosingReason, MediaOffer, ServerMessage};
 use serde_json::json;
@@ -107,10 +108,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// A server's settings.
